@@ -1,0 +1,60 @@
+"""What a target model is: the function from a sample to an embedding that the attacker inverts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Images in the target's canonical form (detected, aligned, resized).
+
+    Attributes:
+        images: (n, size, size) uint8 grey or (n, size, size, 3) uint8 RGB.
+        found: (n,) bool; False where detection failed and the fallback was used.
+    """
+
+    images: NDArray[np.uint8]
+    found: NDArray[np.bool_]
+
+
+class Target(ABC):
+    """A target model: a frozen dataclass whose fields are its parameters."""
+
+    @abstractmethod
+    def prepare(self, images: NDArray[np.uint8]) -> Prepared:
+        """Bring photographs into the canonical form that ``embed`` takes."""
+
+    @abstractmethod
+    def embed(self, images: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
+        """Embed prepared images, batched.
+
+        Args:
+            images: (n, h, w) or (n, h, w, 3) uint8, any square size: resized as needed.
+            device: where the network runs ("cpu", "cuda", ...).
+
+        Returns:
+            (n, d) float32.
+        """
+
+    def module(self, device: str = "cpu") -> torch.nn.Module | None:
+        """The network itself, for a white-box view: (n, 1 or 3, h, w) float in 0..1 -> (n, d).
+
+        Differentiable, resizes its input itself, in eval mode with frozen weights; None when there
+        is none.
+        """
+        return None
+
+    @property
+    @abstractmethod
+    def sha256(self) -> str:
+        """Digest of the weights and of everything else that determines the embedding."""
+
