@@ -91,6 +91,14 @@ class Scheme(ABC):
         mean = self.public.get("mean")
         return values if mean is None else values - mean
 
+    @property
+    def comparison_cap(self) -> int:
+        """Comparisons that an evaluation makes per fold and scenario; beyond it, a sample.
+
+        A scheme whose comparison is slow on purpose (a memory-hard hash) lowers it.
+        """
+        return 2**20
+
     @abstractmethod
     def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
         """Protect embeddings.
@@ -217,6 +225,20 @@ class Unprotect(Protocol):
     """Algebraic un-protection: (n, d) float32 estimates of the embeddings, from the key alone."""
 
     def unprotect(self, templates: Templates) -> Floats: ...
+
+
+@runtime_checkable
+class Shortcut(Protocol):
+    """All-pairs scores for an evaluator, who knows what was enrolled; equal to real verification.
+
+    For schemes whose verification is slow (decoding) although its outcome is known in closed
+    form. A property test must prove the equality with ``score``. Same shapes and keys as
+    ``Scheme.scores``; ``enrolled`` holds the (n, d) embeddings of the templates.
+    """
+
+    def scores_known(
+        self, templates: Templates, enrolled: Floats, probes: Floats, keys: Keys | None = None
+    ) -> Floats: ...
 
 
 @runtime_checkable
