@@ -1,0 +1,45 @@
+"""No protection at all: the embedding itself is stored (the upper bound of every attack)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fowh import matching
+from fowh.scheme import CodeScheme, Floats, Keys, Templates
+
+
+@dataclass(frozen=True)
+class Raw(CodeScheme):
+    """Store embeddings in the clear; the score is minus the Euclidean distance.
+
+    Keys are accepted, as everywhere, and ignored.
+    """
+
+    keyed: ClassVar[bool] = False
+
+    def protect(self, embeddings: Floats, key: int) -> Floats:
+        """The embeddings; (n, d) float32."""
+        return np.asarray(embeddings, dtype=np.float32)
+
+    def agree(self, left: Floats, right: Floats) -> Floats:
+        difference = left - right
+        return -np.sqrt(np.einsum("ij,ij->i", difference, difference))
+
+    def compare(self, left: Floats, right: Floats) -> Floats:
+        return -matching.l2(left, right)
+
+    def scores(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
+        return self.compare(templates.code, self.protect(probes, 0))
+
+    def _protect_each(self, embeddings: Floats, keys: Keys) -> Floats:
+        return self.protect(embeddings, 0)  # all keys are one
+
+    def unprotect(self, templates: Templates) -> Floats:
+        """What is stored is the embedding."""
+        return templates.code
+
+    def index(self, templates: Templates) -> matching.Index:
+        return matching.embedding_index(templates.code, "l2")
