@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,3 +97,16 @@ class Attack(ABC):
         Returns:
             One reconstruction per template, in order (see ``yields``).
         """
+
+
+@runtime_checkable
+class ImageInverter(Protocol):
+    """An attack that can also turn known embeddings into pictures.
+
+    With it every embedding-level reconstruction becomes a face, so that a broken scheme is seen,
+    and the true embedding gives the upper bound.
+    """
+
+    def invert(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """(n, d) embeddings to (n, s, s) uint8 images in the target's canonical form."""
+        ...

@@ -18,12 +18,16 @@ from fowh.scheme import Floats, Keys, Scheme, Shortcut, Templates
 FMRS: dict[str, float] = {"1e-2": 1e-2, "1e-3": 1e-3}
 FOLDS = 5  # subject-disjoint; every subject is a victim once
 IMAGE_FOLDS = 1  # folds on which image inverters are trained (minutes each); stated in the record
+SUITE = ("dictionary", "preimage", "ridge", "mlp", "gan")  # the standard suite
+BLIND = ("random", "mean", "medoid")  # controls that never read a template
 MAX_OWN = 2000  # the attacker's own samples
 MAX_STOLEN = 400  # stolen templates that are attacked, per fold
 STANDARD: dict[str, Any] = {
     "name": "standard",
     "folds": FOLDS,
     "image_folds": IMAGE_FOLDS,
+    "fmrs": list(FMRS.values()),
+    "controls": list(BLIND),
     "max_own": MAX_OWN,
     "max_stolen": MAX_STOLEN,
 }

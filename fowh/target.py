@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fowh.cache import cached, digest
+from fowh.dataset import Samples
+from fowh.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -58,3 +62,38 @@ class Target(ABC):
     def sha256(self) -> str:
         """Digest of the weights and of everything else that determines the embedding."""
 
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """A dataset under a target.
+
+    Attributes:
+        embeddings: (n, d) float32.
+        images: the prepared images, (n, size, size[, 3]) uint8; None for ready embeddings.
+        not_found: how many samples the detector missed (the fallback was used); None likewise.
+    """
+
+    embeddings: NDArray[np.float32]
+    images: NDArray[np.uint8] | None = None
+    not_found: int | None = None
+
+
+def embed_samples(samples: Samples, target: Target | None, device: str = "cpu") -> Embedded:
+    """Prepare and embed a dataset, once: the result is cached by the content of both.
+
+    Raises:
+        InputError: images without a target.
+    """
+    if samples.embeddings is not None:
+        return Embedded(samples.embeddings)
+    if target is None or samples.images is None:
+        raise InputError("this dataset holds images: name a target model with --target")
+    images = samples.images
+
+    def build() -> dict[str, NDArray[Any]]:
+        prepared = target.prepare(images)
+        embeddings = target.embed(prepared.images, device)
+        return {"embeddings": embeddings, "images": prepared.images, "found": prepared.found}
+
+    stored = cached("embeddings", digest(samples.sha256, target.sha256), build)
+    return Embedded(stored["embeddings"], stored["images"], int((~stored["found"]).sum()))

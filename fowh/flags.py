@@ -1,0 +1,85 @@
+"""Doubt flags: reasons to trust a record's headline less, found in the record itself.
+
+Each flag has a paragraph in docs/flags.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Flag = dict[str, str]
+
+
+def raise_flags(record: dict[str, Any]) -> list[Flag]:
+    """All flags of a record, most serious first."""
+    return [{"flag": name, "text": text} for name, text in _flags(record)]
+
+
+def _value(row: dict[str, Any], metric: str, part: str = "value") -> float | None:
+    return row.get("metrics", {}).get(metric, {}).get(part)
+
+
+def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    attacks = {k: v for k, v in record["attacks"].items() if v.get("status") == "ok"}
+    for name, row in record["attacks"].items():
+        if row.get("status") == "failed":
+            yield "attack-failed", f"{name} stopped with an error and counts for nothing here"
+    fnmr = record["recognition"]["stolen_key"]["fnmr_at_fmr_1e-2"]["value"]
+    if fnmr is None or fnmr > 0.5:
+        yield (
+            "recognition-too-poor",
+            "the scheme rejects most mated comparisons at FMR 1 %: its attack rates say little",
+        )
+    yield from _under_trained(record, attacks)
+    worst = [_value(row, "advantage_rank1", "ci_low") for row in attacks.values()]
+    if attacks and all(low is not None and low <= 0 for low in worst):
+        yield (
+            "no-better-than-blind",
+            "no attack of the suite beats the best blind control in Rank-1: the scheme resisted "
+            "this suite, which is no proof that it resists others",
+        )
+    blind = [
+        _value(row, "type1_at_fmr_1e-2")
+        for name, row in record["controls"].items()
+        if name in ("random", "mean", "medoid")
+    ]
+    if any(rate is not None and rate > 0.1 for rate in blind):
+        best = max(rate for rate in blind if rate is not None)
+        yield (
+            "type1-is-cheap",
+            f"a blind guess passes Type-1 at FMR 1 % for {best:.0%} of the templates: "
+            "read Rank-1 and the advantage instead",
+        )
+    pairs = record["data"]["development_non_mated"]
+    if pairs * 1e-3 < 10:
+        yield (
+            "few-comparisons",
+            f"the threshold at FMR 0.1 % rests on {pairs} non-mated development comparisons, "
+            "fewer than ten of them above it",
+        )
+    budget = record["spec"]["threat"]["queries"]
+    for name, row in attacks.items():
+        if row["queries"] >= budget:
+            yield "budget-exhausted", f"{name} used all of its {budget} queries"
+    missed = record["data"].get("not_found")
+    if missed:
+        yield "faces-not-found", f"the detector missed {missed} samples; a centre crop stands in"
+
+
+def _under_trained(record: dict[str, Any], attacks: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """A learned attack that loses to the closed form, level by level (embeddings, pictures)."""
+    closed = {
+        "embeddings": attacks.get("preimage", {}),
+        "images": record["faces"].get("preimage", {}),
+    }
+    for name, row in attacks.items():
+        mine = _value(row, "rank1")
+        best = _value(closed[row["yields"]], "rank1")
+        if not row["learned"] or mine is None or best is None or mine >= best:
+            continue
+        yield (
+            "learned-below-closed-form",
+            f"{name} (Rank-1 {mine:.1%}) loses to the closed form ({best:.1%}): it is "
+            "under-trained, and its rate understates the leak",
+        )

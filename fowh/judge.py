@@ -1,0 +1,115 @@
+"""The judge: compares reconstructions with the truth, which no attack ever sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.metrics import inversion
+from fowh.metrics.inversion import Outcome, Thresholds
+from fowh.scheme import Floats, Scheme, Templates
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the judge of one fold knows.
+
+    Attributes:
+        fold: its number.
+        scheme: the fitted scheme.
+        templates: the (n) stolen templates, with their keys.
+        renewed: (n) templates of another reading of the same subject, under a fresh key.
+        gallery: (g, d) every reading of the dataset.
+        gallery_subjects: (g,) whose they are.
+        stolen: (n,) row of each stolen template in the gallery.
+        mean: (d,) development mean.
+        t_embedding, t_protected: thresholds by FMR, from non-mated development comparisons.
+    """
+
+    fold: int
+    scheme: Scheme
+    templates: Templates
+    renewed: Templates
+    gallery: Floats
+    gallery_subjects: NDArray[np.int64]
+    stolen: NDArray[np.intp]
+    mean: Floats
+    t_embedding: dict[str, float]
+    t_protected: dict[str, float]
+
+    @property
+    def subjects(self) -> NDArray[np.int64]:
+        """(n,) whose template each stolen one is."""
+        return self.gallery_subjects[self.stolen]
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The fold's thresholds, one per row."""
+        count = len(self.stolen)
+        return Thresholds(
+            {fmr: np.full(count, t) for fmr, t in self.t_embedding.items()},
+            {fmr: np.full(count, t) for fmr, t in self.t_protected.items()},
+        )
+
+
+def judge(truth: Truth, reconstructions: Floats) -> Outcome:
+    """Raw observations of (n, d) reconstructions, row i of stolen template i."""
+    seen = inversion.observe(
+        reconstructions, truth.gallery, truth.gallery_subjects, truth.stolen, truth.mean
+    )
+    return Outcome(
+        subject=truth.subjects,
+        fold=np.full(len(truth.stolen), truth.fold),
+        rank1=seen.rank1,
+        distance=seen.distance,
+        other_distance=seen.other_distance,
+        accept_score=truth.scheme.score(truth.templates, reconstructions),
+        renewed_score=truth.scheme.score(truth.renewed, reconstructions),
+        purity=seen.purity,
+        purity_centred=seen.purity_centred,
+    )
+
+
+def other_subject(subjects: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
+    """A permutation of rows after which every row belongs to another subject.
+
+    Rows are sorted by a random order of the subjects and rotated by half, which moves every row
+    off its subject unless one subject holds more than half of the rows.
+    """
+    relabelled = rng.permutation(int(subjects.max()) + 1)[subjects]
+    order = np.lexsort((rng.random(len(subjects)), relabelled))
+    moved = np.empty(len(subjects), dtype=np.intp)
+    moved[order] = np.roll(order, len(order) // 2)
+    return moved
+
+
+def join(outcomes: list[Outcome]) -> Outcome:
+    """Outcomes of several folds as one; subjects with fewer readings are padded with NaN."""
+    widest = max(outcome.other_distance.shape[1] for outcome in outcomes)
+
+    def column(name: str) -> NDArray[Any]:
+        parts = [getattr(outcome, name) for outcome in outcomes]
+        if name == "other_distance":
+            parts = [
+                np.pad(part, ((0, 0), (0, widest - part.shape[1])), constant_values=np.nan)
+                for part in parts
+            ]
+        return np.concatenate(parts)
+
+    return Outcome(**{field.name: column(field.name) for field in fields(Outcome)})
+
+
+def join_thresholds(parts: list[Thresholds]) -> Thresholds:
+    """Thresholds of several folds as one, row by row."""
+    return Thresholds(
+        *(
+            {fmr: np.concatenate([getattr(part, side)[fmr] for part in parts]) for fmr in first}
+            for side, first in (
+                ("t_embedding", parts[0].t_embedding),
+                ("t_protected", parts[0].t_protected),
+            )
+        )
+    )
