@@ -1,0 +1,180 @@
+"""What is measured: pure functions of arrays, and one table that says how to read each number.
+
+The table drives reports, plots and Pareto fronts; a number that is not in it is not reported.
+LPIPS is not among the image metrics: its weights cannot be shipped or fetched offline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How to read one number.
+
+    Attributes:
+        name: key in records.
+        label: what tables and axes call it.
+        attacker_prefers: the direction that harms the scheme, for every metric alike: "higher"
+            for an attack's success and for an error rate, "lower" for bits of security.
+        limits: smallest and largest possible value.
+        description: one sentence for legends and documentation.
+    """
+
+    name: str
+    label: str
+    attacker_prefers: Literal["higher", "lower"]
+    limits: tuple[float, float]
+    description: str
+
+
+_RATE = (0.0, 1.0)
+_COSINE = (-1.0, 1.0)
+_BITS = (0.0, inf)
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        "fnmr_at_fmr_1e-2",
+        "FNMR at FMR 1 %",
+        "higher",
+        _RATE,
+        "Share of mated comparisons rejected when at most 1 % of non-mated ones are accepted.",
+    ),
+    Metric(
+        "fnmr_at_fmr_1e-3",
+        "FNMR at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "Share of mated comparisons rejected when at most 0.1 % of non-mated ones are accepted.",
+    ),
+    Metric("eer", "EER", "higher", _RATE, "Error rate where FMR and FNMR are equal."),
+    Metric(
+        "rank1",
+        "Rank-1",
+        "higher",
+        _RATE,
+        "The reading nearest to the reconstruction, the stolen one left out, is the victim's.",
+    ),
+    Metric(
+        "type1_at_fmr_1e-2",
+        "Type-1 at FMR 1 %",
+        "higher",
+        _RATE,
+        "The unprotected matcher accepts the reconstruction against the stolen reading.",
+    ),
+    Metric(
+        "type1_at_fmr_1e-3",
+        "Type-1 at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "The unprotected matcher accepts the reconstruction against the stolen reading.",
+    ),
+    Metric(
+        "type2_at_fmr_1e-2",
+        "Type-2 at FMR 1 %",
+        "higher",
+        _RATE,
+        "Share of the victim's other readings that the unprotected matcher accepts.",
+    ),
+    Metric(
+        "type2_at_fmr_1e-3",
+        "Type-2 at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "Share of the victim's other readings that the unprotected matcher accepts.",
+    ),
+    Metric(
+        "accept_at_fmr_1e-2",
+        "Accepted at FMR 1 %",
+        "higher",
+        _RATE,
+        "The scheme accepts the reconstruction against the stolen template.",
+    ),
+    Metric(
+        "accept_at_fmr_1e-3",
+        "Accepted at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "The scheme accepts the reconstruction against the stolen template.",
+    ),
+    Metric(
+        "accept_renewed_at_fmr_1e-2",
+        "Accepted after renewal at FMR 1 %",
+        "higher",
+        _RATE,
+        "The scheme accepts it against another reading, enrolled under a fresh key.",
+    ),
+    Metric(
+        "accept_renewed_at_fmr_1e-3",
+        "Accepted after renewal at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "The scheme accepts it against another reading, enrolled under a fresh key.",
+    ),
+    Metric(
+        "purity",
+        "Purity",
+        "higher",
+        _COSINE,
+        "Cosine of the reconstruction to the true embedding.",
+    ),
+    Metric(
+        "purity_centred",
+        "Centred purity",
+        "higher",
+        _COSINE,
+        "The same cosine after both lost the development mean: what a blind guess cannot have.",
+    ),
+    Metric(
+        "ssim",
+        "SSIM",
+        "higher",
+        _COSINE,
+        "Structural similarity of the reconstructed and the true image; does not measure identity.",
+    ),
+    Metric(
+        "psnr",
+        "PSNR (dB)",
+        "higher",
+        (0.0, inf),
+        "Peak signal-to-noise ratio of the reconstructed image; does not measure identity.",
+    ),
+    Metric(
+        "d_sys",
+        "D_sys",
+        "higher",
+        _RATE,
+        "Linkability of one subject's templates across keys (Gomez-Barrero et al. 2018).",
+    ),
+    Metric(
+        "m_linkability",
+        "Maximal linkability",
+        "higher",
+        _RATE,
+        "Bits that a score tells about mated or not (Otroshi Shahreza and Marcel 2023).",
+    ),
+    Metric(
+        "cap_bound_bits",
+        "Cap bound (bits)",
+        "lower",
+        _BITS,
+        "No matcher with this acceptance angle can be harder to guess on a uniform sphere.",
+    ),
+    Metric(
+        "guessing_bits",
+        "Guessing bound (bits)",
+        "lower",
+        _BITS,
+        "Work of presenting strangers' samples until one is falsely accepted.",
+    ),
+    Metric(
+        "effective_dimension",
+        "Effective dimension",
+        "lower",
+        (1.0, inf),
+        "Participation ratio of the embeddings' covariance spectrum.",
+    ),
+)

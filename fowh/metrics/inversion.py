@@ -1,0 +1,261 @@
+"""Inversion: how much of the stolen samples a set of reconstructions gives away.
+
+Raw observations per template come first (``observe``, ``Outcome``); successes are read off them
+against thresholds (``successes``), so that a new threshold needs no re-run. NaN always means not
+measured and never failure: an attack that returns garbage has failed and is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.metrics import METRICS, intervals
+
+Array = NDArray[Any]
+Rates = NDArray[np.float64]
+LIMITS = {metric.name: metric.limits for metric in METRICS}
+_BLOCK = 2**19  # float64 numbers in one temporary: 4 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Raw observations of one attack, a row per stolen template.
+
+    Attributes:
+        subject: (n,) the victim.
+        fold: (n,) the split under which the template was attacked.
+        rank1: (n,) bool, see ``observe``.
+        distance: (n,) from the reconstruction to the true embedding.
+        other_distance: (n, r) to the victim's other readings, padded with NaN.
+        accept_score: (n,) the scheme's score against the stolen template.
+        renewed_score: (n,) the scheme's score against a template of another reading under a
+            fresh key; NaN where there is no other reading.
+        purity: (n,) cosine to the truth.
+        purity_centred: (n,) the same after subtracting the development mean.
+    """
+
+    subject: Array
+    fold: Array
+    rank1: Array
+    distance: Array
+    other_distance: Array
+    accept_score: Array
+    renewed_score: Array
+    purity: Array
+    purity_centred: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Thresholds:
+    """Thresholds of each row's own fold, by FMR ("1e-2", "1e-3"); NaN where none was found.
+
+    Attributes:
+        t_embedding: (n,) distances; accepted iff distance <= threshold.
+        t_protected: (n,) scores; accepted iff score >= threshold.
+    """
+
+    t_embedding: Mapping[str, Array]
+    t_protected: Mapping[str, Array]
+
+
+class Observed(NamedTuple):
+    """What ``observe`` returns; rows as in ``Outcome``, all float64 but ``rank1``."""
+
+    distance: Rates
+    other_distance: Rates
+    rank1: NDArray[np.bool_]
+    purity: Rates
+    purity_centred: Rates
+
+
+def observe(
+    reconstructions: Array,
+    gallery: Array,
+    gallery_subjects: Array,
+    stolen: Array,
+    mean: Array,
+) -> Observed:
+    """Compare reconstructions with the true embeddings, in L2 and float64.
+
+    ``rank1``: the gallery's nearest reading, the stolen one itself left out, is of the same
+    subject. Of readings at exactly the same distance the first in the gallery counts as nearest.
+    The gallery holds the attacker's own samples too, so handing one of them back is a miss, and
+    so is a victim without another reading.
+
+    Args:
+        reconstructions: (n, d) embeddings. A row with NaN, infinity or absurd numbers has failed:
+            infinite distances, no rank-1, purity 0 (which is also the cosine of a zero row).
+        gallery: (g, d) every reading of the dataset, of development subjects and victims.
+        gallery_subjects: (g,) whose they are.
+        stolen: (n,) row of each stolen reading in the gallery.
+        mean: (d,) development mean.
+
+    Returns:
+        The observations; beside the inputs and these, at most 64 MB are in use at any time.
+    """
+    labels, rows = np.asarray(gallery_subjects), np.asarray(stolen)
+    others = _others(labels, rows)
+    n, d = reconstructions.shape
+    out = Observed(
+        distance=np.full(n, np.inf),
+        other_distance=np.where(others >= 0, np.inf, np.nan),
+        rank1=np.zeros(n, dtype=bool),
+        purity=np.zeros(n),
+        purity_centred=np.zeros(n),
+    )
+    step = max(1, min(_BLOCK // d, 1024))
+    for start in range(0, n, step):
+        block = np.arange(start, min(start + step, n))
+        block = block[(np.abs(reconstructions[block]) < 1e150).all(axis=1)]  # squares fit
+        points = reconstructions[block].astype(np.float64)
+        truth = gallery[rows[block]].astype(np.float64)
+        out.distance[block] = np.linalg.norm(points - truth, axis=1)
+        out.purity[block] = _cosine(points, truth)
+        out.purity_centred[block] = _cosine(points - mean, truth - mean)
+        at, column = np.nonzero(others[block] >= 0)
+        squared = _squared(points, gallery, at, others[block][at, column])
+        out.other_distance[block[at], column] = np.sqrt(squared)
+        nearest = _nearest(points, gallery, rows[block])
+        out.rank1[block] = (nearest >= 0) & (labels[nearest] == labels[rows[block]])
+    return out
+
+
+def successes(outcome: Outcome, thresholds: Thresholds) -> dict[str, Rates]:
+    """Success of each template, (n,) float64 per metric; type2 is a share, purities are cosines.
+
+    Args:
+        outcome: n raw observations.
+        thresholds: per row and FMR; a NaN threshold makes that row's success NaN (not measured).
+
+    Returns:
+        Arrays by metric name.
+    """
+    out: dict[str, Rates] = {"rank1": np.asarray(outcome.rank1, dtype=np.float64)}
+    for fmr, limit in thresholds.t_embedding.items():
+        out[f"type1_at_fmr_{fmr}"] = _within(outcome.distance, limit)
+    for fmr, limit in thresholds.t_embedding.items():
+        each = _within(outcome.other_distance, np.asarray(limit)[:, None])
+        measured = (~np.isnan(each)).sum(axis=1)
+        share = np.nansum(each, axis=1) / np.maximum(measured, 1)
+        out[f"type2_at_fmr_{fmr}"] = np.where(measured > 0, share, np.nan)
+    # A scheme may answer NaN to a probe that is no embedding at all: that is a rejection.
+    failed = np.isposinf(np.asarray(outcome.distance, dtype=np.float64))
+    columns = {"accept": outcome.accept_score, "accept_renewed": outcome.renewed_score}
+    for name, column in columns.items():
+        score = np.where(failed & np.isnan(column), -np.inf, column)
+        for fmr, limit in thresholds.t_protected.items():
+            out[f"{name}_at_fmr_{fmr}"] = _within(-score, -np.asarray(limit))
+    out["purity"] = np.asarray(outcome.purity, dtype=np.float64)
+    out["purity_centred"] = np.asarray(outcome.purity_centred, dtype=np.float64)
+    return out
+
+
+def summarise(
+    successes: Mapping[str, Array], subjects: Array, rng: np.random.Generator
+) -> dict[str, intervals.Value]:
+    """Every metric with its interval, clustered by subject.
+
+    All metrics see the same resamples, so that one more of them changes no other.
+
+    Args:
+        successes: (n,) arrays by metric name.
+        subjects: (n,) victims.
+        rng: draws the resamples.
+
+    Returns:
+        Values by metric name.
+    """
+    seed, unlimited = int(rng.integers(2**63)), (-np.inf, np.inf)
+    return {
+        name: intervals.mean(
+            values, subjects, np.random.default_rng(seed), limits=LIMITS.get(name, unlimited)
+        )
+        for name, values in successes.items()
+    }
+
+
+def worst(successes: Sequence[Mapping[str, Array]]) -> dict[str, Rates]:
+    """The attacker's best result for each template and metric, over all attacks of a suite.
+
+    Args:
+        successes: one or more mappings; a metric that an attack lacks, or a NaN, is passed over.
+
+    Returns:
+        (n,) per-template maxima by metric name.
+    """
+    names = dict.fromkeys(name for each in successes for name in each)
+    return {
+        name: np.fmax.reduce([np.asarray(s[name], np.float64) for s in successes if name in s])
+        for name in names
+    }
+
+
+def _within(distance: Array, limit: Array) -> Rates:
+    """1.0 or 0.0, NaN where either side is unknown."""
+    return np.where(np.isnan(distance) | np.isnan(limit), np.nan, distance <= limit)
+
+
+def _others(labels: Array, stolen: Array) -> NDArray[np.intp]:
+    """(n, r) gallery rows of each victim's readings other than the stolen one; -1 pads."""
+    _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    order, starts = np.argsort(codes, kind="stable"), np.cumsum(counts) - counts
+    mine = codes[stolen]
+    slots = np.arange(counts[mine].max(initial=1))
+    inside = slots < counts[mine][:, None]
+    rows = np.where(inside, order[np.minimum(starts[mine][:, None] + slots, len(order) - 1)], -1)
+    keep = rows != stolen[:, None]  # drops exactly one slot of each row
+    others: NDArray[np.intp] = rows[keep].reshape(len(stolen), len(slots) - 1)
+    return others
+
+
+def _cosine(left: Rates, right: Rates) -> Rates:
+    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    cosine: Rates = np.einsum("nd,nd->n", left, right) / np.where(norms > 0, norms, 1)
+    return cosine
+
+
+def _squared(points: Rates, gallery: Array, at: Array, rows: Array) -> Rates:
+    """Squared distances of chosen pairs by direct subtraction: exactly 0 for equal vectors."""
+    out = np.empty(len(at))
+    step = max(1, _BLOCK // points.shape[1])
+    for start in range(0, len(at), step):
+        pair = slice(start, start + step)
+        gap = points[at[pair]] - gallery[rows[pair]]
+        out[pair] = np.square(gap, out=gap).sum(axis=1)
+    return out
+
+
+def _nearest(points: Rates, gallery: Array, skip: Array) -> NDArray[np.intp]:
+    """Row of the gallery nearest to each point, never ``skip``; -1 if nothing else is there.
+
+    A matrix product finds the candidates; those within its rounding of the best are measured
+    again by subtraction, so that ties do not depend on the processor.
+    """
+    best = np.full(len(points), np.inf)
+    nearest = np.full(len(points), -1)
+    norms = np.einsum("nd,nd->n", points, points)
+    step = max(1, _BLOCK // max(gallery.shape[1], len(points), 1))
+    for start in range(0, len(gallery), step):
+        tile = gallery[start : start + step].astype(np.float64)
+        lengths = np.einsum("nd,nd->n", tile, tile)
+        squared = points @ tile.T
+        squared *= -2
+        squared += lengths
+        here = np.flatnonzero((skip >= start) & (skip < start + len(tile)))
+        squared[here, skip[here] - start] = np.inf
+        slack = 1e-12 * (norms + lengths.max())
+        limit = np.minimum(squared.min(axis=1), best - norms + slack) + slack
+        squared[here, skip[here] - start] = np.nan  # even where the limit is infinite
+        at, column = np.nonzero(squared <= limit[:, None])
+        exact = _squared(points, tile, at, column)
+        order = np.lexsort((column, exact, at))
+        at, first = np.unique(at[order], return_index=True)
+        exact, column = exact[order][first], column[order][first]
+        closer = exact < best[at]
+        best[at[closer]], nearest[at[closer]] = exact[closer], column[closer] + start
+    return nearest
