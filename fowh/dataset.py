@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.cache import digest
 from fowh.errors import InputError
 
 
@@ -64,4 +65,48 @@ def check_embeddings(embeddings: NDArray[Any], labels: NDArray[Any], source: str
         InputError: wrong shapes, NaN or infinity, zero vectors, fewer than two subjects, or no
             subject with two readings.
     """
-    raise NotImplementedError
+    vectors, labels = np.asarray(embeddings), np.asarray(labels)
+    if vectors.dtype.kind not in "fiu" or vectors.ndim != 2 or 0 in vectors.shape:
+        raise InputError(
+            f"{source}: embeddings are {vectors.dtype} {vectors.shape}; expected real numbers "
+            "(n, d): store one vector per row"
+        )
+    if labels.dtype.kind not in "fiuUS" or labels.shape != vectors.shape[:1]:
+        raise InputError(
+            f"{source}: subject labels are {labels.dtype} {labels.shape}; expected numbers or "
+            f"strings ({len(vectors)},): give every embedding one label"
+        )
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinity and is reported below
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    _refuse_rows(~np.isfinite(vectors).all(axis=1), source, "NaN or infinity", "finite float32")
+    _refuse_rows(~vectors.any(axis=1), source, "only zeros", "a vector with a direction")
+    empty = ~np.isfinite(labels) if labels.dtype.kind in "fiu" else labels == labels.dtype.type()
+    _refuse_rows(empty, source, "an empty subject label", "a number or a string")
+    people, subjects, readings = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(people) < 2 or readings.max() < 2:
+        raise InputError(
+            f"{source}: {len(people)} subjects with at most {readings.max()} readings each; "
+            "expected two subjects or more, with two readings or more: check the labels"
+        )
+    subjects = subjects.astype(np.int64)
+    if (np.diff(subjects) < 0).any():
+        order = np.argsort(subjects, kind="stable")
+        vectors, subjects = vectors[order], subjects[order]
+    names = tuple(map(_name, people.tolist()))
+    return Samples(subjects, names, digest(names, subjects, vectors), embeddings=vectors)
+
+
+def _refuse_rows(bad: NDArray[Any], source: str, found: str, expected: str) -> None:
+    """One line that says how many rows are bad and which is the first."""
+    if bad.any():
+        raise InputError(
+            f"{source}: {int(bad.sum())} of {len(bad)} rows hold {found} (the first is row "
+            f"{int(bad.argmax())}); expected {expected}: remove or repair them"
+        )
+
+
+def _name(label: float | int | str | bytes) -> str:
+    """A label as text; whole numbers without a decimal point."""
+    if isinstance(label, bytes):
+        return label.decode("utf-8", "replace")
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)

@@ -86,6 +86,26 @@ def other_subject(subjects: NDArray[np.int64], rng: np.random.Generator) -> NDAr
     return moved
 
 
+def another_reading(subjects: NDArray[np.int64]) -> NDArray[np.intp]:
+    """For each row the next row of the same subject, cyclically; itself where it is alone."""
+    order = np.argsort(subjects, kind="stable")
+    starts = np.unique(subjects[order], return_index=True)[1]
+    ends = np.append(starts[1:], len(subjects)) - 1
+    following = np.roll(order, -1)
+    following[ends] = order[starts]
+    after = np.empty(len(subjects), dtype=np.intp)
+    after[order] = following
+    return after
+
+
+def nearest_rows(queries: Floats, gallery: Floats) -> NDArray[np.intp]:
+    """(n,) row of the gallery nearest to each query, in L2."""
+    from fowh.matching import embedding_index
+
+    _, rows = embedding_index(gallery, "l2").search(queries, 1)
+    return rows[:, 0].astype(np.intp)
+
+
 def join(outcomes: list[Outcome]) -> Outcome:
     """Outcomes of several folds as one; subjects with fewer readings are padded with NaN."""
     widest = max(outcome.other_distance.shape[1] for outcome in outcomes)

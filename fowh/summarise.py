@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from fowh import flags, protocol
 from fowh.cache import Arrays
-from fowh.evaluate import Cell, Findings, label, spec_of
 from fowh.dataset import Samples
+from fowh.evaluate import Cell, label, spec_of
+from fowh.findings import Findings, Row
 from fowh.judge import join, join_thresholds
 from fowh.metrics import inversion, recognition, security, unlinkability
 from fowh.metrics.intervals import difference, mean
 from fowh.protocol import stream
 from fowh.records import SCHEMA, Record, environment, finite, record_id
 
+Successes = dict[Row, dict[str, NDArray[Any]]]
 BLIND = (*protocol.BLIND, "shuffled", "mean_face", "shuffled_face")
 
 
@@ -24,22 +26,30 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
     """The record of a cell and its raw observations as named arrays."""
     spec = spec_of(cell, samples)
     success, subjects = _successes(found)
-    rng = lambda *stage: stream(cell.seed, "bootstrap", *stage)  # noqa: E731
     sections: dict[str, dict[str, Any]] = {"attacks": {}, "faces": {}, "controls": {}}
     for (section, name), columns in success.items():
         own = subjects[section, name]
         metrics = {
             metric: value.to_json()
-            for metric, value in inversion.summarise(columns, own, rng(section, name)).items()
+            for metric, value in inversion.summarise(
+                columns, own, _stream(cell, section, name)
+            ).items()
         }
         for likeness in ("ssim", "psnr"):
-            parts = [part[likeness] for part in found.similarity.get((section, name), [])]
+            parts = [part[likeness] for part in found.likeness.get((section, name), [])]
             if parts:
-                metrics[likeness] = mean(np.concatenate(parts), own, rng(name)).to_json()
+                metrics[likeness] = mean(
+                    np.concatenate(parts), own, _stream(cell, section, name)
+                ).to_json()
         if section != "controls":
             best = _best_blind(success, len(own))
             if best is not None:
-                gain = difference(columns["rank1"], best[1]["rank1"][: len(own)], own, rng(name))
+                gain = difference(
+                    columns["rank1"],
+                    best[1]["rank1"][: len(own)],
+                    own,
+                    _stream(cell, section, name),
+                )
                 metrics["advantage_rank1"] = gain.to_json()
         folds = len(found.outcomes[section, name])
         sections[section][name] = {"status": "ok", "folds": folds, "metrics": metrics}
@@ -77,9 +87,13 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
     return record, _arrays(found)
 
 
+def _stream(cell: Cell, *stage: str) -> np.random.Generator:
+    return stream(cell.seed, "bootstrap", *stage)
+
+
 def _successes(
     found: Findings,
-) -> tuple[dict[tuple[str, str], dict[str, NDArray[Any]]], dict[tuple[str, str], NDArray[Any]]]:
+) -> tuple[Successes, dict[Row, NDArray[Any]]]:
     """Per-template success arrays of every row of the table, and the rows' subjects."""
     success, subjects = {}, {}
     for key, outcomes in found.outcomes.items():
@@ -90,9 +104,7 @@ def _successes(
     return success, subjects
 
 
-def _best_blind(
-    success: dict[tuple[str, str], dict[str, NDArray[Any]]], rows: int
-) -> tuple[str, dict[str, NDArray[Any]]] | None:
+def _best_blind(success: Successes, rows: int) -> tuple[str, dict[str, NDArray[Any]]] | None:
     """The blind control with the highest Rank-1 over the first ``rows`` templates."""
     able = {
         name: columns
@@ -105,8 +117,8 @@ def _best_blind(
 
 
 def _worst(
-    success: dict[tuple[str, str], dict[str, NDArray[Any]]],
-    subjects: dict[tuple[str, str], NDArray[Any]],
+    success: Successes,
+    subjects: dict[Row, NDArray[Any]],
     found: Findings,
     seed: int,
 ) -> dict[str, Any]:
@@ -178,9 +190,7 @@ def _data(cell: Cell, samples: Samples, found: Findings) -> dict[str, Any]:
             }
             for scenario, parts in found.comparisons.items()
         },
-        "development_non_mated": int(
-            min(v for k, v in found.facts.items() if k.startswith("development_non_mated."))
-        ),
+        "development_non_mated": int(found.facts["development_non_mated"]),
         "comparison_cap": cell.scheme.comparison_cap,
     }
 
@@ -195,7 +205,7 @@ def _unlinkability(found: Findings) -> dict[str, Any]:
 
 
 def _security(cell: Cell, found: Findings) -> dict[str, Any]:
-    """Bounds in bits that hold for any scheme with this recognition, and the scheme's own secret."""
+    """Bounds in bits for any scheme that recognises as well, and the scheme's own secret."""
     made = {
         "effective_dimension": found.facts["effective_dimension"],
         "mated_angle_degrees": float(np.degrees(found.facts["mated_angle"])),

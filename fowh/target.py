@@ -97,3 +97,16 @@ def embed_samples(samples: Samples, target: Target | None, device: str = "cpu") 
 
     stored = cached("embeddings", digest(samples.sha256, target.sha256), build)
     return Embedded(stored["embeddings"], stored["images"], int((~stored["found"]).sum()))
+
+
+def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Images (n, h, w[, 3]) uint8 as squares of ``size`` pixels, antialiased."""
+    from PIL import Image
+
+    if images.shape[1:3] == (size, size):
+        return images
+    shrunk = [
+        np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
+        for image in images
+    ]
+    return np.stack(shrunk)

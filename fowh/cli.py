@@ -1,0 +1,272 @@
+"""The ``fowh`` command. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from fowh import __version__
+from fowh.errors import InputError
+
+# Two OpenMP threads that spin against each other slow small layers down; read at torch's import.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Can a leaked embedding database be inverted? Evaluate a template-protection scheme.",
+)
+
+Out = Annotated[Path, typer.Option(help="Folder for records and reports.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
+
+
+@app.command()
+def evaluate(
+    scheme: Annotated[str, typer.Option(help="name or name:key=value,... or module:Class")],
+    dataset: Annotated[str, typer.Option(help="orl, embeddings:path=FILE, gaussian ...")] = "orl",
+    target: Annotated[str, typer.Option(help="The model that embeds images.")] = "dlib",
+    attack: Annotated[
+        list[str] | None, typer.Option(help="Repeatable; default: the standard suite.")
+    ] = None,
+    keys: Annotated[str, typer.Option(help="subject (one key each) or shared.")] = "subject",
+    secret_keys: Annotated[
+        bool, typer.Option("--secret-keys", help="The keys do not leak with the database.")
+    ] = False,
+    white_box: Annotated[
+        bool, typer.Option("--white-box", help="Grant the attacker the target's network.")
+    ] = False,
+    queries: Annotated[int, typer.Option(help="Query budget of the attacker, per fold.")] = 50_000,
+    seed: Annotated[int, typer.Option(help="Seed of every stream of randomness.")] = 0,
+    device: Device = "auto",
+    out: Out = Path("results"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The record on stdout, all else on stderr.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run again although recorded.")] = False,
+) -> None:
+    """Evaluate one cell: does SCHEME recognise people, and what does a thief get back?"""
+    from fowh import protocol, records
+    from fowh.evaluate import Cell, Threat, spec_of
+    from fowh.registry import load
+
+    if keys not in ("subject", "shared"):
+        raise InputError(f"--keys {keys}: expected subject or shared")
+    if seed < 0 or queries < 0:
+        raise InputError(f"--seed {seed} --queries {queries}: expected numbers of at least 0")
+    policy: Literal["subject", "shared"] = "shared" if keys == "shared" else "subject"
+    started = time.perf_counter()
+    loaded = load("dataset", dataset)
+    cell = Cell(
+        loaded,
+        load("target", target),
+        load("scheme", scheme),
+        tuple(load("attack", text) for text in attack or protocol.SUITE),
+        Threat(policy, not secret_keys, "white" if white_box else "black", queries),
+        seed,
+    )
+    _check_writable(out)
+    samples = loaded.load()
+    spec = spec_of(cell, samples)
+    folder = records.folder(out, spec)
+    record = None if force else records.load(folder)
+    if record is None:
+        record = _run(cell, samples, folder, _device(device), command=_command())
+    else:
+        typer.echo(f"answered from the record of an earlier run: {folder}", err=True)
+    if as_json:
+        typer.echo(json.dumps(record, indent=1, allow_nan=False))
+    else:
+        from fowh.report import terminal
+
+        terminal.show(record, folder, time.perf_counter() - started)
+    if record["status"] == "failed":
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_plugins() -> None:
+    """List datasets, targets, schemes and attacks."""
+    from fowh.registry import Kind, names, summary
+
+    kinds: tuple[Kind, ...] = ("dataset", "target", "scheme", "attack")
+    for kind in kinds:
+        found = names(kind)
+        typer.echo(f"{kind}s")
+        for name in found:
+            typer.echo(f"  {name:<18} {summary(kind, name)}")
+
+
+@app.command()
+def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:Class")]) -> None:
+    """Run the contract suite on a scheme or an attack, yours included."""
+    from fowh.contract import run_checks
+
+    findings = run_checks(plugin)
+    for finding in findings:
+        typer.echo(f"{'ok  ' if finding.passed else 'FAIL'} {finding.check}: {finding.text}")
+    failed = sum(not finding.passed for finding in findings)
+    typer.echo(f"{len(findings) - failed} passed, {failed} failed")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder with records.")] = Path("results"),
+) -> None:
+    """Draw the reports of every record below FOLDER again, and one page that compares them."""
+    from fowh import records
+    from fowh.cache import write_atomically
+    from fowh.report import html, terminal
+
+    found = records.load_all(folder)
+    if not found:
+        raise InputError(f"no record below {folder}: run `fowh evaluate` first")
+    for path, record in found:
+        _write_report(path, record)
+    page = html.render_index([(path.relative_to(folder), record) for path, record in found])
+    write_atomically(folder / "index.html", lambda partial: partial.write_text(page) and None)
+    terminal.show_sweep([record for _, record in found], folder / "index.html")
+
+
+@app.command()
+def sweep(
+    suite: Annotated[Path, typer.Argument(help="A TOML file of cells; see docs/sweeps.md.")],
+    device: Device = "auto",
+    out: Out = Path("results"),
+) -> None:
+    """Evaluate every cell of a suite; cells already on record are not run again."""
+    from fowh import records
+    from fowh.evaluate import spec_of
+    from fowh.report import terminal
+    from fowh.sweep import read_suite
+
+    cells = read_suite(suite)
+    _check_writable(out)
+    done = []
+    for number, cell in enumerate(cells, 1):
+        samples = cell.dataset.load()
+        folder = records.folder(out, spec_of(cell, samples))
+        record = records.load(folder)
+        typer.echo(f"cell {number} of {len(cells)}: {folder.name}", err=True)
+        if record is None:
+            record = _run(cell, samples, folder, _device(device), command=None)
+        done.append(record)
+    terminal.show_sweep(done, out)
+    if any(record["status"] == "failed" for record in done):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this installation can do: versions, devices, weights, cache."""
+    import faiss
+    import torch
+
+    from fowh.cache import cache_dir
+    from fowh.records import environment
+    from fowh.registry import load
+
+    for name, version in environment("cpu")["versions"].items():
+        typer.echo(f"{name:<14} {version}")
+    typer.echo(f"torch devices  cpu{', cuda' * torch.cuda.is_available()}")
+    typer.echo(f"faiss GPUs     {faiss.get_num_gpus()}")
+    typer.echo(f"cache          {cache_dir()}")
+    typer.echo(f"orl            {len(load('dataset', 'orl').load())} photographs")
+    typer.echo(f"dlib weights   {load('target', 'dlib').sha256[:16]}")
+
+
+def _run(cell, samples, folder: Path, device: str, command: str | None):  # type: ignore[no-untyped-def]
+    from fowh import records
+    from fowh.evaluate import observe
+    from fowh.report import terminal
+    from fowh.summarise import summarise
+
+    with terminal.progress() as note:
+        found = observe(cell, samples, device, note)
+        note("metrics", 1.0)
+        record, observations = summarise(cell, samples, found, device)
+        record["command"] = command
+        records.save(folder, record, observations)
+        note("report", 1.0)
+        _write_report(folder, record)
+    return record
+
+
+def _write_report(folder: Path, record) -> None:  # type: ignore[no-untyped-def]
+    from fowh import records
+    from fowh.cache import write_atomically
+    from fowh.report import html, plots
+
+    observations = records.load_observations(folder)
+    page = html.render(record, observations)
+    write_atomically(folder / "report.html", lambda partial: partial.write_text(page) and None)
+    picture = plots.summary(record, observations)
+    write_atomically(folder / "summary.png", lambda partial: partial.write_bytes(picture) and None)
+
+
+def _device(asked: str) -> str:
+    """The torch device: a CUDA device when there is one and "auto" was asked."""
+    import torch
+
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=asked)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"--device {asked}: {reason}; try --device cpu") from error
+    return asked
+
+
+def _check_writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: {error.strerror}; choose another folder") from error
+    if not os.access(out, os.W_OK):
+        raise InputError(f"--out {out}: not writable; choose another folder")
+
+
+def _command() -> str:
+    """The command line, as one would type it again."""
+    import shlex
+
+    return shlex.join(["fowh", *sys.argv[1:]])
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: bad input is one line on stderr and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"fowh: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
