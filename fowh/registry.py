@@ -107,7 +107,8 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
 def split(text: str) -> tuple[str, dict[str, str]]:
     """``name:key=value,key=value`` as name and parameters; ``package.module:Class`` is a name."""
     head, colon, tail = text.partition(":")
-    if colon and "=" not in tail.partition(",")[0].partition(":")[0]:  # package.module:Class[:...]
+    first = tail.partition(",")[0].partition(":")[0]
+    if "=" not in first and ("." in head or first[:1].isupper()):  # package.module:Class[:...]
         class_name, colon, tail = tail.partition(":")
         head = f"{head}:{class_name}"
     given: dict[str, str] = {}
