@@ -85,9 +85,12 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(record, indent=1, allow_nan=False))
     else:
-        from fowh.report import terminal
+        from rich.console import Console
 
-        terminal.show(record, folder, time.perf_counter() - started)
+        from fowh.report.terminal import print_cell
+
+        paths = {name: folder / name for name in ("report.html", "summary.png", "record.json")}
+        print_cell(record, paths | {"took": f"{time.perf_counter() - started:.1f} s"}, Console())
     if record["status"] == "failed":
         raise typer.Exit(1)
 
@@ -124,9 +127,12 @@ def report(
     folder: Annotated[Path, typer.Argument(help="A folder with records.")] = Path("results"),
 ) -> None:
     """Draw the reports of every record below FOLDER again, and one page that compares them."""
+    from rich.console import Console
+
     from fowh import records
     from fowh.cache import write_atomically
-    from fowh.report import html, terminal
+    from fowh.report import html
+    from fowh.report.terminal import print_sweep
 
     found = records.load_all(folder)
     if not found:
@@ -135,7 +141,8 @@ def report(
         _write_report(path, record)
     page = html.render_index([(path.relative_to(folder), record) for path, record in found])
     write_atomically(folder / "index.html", lambda partial: partial.write_text(page) and None)
-    terminal.show_sweep([record for _, record in found], folder / "index.html")
+    print_sweep([record for _, record in found], Console())
+    typer.echo(f"compared in {folder / 'index.html'}")
 
 
 @app.command()
@@ -145,9 +152,11 @@ def sweep(
     out: Out = Path("results"),
 ) -> None:
     """Evaluate every cell of a suite; cells already on record are not run again."""
+    from rich.console import Console
+
     from fowh import records
     from fowh.evaluate import spec_of
-    from fowh.report import terminal
+    from fowh.report.terminal import print_sweep
     from fowh.sweep import read_suite
 
     cells = read_suite(suite)
@@ -161,7 +170,7 @@ def sweep(
         if record is None:
             record = _run(cell, samples, folder, _device(device), command=None)
         done.append(record)
-    terminal.show_sweep(done, out)
+    print_sweep(done, Console())
     if any(record["status"] == "failed" for record in done):
         raise typer.Exit(1)
 
@@ -188,10 +197,10 @@ def doctor() -> None:
 def _run(cell, samples, folder: Path, device: str, command: str | None):  # type: ignore[no-untyped-def]
     from fowh import records
     from fowh.evaluate import observe
-    from fowh.report import terminal
+    from fowh.progress import progress
     from fowh.summarise import summarise
 
-    with terminal.progress() as note:
+    with progress() as note:
         found = observe(cell, samples, device, note)
         note("metrics", 1.0)
         record, observations = summarise(cell, samples, found, device)
