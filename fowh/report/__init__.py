@@ -1,0 +1,1 @@
+"""A record as text, plots and a self-contained page."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fowh.report.numbers import DASH, count, interval, label, measured, number, wrapped
 from fowh.report.summary import (
     COLUMNS,
     RECOGNITION,
@@ -18,10 +19,8 @@ from fowh.report.summary import (
     called,
     closing,
     command,
+    comparisons,
     headline,
-    interval,
-    measured,
-    number,
     rows,
     where,
 )
@@ -34,8 +33,61 @@ if TYPE_CHECKING:
 
 _FULL = 96  # columns from which intervals are shown, in a line of their own
 _ONE_LINE = 140  # columns from which a value and its interval share a line
+_SAY_EVERY = 10.0  # seconds between two lines of progress in a log
+_FILES = {"report": "report.html", "picture": "summary.png", "record": "record.json"}
 _PIPE = 100  # columns of whatever is no terminal
-_ASCII = str.maketrans({"→": ">", "–": "-", "·": "|"})  # for consoles that know no Unicode
+_ASCII = str.maketrans({"→": ">", DASH: "-"})  # for consoles that know no Unicode
+
+
+def show(record: Record, folder: Path, seconds: float) -> None:
+    """Print one cell to stdout.
+
+    Args:
+        record: of the cell.
+        folder: that its files were written to.
+        seconds: that the command took.
+    """
+    from rich.console import Console
+
+    paths = {name: folder / file for name, file in _FILES.items() if (folder / file).exists()}
+    print_cell(record, {**paths, "took": f"{seconds:.1f} s"}, Console())
+
+
+def show_sweep(records: Sequence[Record], path: Path) -> None:
+    """Print several cells to stdout; ``path`` is where their reports are."""
+    from rich.console import Console
+
+    console = Console()
+    print_sweep(records, console)
+    _line(f"\n{path}", console, wrap=False)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """Show progress on stderr: a bar on a terminal, now and then a line elsewhere.
+
+    Yields:
+        What to call with the stage and the fraction done.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=1.0)
+        said = time.monotonic()
+
+        def note(text: str, fraction: float) -> None:
+            nonlocal said
+            bar.update(task, description=_text(text, console).plain, completed=fraction)
+            if not console.is_terminal and time.monotonic() - said > _SAY_EVERY:
+                said = time.monotonic()
+                _line(f"{fraction:4.0%} {text}", console, wrap=False)
+
+        yield note
 
 
 def print_cell(record: Record, paths: Mapping[str, Any], console: Console) -> None:
@@ -96,12 +148,12 @@ def _sweep(cells: Sequence[Record], console: Console) -> Table:
 
 
 def _recognition(scenarios: Mapping[str, Any], console: Console) -> Table:
-    heads = [head.replace(" at ", "\n") for head in RECOGNITION.values()]
+    heads = [label(metric).replace(" at ", "\n") for metric in RECOGNITION]
     table = _table("scenario", [*heads, "n"])
     for name, values in scenarios.items():
         cells = [_cell(metric, values.get(metric), console) for metric in RECOGNITION]
-        n = max((measured(v)["n"] or 0 for v in values.values()), default=0)
-        table.add_row(_text(SCENARIOS.get(name, name), console), *cells, f"{n:,}")
+        counted = _text(count(comparisons(values)), console)
+        table.add_row(_text(SCENARIOS.get(name, name), console), *cells, counted)
     return table
 
 
@@ -110,17 +162,17 @@ def _inversion(record: Record, found: list[Row], console: Console) -> Table:
     for number_, row in enumerate(found):
         if number_ and row.kind != found[number_ - 1].kind:
             table.add_section()
-        label = _text(row.label, console, "bold" if row.kind == "worst" else "")
+        name = _text(row.label, console, "bold" if row.kind == "worst" else "")
         if row.n is not None and console.width >= _FULL:
             folds = f", {row.folds} fold{'s' * (row.folds != 1)}" if row.folds else ""
-            label.append(_gap(console)).append(f"n {row.n:,}{folds}", "dim")
+            name.append(_gap(console)).append(f"n {row.n:,}{folds}", "dim")
         cells = []
         for metric in COLUMNS:
             value, limit = row.metrics.get(metric), blind(record, metric)
             low = measured(value)["ci_low"]
             alarm = row.kind != "control" and limit and low is not None and low > limit[1]
             cells.append(_cell(metric, value, console, "bold red" if alarm else "bold"))
-        table.add_row(label, *cells)
+        table.add_row(name, *cells)
     return table
 
 
@@ -164,9 +216,8 @@ def _text(text: str, console: Console, style: str = "") -> Text:
 
 
 def _line(text: str, console: Console, style: str = "", wrap: bool = True) -> None:
-    if wrap:  # keeps "FMR 0.1 %" together, which rich would break
-        glued = re.sub(r"(?<=\d) (?=%)|(?<=FMR) (?=\d)", "\xa0", text)
-        text = textwrap.fill(glued, console.width).replace("\xa0", " ")
+    if wrap:
+        text = wrapped(text, console.width)
     console.print(_text(text, console, style), soft_wrap=not wrap)
 
 

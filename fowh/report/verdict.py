@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fowh.report.summary import BLIND, Record, measured, percent
+from fowh.report.numbers import known, measured, percent
+from fowh.report.summary import Record
+from fowh.summarise import BLIND
 
 BROKEN = 0.5  # worst case from which a scheme is "broken"; a smaller gain over blind "leaks"
 USELESS = 0.5  # FNMR at FMR 1 % from which a system no longer recognises people
@@ -21,14 +21,15 @@ def verdict(record: Record) -> str:
     confidence intervals, for rank 1 or for type 1 at FMR 0.1 %. The worst case alone cannot show
     that: the union of several blind guesses beats each of them.
     """
-    if record.get("status") != "ok":
-        return f"{str(record.get('status')).capitalize()}: {record.get('reason') or 'no reason'}"
+    if not record.get("recognition") and record.get("status") != "ok":
+        lines = (record.get("reason") or "no reason given").strip().splitlines()
+        return f"{str(record.get('status')).capitalize()}: {lines[-1]}"
     useless, recognition = _recognition(record)
     head, attacked = _attacked(record)
     if not useless:
         return f"{head}: {attacked} {recognition}"
     if head in ("Broken", "Leaks"):
-        return f"{head} and does not recognise people: {attacked} {recognition}"
+        return f"{head}, does not recognise people: {attacked} {recognition}"
     return f"Does not recognise people: {recognition} That it resists means little: {attacked}"
 
 
@@ -37,25 +38,29 @@ def short_verdict(record: Record) -> str:
     return verdict(record).partition(":")[0].partition(" (")[0]
 
 
+def at_goal(record: Record) -> bool:
+    """Recognition is kept and no attack of the suite beats a blind guess."""
+    return _attacked(record)[0].startswith("Not broken") and " is kept" in _recognition(record)[1]
+
+
 def blind(record: Record, metric: str) -> tuple[float, float] | None:
     """The best blind control: its value, and what an attack must exceed to be better than it.
 
     The latter is the highest upper confidence bound of all blind controls.
     """
-    controls = (record.get("controls") or {}).items()
-    parts = [part["metrics"] for name, part in controls if name in BLIND and part.get("metrics")]
-    values = _known(parts, metric, "value")
-    if not values:
-        return None
-    return max(values), max([*values, *_known(parts, metric, "ci_high")])
+    controls = record.get("controls") or {}
+    parts = [controls[name].get("metrics") or {} for name in BLIND if name in controls]
+    values = known(parts, metric)
+    return (max(values), max([*values, *known(parts, metric, "ci_high")])) if values else None
 
 
 def _recognition(record: Record) -> tuple[bool, str]:
     """Whether recognition is lost, and a sentence on it."""
     scenarios = record.get("recognition") or {}
     stolen = "stolen_key" in scenarios  # the conservative scenario, where it was measured
-    kept = _value(scenarios.get("stolen_key" if stolen else "own_key"), "fnmr_at_fmr_1e-2")
-    clear = _value(scenarios.get("unprotected"), "fnmr_at_fmr_1e-2")
+    protected = scenarios.get("stolen_key" if stolen else "own_key") or {}
+    kept = measured(protected.get("fnmr_at_fmr_1e-2"))
+    clear = measured((scenarios.get("unprotected") or {}).get("fnmr_at_fmr_1e-2"))
     if kept["value"] is None:
         return False, "Recognition was not measured."
     text = f"FNMR {percent(kept['value'])} % at FMR 1 %"
@@ -73,18 +78,18 @@ def _recognition(record: Record) -> tuple[bool, str]:
 def _attacked(record: Record) -> tuple[str, str]:
     """Short form and a sentence on the attacks."""
     tried = [*(record.get("attacks") or {}).values(), *(record.get("faces") or {}).values()]
-    ran = [part["metrics"] for part in tried if part.get("status", "ok") == "ok"]
+    ran = [part["metrics"] for part in tried if part.get("metrics")]
     if not ran:
-        return "Not attacked", "no attack of the suite could run, so nothing is known about it."
+        return "Not attacked", "no attack of the suite ran, so nothing is known about it."
     if blind(record, "rank1") is None:
-        return "Undecided", "no blind control was run that the attacks could be compared with."
+        return "Undecided", "no blind control ran that the attacks could be compared with."
     worst = (record.get("worst") or {}).get("metrics") or {}
     won, lost, top = [], [], 0.0
     for metric, words in GOALS.items():
-        best = max(_known([worst, *ran], metric, "value"), default=0.0)
+        best = max(known([worst, *ran], metric), default=0.0)
         guess, bar = blind(record, metric) or (0.0, 0.0)
         said = f"{words.format(percent(best))} (a blind guess: {percent(guess)} %)"
-        if any(low > bar for low in _known(ran, metric, "ci_low")):
+        if any(low > bar for low in known(ran, metric, "ci_low")):
             won.append(said)
             top = max(top, best)
         else:
@@ -93,20 +98,10 @@ def _attacked(record: Record) -> tuple[str, str]:
         holds = "and its keys" if record["spec"]["threat"].get("leaked") else "but not its keys"
         head = "Broken" if top >= BROKEN else "Leaks"
         return head, f"whoever stole the database {holds} {' and '.join(won)}."
-    part = f"none of the {len(tried)} attacks"
+    part = "no attack"
     if len(ran) < len(tried):
         part = f"none of the {len(ran)} attacks that ran ({len(tried) - len(ran)} did not)"
     return (
         "Not broken by this suite (which proves nothing about stronger attacks)",
-        f"{part} beats a blind guess; whoever tries all of them {' and '.join(lost)}.",
+        f"{part} beats a blind guess; whoever tries them all {' and '.join(lost)}.",
     )
-
-
-def _known(parts: list[Any], metric: str, key: str) -> list[float]:
-    """That key of a metric wherever it has a value."""
-    found = [measured(part.get(metric))[key] for part in parts]
-    return [value for value in found if value is not None]
-
-
-def _value(part: Record | None, metric: str) -> dict[str, Any]:
-    return measured((part or {}).get(metric))

@@ -104,10 +104,18 @@ def broken() -> dict[str, Any]:
             "shuffled": {"metrics": success(0.019, 0.034, 0.81), "folds": 5},
             "mated_probe": {"metrics": success(0.989, 0.977, 0.96), "folds": 5},
             "unprotected": {"metrics": success(0.9925, 1.0, 1.0), "folds": 5},
+            "mean_face": {"metrics": success(0.0, 0.237, 0.79, 80), "folds": 1},
             "unprotected_face": {"metrics": success(0.611, 0.5375, 0.8, 80), "folds": 1},
         },
-        "unlinkability": {"d_sys": 0.931, "m": 0.872, "bins": 100, "range": [0.04, 0.97]},
-        "security": {"cap_bound": 23.71, "guessing_bound": 6.64},
+        "unlinkability": {
+            "d_sys": {"value": 0.931, "bins": 100, "low": 0.043, "high": 0.974},
+            "m": {"value": 0.872, "bins": 30, "low": 0.043, "high": 0.974},
+        },
+        "security": {
+            "effective_dimension": 31.42,
+            "mated_angle_degrees": 38.57,
+            "cap_bound_bits": 23.71,
+        },
         "cost": {
             "bytes_per_template": 150.0,
             "enrolments_per_s": 41873.0,

@@ -1,0 +1,161 @@
+"""Plots of one cell: DET, score histograms, and a summary picture. No global plotting state."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.metrics.recognition import det
+from fowh.report import plane
+from fowh.report.numbers import wrapped
+from fowh.report.pictures import Observations, grid
+from fowh.report.plane import BLIND_COLOUR, CELL, CLEAR, INK, dress
+from fowh.report.summary import SCENARIOS, Record, called, where
+from fowh.report.verdict import verdict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = {"unprotected": CLEAR, "own_key": "#2e9e6b", "stolen_key": CELL}
+_RATES = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.4)  # ticks of the DET
+_LIMITS = (0.0001, 0.6)
+_BINS = 60
+
+
+def svg(figure: Figure) -> str:
+    """A figure as an inline SVG in the page's own text colour and font, without any address."""
+    from matplotlib import rc_context
+
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "fowh"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)  # needless inside HTML
+    text = re.sub(r'<g id="[^"]*"', "<g", text)  # several figures would share these ids
+    return re.sub(r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", text, count=2)
+
+
+def png(figure: Figure, dpi: int = 110) -> bytes:
+    """A figure as PNG on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def pairs(observations: Observations, scenario: str) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Mated and non-mated scores of a scenario; None where one of them is missing."""
+    score = observations.get(f"pairs.{scenario}.score")
+    mated = observations.get(f"pairs.{scenario}.mated")
+    if score is None or mated is None or mated.all() or not mated.any():
+        return None
+    return score[mated], score[~mated]
+
+
+def det_plot(observations: Observations) -> Figure | None:
+    """The DET curves of all recognition scenarios; None without comparisons."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2, 4.6), layout="constrained")
+    return figure if draw_det(figure.subplots(), observations) else None
+
+
+def draw_det(axes: Axes, observations: Observations) -> bool:
+    """Draw DET curves on probit axes (ISO/IEC 19795-1); whether there was one."""
+    from scipy.special import ndtri
+
+    dress(axes)
+    drawn = False
+    for name, colour in _COLOURS.items():
+        scores = pairs(observations, name)
+        if scores is None:
+            continue
+        drawn = True
+        fmr, fnmr, _ = det(*scores)
+        x, y = ndtri(np.clip(fmr, *_LIMITS)), ndtri(np.clip(fnmr, *_LIMITS))
+        kept = np.unique(np.round([x, y], 2), axis=1, return_index=True)[1]  # what the eye can see
+        kept = np.sort(kept)
+        axes.plot(x[kept], y[kept], color=colour, lw=1.6, label=SCENARIOS[name], clip_on=False)
+    ticks, words = ndtri(_RATES), [f"{100 * rate:g}" for rate in _RATES]
+    axes.set_xticks(ticks, words)
+    axes.set_yticks(ticks, words)
+    axes.set(xlim=ndtri(_LIMITS), ylim=ndtri(_LIMITS), xlabel="FMR (%)", ylabel="FNMR (%)")
+    for rate in (0.001, 0.01):
+        axes.axvline(ndtri(rate), color=BLIND_COLOUR, lw=0.7, ls=":")
+    if drawn:
+        axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    return drawn
+
+
+def scores_plot(observations: Observations) -> Figure | None:
+    """Histograms of mated and non-mated scores with the thresholds that attacks are judged by."""
+    from matplotlib.figure import Figure
+
+    named = [(name, pairs(observations, name)) for name in SCENARIOS]
+    found = [(name, scores) for name, scores in named if scores is not None]
+    if not found:
+        return None
+    figure = Figure(figsize=(10, 2.5 * ((len(found) + 1) // 2)), layout="constrained")
+    cells = figure.subplots((len(found) + 1) // 2, 2, squeeze=False).ravel()
+    for axes, (name, (mated, other)) in zip(cells, found, strict=False):
+        dress(axes)
+        _histogram(axes, mated, other)
+        for fmr, style in (("1e-2", "--"), ("1e-3", ":")):
+            for at in _thresholds(observations, name, fmr):
+                axes.axvline(at, color=INK, lw=0.9, ls=style)
+        axes.set_title(SCENARIOS[name], fontsize=10, loc="left", color=INK)
+        axes.set_yticks([])
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("score, higher is more alike")
+    cells[0].legend(frameon=False, labelcolor=INK, fontsize=9)
+    for axes in cells[len(found) :]:
+        axes.remove()
+    return figure
+
+
+def _histogram(axes: Axes, mated: NDArray[Any], other: NDArray[Any]) -> None:
+    """Shares of mated and non-mated comparisons per bin; failed ones are counted in the legend."""
+    finite = np.concatenate([mated[np.isfinite(mated)], other[np.isfinite(other)]])
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
+    edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    for scores, word, colour in ((other, "non-mated", BLIND_COLOUR), (mated, "mated", CLEAR)):
+        counts = np.histogram(scores[np.isfinite(scores)], edges)[0] / len(scores)
+        failed = np.mean(~np.isfinite(scores))
+        text = f"{word}, {100 * failed:.1f} % of them failed" if failed else word
+        axes.stairs(counts, edges, fill=True, color=colour, alpha=0.55, label=text)
+
+
+def _thresholds(observations: Observations, scenario: str, fmr: str) -> NDArray[Any]:
+    """One threshold per fold, as a score; those of embeddings are stored as distances."""
+    side, sign = ("t_embedding", -1) if scenario == "unprotected" else ("t_protected", 1)
+    found: NDArray[Any] = np.unique(sign * observations.get(f"{side}.{fmr}", np.empty(0)))
+    return found[np.isfinite(found)]
+
+
+def summary(record: Record, observations: Observations) -> bytes:
+    """The cell in one picture (PNG): verdict, plane, DET and pictures."""
+    from matplotlib.figure import Figure
+
+    rows = grid(observations)
+    heights = [5.4, 0.85 * len(rows)] if rows else [5.4]
+    figure = Figure(figsize=(13, sum(heights)), layout="constrained")
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
+    words = f"{called(record['spec']['scheme'])}, {where(record)}\n{wrapped(verdict(record), 150)}"
+    parts[0].suptitle(words, fontsize=10, x=0.01, ha="left", color=INK)
+    first, second, third = parts[0].subplots(1, 3)
+    plane.draw(first, [record], "rank1")
+    plane.draw(second, [record], "type1_at_fmr_1e-3")
+    if not draw_det(third, observations):
+        third.remove()
+    strips = parts[-1].subplots(len(rows), 1, squeeze=False).ravel() if rows else ()
+    for axes, row in zip(strips, rows, strict=True):
+        axes.imshow(np.concatenate(list(row.pictures), axis=1), cmap="gray", vmin=0, vmax=255)
+        axes.set_axis_off()
+        axes.text(-0.01, 0.5, row.label, transform=axes.transAxes, ha="right", va="center")
+    return png(figure)
