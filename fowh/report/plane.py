@@ -27,7 +27,7 @@ def plane(records: Sequence[Record]) -> Figure | None:
     """Both planes side by side; None when no record has the values."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots(1, 2)
     drawn = [draw(axis, records, metric) for axis, metric in zip(axes, _Y, strict=True)]
     return figure if any(drawn) else None
@@ -56,6 +56,7 @@ def draw(axes: Axes, records: Sequence[Record], metric: str) -> bool:
         if measured(place[_X])["value"] is not None and measured(place[metric])["value"] is not None
     ]
     spots = _references(axes, records, metric)
+    words: str | None = "this cell" if len(records) == 1 else "cells, by their number"
     for text, x, y in points:
         spot = _free(axes.transData.transform((x["value"], y["value"])), spots)
         spots.append(spot)
@@ -63,17 +64,13 @@ def draw(axes: Axes, records: Sequence[Record], metric: str) -> bool:
         lines: dict[str, Any] = {"color": CELL, "clip_on": False}
         axes.errorbar(x["value"], y["value"], _bars(y), _bars(x), capsize=2, lw=1, **lines)
         axes.plot([x["value"], at[0]], [y["value"], at[1]], lw=0.8, **lines)
-        axes.plot(at[0], at[1], "o", ms=11, zorder=5, **lines)
+        axes.plot(at[0], at[1], "o", ms=11, zorder=5, label=words, **lines)
+        words = None  # one entry in the legend
         if len(records) > 1:
             number = axes.text(at[0], at[1], text, fontsize=7.5, weight="bold", zorder=6)
             number.set(ha="center", va="center", color="white")
     axes.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.16),
-        ncols=2,
-        frameon=False,
-        labelcolor=INK,
-        fontsize=9,
+        loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, labelcolor=INK, fontsize=9
     )
     return bool(points)
 

@@ -134,8 +134,8 @@ def _histogram(axes: Axes, mated: NDArray[Any], other: NDArray[Any]) -> None:
 def _thresholds(observations: Observations, scenario: str, fmr: str) -> NDArray[Any]:
     """One threshold per fold, as a score; those of embeddings are stored as distances."""
     side, sign = ("t_embedding", -1) if scenario == "unprotected" else ("t_protected", 1)
-    found: NDArray[Any] = np.unique(sign * observations.get(f"{side}.{fmr}", np.empty(0)))
-    return found[np.isfinite(found)]
+    found = np.asarray(sign * observations.get(f"{side}.{fmr}", np.empty(0)))
+    return np.unique(found[np.isfinite(found)])
 
 
 def summary(record: Record, observations: Observations) -> bytes:
@@ -143,7 +143,7 @@ def summary(record: Record, observations: Observations) -> bytes:
     from matplotlib.figure import Figure
 
     rows = grid(observations)
-    heights = [5.4, 0.85 * len(rows)] if rows else [5.4]
+    heights = [6.0, 0.85 * len(rows)] if rows else [6.0]
     figure = Figure(figsize=(13, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
     words = f"{called(record['spec']['scheme'])}, {where(record)}\n{wrapped(verdict(record), 150)}"
