@@ -1,0 +1,121 @@
+"""What the attacks on the embedding share: the attacker's population and how he reads a code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.attack import View
+from fowh.scheme import Floats, Keys, Scheme, Templates
+
+if TYPE_CHECKING:
+    import torch
+
+    from fowh.scheme import Slack
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """A Gaussian fitted to the attacker's own embeddings: what he knows of everybody.
+
+    Attributes:
+        mean: (d,) float32.
+        covariance: (d, d) float64, never singular.
+        norm: typical length of an embedding once centred.
+    """
+
+    mean: Floats
+    covariance: NDArray[np.float64]
+    norm: float
+
+    @classmethod
+    def of(cls, embeddings: Floats) -> Population:
+        """Fit to (n, d) embeddings, shrinking towards a sphere where n is small against d.
+
+        Oracle approximating shrinkage: Chen, Wiesel, Eldar, Hero, "Shrinkage Algorithms for MMSE
+        Covariance Estimation", IEEE TSP 2010, eq. 23.
+        """
+        n, d = embeddings.shape
+        mean = embeddings.mean(axis=0, dtype=np.float64)
+        centred = embeddings - mean
+        sample = centred.T @ centred / n
+        trace, square = np.trace(sample), (sample**2).sum()
+        excess = (n + 1 - 2 / d) * (square - trace**2 / d)
+        part = ((1 - 2 / d) * square + trace**2) / excess if excess > 0 else 1.0
+        part = min(1.0, part)
+        sphere = (trace or 1.0) / d * np.eye(d)
+        norm = float(np.linalg.norm(centred, axis=1).mean()) or 1.0
+        return cls(mean.astype(np.float32), (1 - part) * sample + part * sphere, norm)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """Embeddings of people who do not exist; (count, d) float32."""
+        root = np.linalg.cholesky(self.covariance).astype(np.float32)
+        normal = rng.standard_normal((count, len(self.mean)), dtype=np.float32)
+        return self.mean + normal @ root.T
+
+    def rescale(self, x: torch.Tensor) -> torch.Tensor:
+        """Directions (n, d) from the mean, brought to the typical length."""
+        lengths: torch.Tensor = x.norm(dim=1, keepdim=True)
+        return x * (self.norm / lengths.clamp_min(1e-12))
+
+
+def with_token(view: View) -> Templates:
+    """The stolen templates; where a scheme ignores keys, an arbitrary one stands in."""
+    if view.templates.token is not None or view.scheme.keyed:
+        return view.templates
+    return replace(view.templates, token=np.zeros(len(view.templates), np.uint64))
+
+
+def blocks(templates: Templates, most: int = 128) -> Iterator[NDArray[Any]]:
+    """Rows in blocks that bound memory; equal keys are neighbours, so few keys meet in a block."""
+    count = len(templates)
+    order = np.arange(count) if templates.token is None else np.argsort(templates.token)
+    for start in range(0, count, most):
+        yield order[start : start + most]
+
+
+def ascend(slack: Slack, start: torch.Tensor, population: Population, steps: int) -> torch.Tensor:
+    """Follow the gradient of the summed slack from one sphere point to the next.
+
+    Where slack is linear the first step is the closed-form estimate and a fixed point. Where it is
+    quadratic (products of permuted entries) this is power iteration towards the eigenvector that
+    the inequalities point at.
+
+    Args:
+        slack: of n templates.
+        start: (n, d) float32 embeddings.
+        population: gives the mean and the radius.
+        steps: at most so many; stops at a fixed point.
+
+    Returns:
+        (n, d) float32 embeddings.
+    """
+    import torch
+
+    mean = torch.as_tensor(population.mean, device=start.device)
+    x = start
+    for _ in range(steps):
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(slack(x).sum(), x)
+        after = mean + population.rescale(gradient)
+        moved = (after - x).norm(dim=1).max()
+        x = after
+        if moved < 1e-3 * population.norm:
+            break
+    return x.detach()
+
+
+def own_codes(
+    scheme: Scheme, embeddings: Floats, keys: Keys | None, rng: np.random.Generator
+) -> Templates:
+    """Enrol what the attacker knows, each row under one of ``keys``, or under a key of its own."""
+    count = len(embeddings)
+    if keys is None:
+        return scheme.enroll(embeddings, rng.integers(2**64, size=count, dtype=np.uint64), rng)
+    return scheme.enroll(
+        embeddings, keys[rng.integers(len(keys), size=count)].astype(np.uint64), rng
+    )

@@ -1,0 +1,120 @@
+"""Pre-image: undo the transform, or satisfy the inequalities that a template implies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attacks._readout import Population, ascend, blocks, with_token
+from fowh.attack import Attack, View
+from fowh.errors import InputError
+from fowh.scheme import Floats, Inequalities, Slack, Templates, Unprotect
+
+if TYPE_CHECKING:
+    import torch
+
+CANDIDATES = 64  # own samples that are scored to find a starting point
+ASCENT = 4  # power iterations; one is exact where slack is linear
+
+
+@dataclass(frozen=True)
+class Preimage(Attack):
+    """The strongest training-free attack that a scheme admits, with its key.
+
+    A scheme that can be un-protected is. Otherwise: the closed-form estimate, then the
+    locality-sensitive predicate of Paik et al. (BMVC 2023, extended), find x that satisfies all the
+    inequalities, with a logistic penalty (it beats the hinge at every code length measured on ORL)
+    and a Gaussian prior. It needs no target queries and no training.
+
+    Attributes:
+        steps: gradient steps.
+        rate: step size, in standard deviations of the prior.
+        margin: width of the logistic penalty against the mean absolute slack.
+        prior: exponent of the population covariance in the prior. 0 knows nothing of the
+            population and keeps short codes identifiable; 1 gets closest to the embedding.
+    """
+
+    steps: int = 30
+    rate: float = 0.2
+    margin: float = 0.1
+    prior: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.steps < 0 or self.rate <= 0 or self.margin <= 0 or not 0 <= self.prior <= 1:
+            raise InputError(
+                f"preimage: steps={self.steps}, rate={self.rate}, margin={self.margin}, "
+                f"prior={self.prior}; give steps >= 0, rate and margin > 0, prior in 0..1"
+            )
+
+    def unsupported(self, view: View) -> str | None:
+        if not isinstance(view.scheme, (Unprotect, Inequalities)):
+            return "the scheme offers neither un-protection nor inequalities"
+        if view.templates.token is None and view.scheme.keyed:
+            return "the keys did not leak: the template's projections are unknown"
+        return None
+
+    def run(self, view: View, rng: np.random.Generator) -> Floats:
+        templates = with_token(view)
+        if isinstance(view.scheme, Unprotect):
+            return view.scheme.unprotect(templates)
+        population = Population.of(view.embeddings)
+        count = min(CANDIDATES, len(view.embeddings))
+        candidates = view.embeddings[rng.choice(len(view.embeddings), count, replace=False)]
+        out = np.empty((len(templates), view.embeddings.shape[1]), dtype=np.float32)
+        done = 0
+        for rows in blocks(templates):
+            view.progress("pre-image", done / len(templates))
+            out[rows] = self._solve(view, templates[rows], candidates, population)
+            done += len(rows)
+        return out
+
+    def _solve(
+        self, view: View, templates: Templates, candidates: Floats, population: Population
+    ) -> Floats:
+        import torch
+        from torch.nn.functional import softplus
+
+        assert isinstance(view.scheme, Inequalities)  # run() asks only such schemes
+        slack = view.scheme.slack(templates)
+        best = view.scheme.scores(templates, candidates).argmax(axis=1)
+        start = torch.from_numpy(candidates[best]).to(view.device)
+        x = ascend(slack, start, population, ASCENT)
+        mean = torch.as_tensor(population.mean, device=view.device)
+        spectrum, axes = np.linalg.eigh(population.covariance)
+        spread = spectrum**self.prior
+        spread *= population.norm**2 / spread.sum()
+        root = torch.as_tensor(axes * np.sqrt(spread), dtype=torch.float32, device=view.device)
+        with torch.no_grad():
+            scale = slack(x).abs().mean() * self.margin
+        # Work in the prior's standard coordinates z: x = mean + root z.
+        z = (x - mean) @ root / torch.as_tensor(spread, dtype=torch.float32, device=x.device)
+        z.requires_grad_()
+        adam = torch.optim.Adam([z], lr=self.rate)
+        for step in range(self.steps):
+            adam.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
+            penalty = softplus(-slack(mean + z @ root.T) / scale).sum() + z.square().sum() / 2
+            (z.grad,) = torch.autograd.grad(penalty, z)
+            adam.step()
+        with torch.no_grad():
+            direction = population.rescale(z @ root.T)
+            return _likelier(slack, mean, direction, view.embeddings).cpu().numpy()
+
+
+def _likelier(
+    slack: Slack, mean: torch.Tensor, direction: torch.Tensor, own: Floats
+) -> torch.Tensor:
+    """``mean`` + or - ``direction``: the likelier sign where the inequalities leave it open.
+
+    Products of an even number of entries are blind to the sign. Populations are not symmetrical:
+    the third moment of the cosines to own samples names the right one for 72 % of ORL's faces.
+    """
+    import torch
+
+    fits, mirrored = ((slack(mean + way) >= 0).float().mean(1) for way in (direction, -direction))
+    others = torch.from_numpy(own).to(mean) - mean
+    others = others / others.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    skew = (direction @ others.T).pow(3).sum(dim=1)
+    flip = (mirrored > 0.9 * fits) & (skew < 0)
+    return mean + torch.where(flip[:, None], -direction, direction)

@@ -1,0 +1,21 @@
+"""Blind control: for each template a random own sample (a random stranger)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from fowh.attack import Attack, View
+from fowh.scheme import Floats
+
+
+@dataclass(frozen=True)
+class Random(Attack):
+    """Present somebody else: what type-1 success costs nothing."""
+
+    blind: ClassVar[bool] = True
+
+    def run(self, view: View, rng: np.random.Generator) -> Floats:
+        return view.embeddings[rng.integers(len(view.embeddings), size=len(view.templates))]
