@@ -1,8 +1,7 @@
 """Inversion: how much of the stolen samples a set of reconstructions gives away.
 
-Raw observations per template come first (``observe``, ``Outcome``); successes are read off them
-against thresholds (``successes``), so that a new threshold needs no re-run. NaN always means not
-measured and never failure: an attack that returns garbage has failed and is counted.
+Raw observations come first, successes are read off them, so that a new threshold needs no re-run.
+NaN means not measured and never failure: an attack that returns garbage has failed and counts.
 """
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ class Outcome:
         distance: (n,) from the reconstruction to the true embedding.
         other_distance: (n, r) to the victim's other readings, padded with NaN.
         accept_score: (n,) the scheme's score against the stolen template.
-        renewed_score: (n,) the scheme's score against a template of another reading under a
-            fresh key; NaN where there is no other reading.
+        renewed_score: (n,) against another reading under a fresh key; NaN if there is none.
         purity: (n,) cosine to the truth.
         purity_centred: (n,) the same after subtracting the development mean.
     """
@@ -64,7 +62,7 @@ class Thresholds:
 
 
 class Observed(NamedTuple):
-    """What ``observe`` returns; rows as in ``Outcome``, all float64 but ``rank1``."""
+    """What ``observe`` returns; rows as in ``Outcome``."""
 
     distance: Rates
     other_distance: Rates
@@ -82,10 +80,9 @@ def observe(
 ) -> Observed:
     """Compare reconstructions with the true embeddings, in L2 and float64.
 
-    ``rank1``: the gallery's nearest reading, the stolen one itself left out, is of the same
-    subject. Of readings at exactly the same distance the first in the gallery counts as nearest.
-    The gallery holds the attacker's own samples too, so handing one of them back is a miss, and
-    so is a victim without another reading.
+    ``rank1``: the gallery's nearest reading, the stolen one left out, is of the same subject; of
+    equally near ones the first in the gallery counts. As the gallery holds the attacker's samples
+    too, handing one of them back is a miss. So is a victim without another reading.
 
     Args:
         reconstructions: (n, d) embeddings. A row with NaN, infinity or absurd numbers has failed:
@@ -111,8 +108,9 @@ def observe(
     step = max(1, min(_BLOCK // d, 1024))
     for start in range(0, n, step):
         block = np.arange(start, min(start + step, n))
-        block = block[(np.abs(reconstructions[block]) < 1e150).all(axis=1)]  # squares fit
         points = reconstructions[block].astype(np.float64)
+        usable = (np.abs(points) < 1e150).all(axis=1)  # their squares fit; NaN is not
+        block, points = block[usable], points[usable]
         truth = gallery[rows[block]].astype(np.float64)
         out.distance[block] = np.linalg.norm(points - truth, axis=1)
         out.purity[block] = _cosine(points, truth)
@@ -138,16 +136,18 @@ def successes(outcome: Outcome, thresholds: Thresholds) -> dict[str, Rates]:
     out: dict[str, Rates] = {"rank1": np.asarray(outcome.rank1, dtype=np.float64)}
     for fmr, limit in thresholds.t_embedding.items():
         out[f"type1_at_fmr_{fmr}"] = _within(outcome.distance, limit)
-    for fmr, limit in thresholds.t_embedding.items():
         each = _within(outcome.other_distance, np.asarray(limit)[:, None])
         measured = (~np.isnan(each)).sum(axis=1)
         share = np.nansum(each, axis=1) / np.maximum(measured, 1)
         out[f"type2_at_fmr_{fmr}"] = np.where(measured > 0, share, np.nan)
     # A scheme may answer NaN to a probe that is no embedding at all: that is a rejection.
-    failed = np.isposinf(np.asarray(outcome.distance, dtype=np.float64))
-    columns = {"accept": outcome.accept_score, "accept_renewed": outcome.renewed_score}
-    for name, column in columns.items():
-        score = np.where(failed & np.isnan(column), -np.inf, column)
+    failed = np.isposinf(outcome.distance)
+    renewable = failed & ~np.isnan(outcome.other_distance).all(axis=1)
+    for name, column, refused in (
+        ("accept", outcome.accept_score, failed),
+        ("accept_renewed", outcome.renewed_score, renewable),
+    ):
+        score = np.where(refused & np.isnan(column), -np.inf, column)
         for fmr, limit in thresholds.t_protected.items():
             out[f"{name}_at_fmr_{fmr}"] = _within(-score, -np.asarray(limit))
     out["purity"] = np.asarray(outcome.purity, dtype=np.float64)
@@ -160,21 +160,17 @@ def summarise(
 ) -> dict[str, intervals.Value]:
     """Every metric with its interval, clustered by subject.
 
-    All metrics see the same resamples, so that one more of them changes no other.
-
     Args:
-        successes: (n,) arrays by metric name.
+        successes: (n,) arrays by name, all of them in ``METRICS``.
         subjects: (n,) victims.
         rng: draws the resamples.
 
     Returns:
         Values by metric name.
     """
-    seed, unlimited = int(rng.integers(2**63)), (-np.inf, np.inf)
+    seed = int(rng.integers(2**63))  # the same resamples for all: one metric more changes none
     return {
-        name: intervals.mean(
-            values, subjects, np.random.default_rng(seed), limits=LIMITS.get(name, unlimited)
-        )
+        name: intervals.mean(values, subjects, np.random.default_rng(seed), limits=LIMITS[name])
         for name, values in successes.items()
     }
 
@@ -206,17 +202,15 @@ def _others(labels: Array, stolen: Array) -> NDArray[np.intp]:
     order, starts = np.argsort(codes, kind="stable"), np.cumsum(counts) - counts
     mine = codes[stolen]
     slots = np.arange(counts[mine].max(initial=1))
-    inside = slots < counts[mine][:, None]
-    rows = np.where(inside, order[np.minimum(starts[mine][:, None] + slots, len(order) - 1)], -1)
+    at = np.minimum(starts[mine][:, None] + slots, len(order) - 1)
+    rows = np.where(slots < counts[mine][:, None], order[at], -1)
     keep = rows != stolen[:, None]  # drops exactly one slot of each row
-    others: NDArray[np.intp] = rows[keep].reshape(len(stolen), len(slots) - 1)
-    return others
+    return np.asarray(rows[keep].reshape(len(stolen), len(slots) - 1))
 
 
 def _cosine(left: Rates, right: Rates) -> Rates:
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    cosine: Rates = np.einsum("nd,nd->n", left, right) / np.where(norms > 0, norms, 1)
-    return cosine
+    return np.asarray(np.einsum("nd,nd->n", left, right) / np.where(norms > 0, norms, 1))
 
 
 def _squared(points: Rates, gallery: Array, at: Array, rows: Array) -> Rates:
@@ -236,22 +230,17 @@ def _nearest(points: Rates, gallery: Array, skip: Array) -> NDArray[np.intp]:
     A matrix product finds the candidates; those within its rounding of the best are measured
     again by subtraction, so that ties do not depend on the processor.
     """
-    best = np.full(len(points), np.inf)
-    nearest = np.full(len(points), -1)
+    best, nearest = np.full(len(points), np.inf), np.full(len(points), -1)
     norms = np.einsum("nd,nd->n", points, points)
     step = max(1, _BLOCK // max(gallery.shape[1], len(points), 1))
     for start in range(0, len(gallery), step):
         tile = gallery[start : start + step].astype(np.float64)
         lengths = np.einsum("nd,nd->n", tile, tile)
-        squared = points @ tile.T
-        squared *= -2
-        squared += lengths
+        squared = lengths - 2 * (points @ tile.T)
         here = np.flatnonzero((skip >= start) & (skip < start + len(tile)))
-        squared[here, skip[here] - start] = np.inf
-        slack = 1e-12 * (norms + lengths.max())
-        limit = np.minimum(squared.min(axis=1), best - norms + slack) + slack
-        squared[here, skip[here] - start] = np.nan  # even where the limit is infinite
-        at, column = np.nonzero(squared <= limit[:, None])
+        squared[here, skip[here] - start] = np.nan
+        floor = np.fmin.reduce(squared, axis=1, initial=np.inf) + 1e-12 * (norms + lengths.max())
+        at, column = np.nonzero(squared <= floor[:, None])
         exact = _squared(points, tile, at, column)
         order = np.lexsort((column, exact, at))
         at, first = np.unique(at[order], return_index=True)

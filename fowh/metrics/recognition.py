@@ -141,13 +141,16 @@ def summary(
         return {name: Value(None, None, None, n) for name in (*FMRS, "eer")}
     fmr, fnmr, thresholds = det(values[mated], values[~mated])
     levels = _levels(values, mated, thresholds[:-1].astype(values.dtype))
-    bins = (np.searchsorted(levels, values, side="right") - 1).astype(np.uint16)
-    left, right = np.asarray(subject_a), np.asarray(subject_b)
-    labels, codes = np.unique(np.concatenate([left, right]), return_inverse=True)
-    left, right = codes[: len(values)], codes[len(values) :]
-    weights = np.concatenate(list(resamples(len(labels), replicates, rng)))
-    genuine = _accepted(bins[mated], len(levels), weights, left[mated])
-    others = _accepted(bins[~mated], len(levels), weights, left[~mated], right[~mated])
+    labels, codes = np.unique(np.concatenate([subject_a, subject_b]), return_inverse=True)
+    order = np.argsort(values)
+    starts = np.searchsorted(values, levels, sorter=order)
+    bins = np.repeat(np.arange(len(levels)), np.diff(starts, append=len(values)))
+    mated, left, right = mated[order], codes[: len(values)][order], codes[len(values) :][order]
+    weights = np.concatenate(list(resamples(len(labels), replicates, rng))).astype(np.int32)
+    genuine, others = (
+        _accepted(bins[kind], len(levels), left[kind], right[kind], weights)
+        for kind in (mated, ~mated)
+    )
     usable = (genuine[:, 0] > 0) & (others[:, 0] > 0)
     genuine, others = genuine[usable], others[usable]
     fmrs = others / others[:, :1]
@@ -157,9 +160,9 @@ def summary(
         for name, level in FMRS.items()
     }
     found["eer"] = float(_eer(fmr, fnmr)), _eer(fmrs, fnmrs)
-    subjects = len(np.unique(left[mated]))
+    clusters = len(np.unique(left[mated]))
     return {
-        name: Value(value, *interval(value, drawn, subjects, (0.0, 1.0)), n)
+        name: Value(value, *interval(value, drawn, clusters, (0.0, 1.0)), n)
         for name, (value, drawn) in found.items()
     }
 
@@ -212,21 +215,29 @@ def _levels(values: Floats, mated: NDArray[np.bool_], distinct: Floats) -> Float
 
 
 def _accepted(
-    bins: NDArray[np.uint16],
+    bins: NDArray[np.intp],
     levels: int,
-    weights: Rates,
     left: NDArray[np.intp],
-    right: NDArray[np.intp] | None = None,
+    right: NDArray[np.intp],
+    weights: NDArray[np.int32],
 ) -> Rates:
-    """(r, levels + 1) weight of the comparisons at or above each level; the last is zero."""
-    order = np.argsort(bins, kind="stable")  # 16-bit keys: a linear-time radix sort
-    bins, left = bins[order], left[order]
-    right = None if right is None else right[order]
-    present, starts = np.unique(bins, return_index=True)
+    """(r, levels + 1) weight of the comparisons at or above each level; the last is zero.
+
+    A sparse product of (level, pair of subjects) counts with the pairs' weights: every comparison
+    is read once for many resamples. Integers, because float32 sums stop growing at 2^24.
+    """
+    from scipy.sparse import csr_array
+
+    subjects = weights.shape[1]
+    pairs, column = np.unique(left * subjects + right, return_inverse=True)
+    ones = np.ones(len(bins), dtype=np.int32)
+    counts = csr_array((ones, (bins, column)), shape=(levels, len(pairs)))
+    first, second = np.divmod(pairs, subjects)
     out = np.zeros((len(weights), levels + 1))
-    for row, weight in zip(out, weights, strict=True):
-        mass = weight[left]
-        if right is not None:
-            mass *= weight[right]
-        row[present] = np.add.reduceat(mass, starts)
+    step = max(1, 2**23 // len(pairs))
+    for start in range(0, len(weights), step):
+        drawn = np.ascontiguousarray(weights[start : start + step].T)
+        mass = drawn[first]
+        mass[first != second] *= drawn[second[first != second]]
+        out[start : start + step, :-1] = (counts @ mass).T
     return np.cumsum(out[:, ::-1], axis=1)[:, ::-1]
