@@ -76,10 +76,12 @@ def check_embeddings(embeddings: NDArray[Any], labels: NDArray[Any], source: str
             f"{source}: subject labels are {labels.dtype} {labels.shape}; expected numbers or "
             f"strings ({len(vectors)},): give every embedding one label"
         )
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinity and is reported below
+    with np.errstate(over="ignore", invalid="ignore"):  # becomes infinity, reported below
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    _refuse_rows(~np.isfinite(vectors).all(axis=1), source, "NaN or infinity", "finite float32")
-    _refuse_rows(~vectors.any(axis=1), source, "only zeros", "a vector with a direction")
+        squares: NDArray[np.float32] = np.einsum("nd,nd->n", vectors, vectors)
+    _refuse_rows(~np.isfinite(squares), source, "NaN, infinity or huge values", "finite float32")
+    _refuse_rows(squares == 0, source, "only zeros", "a vector with a direction")
+    empty: NDArray[Any]
     empty = ~np.isfinite(labels) if labels.dtype.kind in "fiu" else labels == labels.dtype.type()
     _refuse_rows(empty, source, "an empty subject label", "a number or a string")
     people, subjects, readings = np.unique(labels, return_inverse=True, return_counts=True)

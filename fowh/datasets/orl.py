@@ -44,7 +44,9 @@ class Orl(Dataset):
         try:
             images = np.stack([np.asarray(Image.open(file).convert("L")) for file in files])
         except (OSError, UnidentifiedImageError, ValueError) as error:
-            raise InputError(f"{folder}: a photograph is missing or damaged ({error}); {INSTALL}")
+            raise InputError(
+                f"{folder}: a photograph is missing or damaged ({error}); {INSTALL} again"
+            ) from error
         subjects = np.repeat(np.arange(SUBJECTS, dtype=np.int64), READINGS)
         return Samples(subjects, names, digest(names, subjects, images), images=images)
 

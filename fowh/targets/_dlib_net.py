@@ -43,7 +43,7 @@ class DlibNet(nn.Module):
         self.blocks = nn.Sequential(
             *(_Block(reader, width, *block) for width, block in zip(widths, BLOCKS, strict=False))
         )
-        self.register_buffer("projection", reader.tensor(256, 128))
+        self.projection = nn.Parameter(reader.tensor(256, 128))
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -54,7 +54,8 @@ class DlibNet(nn.Module):
             weight = weight.sum(dim=1, keepdim=True)
         x = functional.conv2d(images, weight, self.stem.bias, stride=2).relu()
         x = self.blocks(functional.max_pool2d(x, 3, 2))
-        return x.mean(dim=(2, 3)) @ self.projection
+        features: Tensor = x.mean(dim=(2, 3)) @ self.projection
+        return features
 
 
 class _Block(nn.Module):
@@ -68,12 +69,12 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.second(self.first(x).relu())
-        if not self.halve:
-            return (x + y).relu()
-        x = functional.avg_pool2d(x, 2)
-        # dlib's add_prev takes the larger shape of the two, and zeros where one has nothing
-        shape = [max(a, b) for a, b in zip(x.shape, y.shape, strict=True)]
-        return (_grow(x, shape) + _grow(y, shape)).relu()
+        if self.halve:
+            x = functional.avg_pool2d(x, 2)
+            # dlib's add_prev takes the larger shape of the two, and zeros where one has nothing
+            shape = [max(a, b) for a, b in zip(x.shape, y.shape, strict=True)]
+            x, y = _grow(x, shape), _grow(y, shape)
+        return torch.relu(x + y)
 
 
 def _grow(x: Tensor, shape: list[int]) -> Tensor:
@@ -108,8 +109,8 @@ class _Reader:
     def convolution(self, inputs: int, filters: int, size: int, stride: int) -> nn.Conv2d:
         """A convolution with the affine layer that follows it."""
         count = filters * inputs * size * size
-        weight, bias = self.tensor(count + filters).split([count, filters])
-        scale, shift = self.tensor(2 * filters).split(filters)
+        weight, bias = self.tensor(count + filters).tensor_split([count])
+        scale, shift = self.tensor(2 * filters).chunk(2)
         padding = size // 2 if stride == 1 else 0  # dlib pads only where the size is kept
         layer = nn.Conv2d(inputs, filters, size, stride, padding)
         with torch.no_grad():

@@ -23,7 +23,7 @@ CHIP = 150  # side of an aligned face, pixels; dlib's own size, with its padding
 SHORT_SIDE = 276  # the detector sees faces from 80 pixels on: small photographs are enlarged
 MARGIN = 60  # edge pixels repeated around a photograph: tight crops cut the forehead off
 THRESHOLD = -0.3  # of the detector; 0 misses tilted heads
-BATCH = 32
+BATCH = 64
 NETWORK = "dlib_face_recognition_resnet_model_v1.dat"
 LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 
@@ -89,11 +89,9 @@ class Dlib(Target):
 
     def module(self, device: str = "cpu") -> DlibNet:
         """A fresh copy of the frozen network: (n, 1 or 3, h, w) floats in 0..1 -> (n, 128)."""
-        import torch
-
         from fowh.targets._dlib_net import DlibNet
 
-        return DlibNet(_weights(NETWORK)).to(device, memory_format=torch.channels_last)
+        return DlibNet(_weights(NETWORK)).to(device)
 
     @property
     def sha256(self) -> str:
@@ -115,7 +113,9 @@ def _enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     factor = -(-SHORT_SIDE // min(height, width))
     if factor > 1:
-        larger = Image.fromarray(image).resize((factor * width, factor * height), Image.BILINEAR)
+        larger = Image.fromarray(image).resize(
+            (factor * width, factor * height), Image.Resampling.BILINEAR
+        )
         image = np.asarray(larger)
     margins = ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))[: image.ndim]
     return np.pad(image, margins, mode="edge")
@@ -128,7 +128,7 @@ def _centre(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     side = min(image.shape[:2])
     top, left = ((length - side) // 2 for length in image.shape[:2])
     square = Image.fromarray(image[top : top + side, left : left + side])
-    return np.asarray(square.resize((CHIP, CHIP), Image.BILINEAR))
+    return np.asarray(square.resize((CHIP, CHIP), Image.Resampling.BILINEAR))
 
 
 def _check(images: NDArray[Any]) -> None:
