@@ -8,37 +8,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fowh.metrics import METRICS
-from fowh.report import pictures, plane, plots
-from fowh.report.numbers import count, interval, label, measured, number
+from fowh.report import pictures, plane, plots, tables
 from fowh.report.pictures import Observations
 from fowh.report.summary import (
     COLUMNS,
-    RECOGNITION,
-    SCENARIOS,
     Record,
-    Row,
     asked,
     called,
     closing,
     command,
-    comparisons,
     headline,
     rows,
     where,
 )
-from fowh.report.verdict import at_goal, blind, short_verdict, verdict
+from fowh.report.verdict import at_goal, short_verdict, verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
-_BLOCKS = {
-    "attack": "Attacks",
-    "face": "Their reconstructions as pictures, embedded again",
-    "worst": "Worst case: any of them",
-    "control": "Controls",
-}
 _FIGURES = {  # heading and what to see, for figures that were drawn
     "plane": (
         "Usability against inversion",
@@ -68,11 +56,12 @@ def render(record: Record, observations: Observations) -> str:
         HTML with inline style, plots as SVG and pictures as data URIs; it requests nothing.
     """
     figures = {
-        "plane": plane.plane([record]),
-        "det": plots.det_plot(observations),
-        "scores": plots.scores_plot(observations),
+        "plane": plane.planes([record]),
+        "det": plots.det_plots(observations),
+        "scores": plots.scores_plots(observations),
     }
     found = rows(record)
+    head, _, rest = verdict(record).partition(": ")
     return (
         _environment()
         .get_template("cell.html.j2")
@@ -80,17 +69,17 @@ def render(record: Record, observations: Observations) -> str:
             title=called(record["spec"]["scheme"]),
             where=where(record),
             asked=asked(record),
-            verdict=verdict(record).partition(": "),
+            verdict=[head, rest[:1].upper() + rest[1:]],
             tone=_tone(record),
             flags=record.get("flags") or (),
             figures=_figures(figures),
-            blocks=_blocks(record, found),
-            heads=[" ".join(filter(None, head)) for head in COLUMNS.values()],
+            blocks=tables.blocks(record, found),
+            heads=COLUMNS.values(),
             failures=[row for row in found if row.traceback],
-            recognition=_recognition(record),
+            recognition=tables.recognition(record),
             pictures=_pictures(observations),
-            full=_full(found),
-            meanings=_meanings(found),
+            full=tables.full(found),
+            meanings=tables.meanings(found),
             closing=closing(record),
             command=command(record),
             typed=record.get("command"),
@@ -120,14 +109,14 @@ def render_index(records: Sequence[tuple[Path, Record]]) -> str:
             groups=[
                 {
                     "where": name,
-                    "figure": _svg(plane.plane([record for _, record in cells])),
+                    "figures": _svgs(plane.planes([record for _, record in cells])),
                     "cells": [
                         {
                             "number": place,
                             "href": (path / "report.html").as_posix(),
                             "scheme": called(record["spec"]["scheme"]),
                             "stolen": asked(record)["stolen"],
-                            "values": [_cell(*item) for item in headline(record).items()],
+                            "values": [tables.cell(*item) for item in headline(record).items()],
                             "verdict": short_verdict(record),
                             "flags": [flag["flag"] for flag in record.get("flags") or ()],
                         }
@@ -136,11 +125,7 @@ def render_index(records: Sequence[tuple[Path, Record]]) -> str:
                 }
                 for name, cells in groups.items()
             ],
-            heads=[
-                label("fnmr_at_fmr_1e-2"),
-                "worst case, rank 1",
-                "worst case, type 1 at FMR 0.1 %",
-            ],
+            heads=[("FNMR", "FMR 1 %"), ("worst case", "rank 1"), ("worst type 1", "FMR 0.1 %")],
         )
     )
 
@@ -164,82 +149,17 @@ def _environment() -> Environment:
     )
 
 
-def _svg(figure: Figure | None) -> Any:
+def _svgs(drawn: Sequence[Figure]) -> list[Any]:
     from markupsafe import Markup
 
-    return None if figure is None else Markup(plots.svg(figure))
+    return [Markup(plots.svg(figure)) for figure in drawn]
 
 
-def _figures(drawn: Mapping[str, Figure | None]) -> dict[str, dict[str, Any]]:
+def _figures(drawn: Mapping[str, Sequence[Figure]]) -> dict[str, dict[str, Any]]:
     return {
-        name: {"title": _FIGURES[name][0], "text": _FIGURES[name][1], "svg": _svg(figure)}
-        for name, figure in drawn.items()
-        if figure is not None
-    }
-
-
-def _cell(metric: str, value: Any, bar: float | None = None) -> dict[str, Any]:
-    """What a table shows of one value; ``alarm`` if its whole interval lies above ``bar``."""
-    low = measured(value)["ci_low"]
-    return {
-        "value": number(metric, measured(value)["value"]),
-        "interval": interval(metric, value),
-        "n": count(measured(value)["n"]),
-        "alarm": bar is not None and low is not None and low > bar,
-    }
-
-
-def _blocks(record: Record, found: Sequence[Row]) -> list[dict[str, Any]]:
-    """The table's blocks with their rows, in order."""
-    bars = {metric: blind(record, metric) for metric in COLUMNS}
-    blocks = []
-    for kind, title in _BLOCKS.items():
-        lines = []
-        for row in (row for row in found if row.kind == kind):
-            cells = []
-            for metric in COLUMNS:
-                bar = bars[metric] if kind != "control" else None
-                cells.append(_cell(metric, row.metrics.get(metric), bar[1] if bar else None))
-            lines.append({"row": row, "n": count(row.n), "cells": cells})
-        if lines:
-            blocks.append({"title": title, "lines": lines})
-    return blocks
-
-
-def _full(found: Sequence[Row]) -> dict[str, Any]:
-    """Every metric of every row."""
-    names = [metric.name for metric in METRICS]
-    present = {name for row in found for name in row.metrics}
-    order = [name for name in names if name in present] + sorted(present - set(names))
-    return {
-        "heads": [label(name) for name in order],
-        "lines": [
-            {"label": row.label, "cells": [_cell(name, row.metrics.get(name)) for name in order]}
-            for row in found
-            if row.metrics
-        ],
-    }
-
-
-def _recognition(record: Record) -> dict[str, Any]:
-    scenarios = record.get("recognition") or {}
-    return {
-        "heads": [label(metric) for metric in RECOGNITION],
-        "lines": [
-            {
-                "label": SCENARIOS.get(name, name),
-                "cells": [_cell(metric, values.get(metric)) for metric in RECOGNITION],
-                "n": count(comparisons(values)),
-            }
-            for name, values in scenarios.items()
-        ],
-        "operating": [
-            f"At the threshold for FMR {100 * float(name.rpartition('_')[2]):g} % that attacks are "
-            f"judged by, from development subjects, the victims' FMR is "
-            f"{100 * rates['fmr']:.2f} % and their FNMR {100 * rates['fnmr']:.2f} %."
-            for name, rates in (scenarios.get("stolen_key") or {}).items()
-            if name.startswith("measured_at_fmr_")
-        ],
+        name: {"title": _FIGURES[name][0], "text": _FIGURES[name][1], "svgs": _svgs(figures)}
+        for name, figures in drawn.items()
+        if figures
     }
 
 
@@ -265,9 +185,3 @@ def _pictures(observations: Observations) -> dict[str, Any] | None:
 
 def _data_uri(picture: Any) -> str:
     return "data:image/png;base64," + base64.b64encode(pictures.png(picture)).decode()
-
-
-def _meanings(found: Sequence[Row]) -> dict[str, str]:
-    """Label and description of each metric that this page shows."""
-    used = {name for row in found for name in row.metrics} | set(RECOGNITION) | {"d_sys"}
-    return {metric.label: metric.description for metric in METRICS if metric.name in used}

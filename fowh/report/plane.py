@@ -23,14 +23,16 @@ _Y = {"rank1": "worst case, rank 1", "type1_at_fmr_1e-3": "worst case, type 1 at
 _APART = 17.0  # pixels between two markers at 100 dpi
 
 
-def plane(records: Sequence[Record]) -> Figure | None:
-    """Both planes side by side; None when no record has the values."""
+def planes(records: Sequence[Record]) -> list[Figure]:
+    """One plane for each worst case; [] when no record has the values."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 5), layout="constrained")
-    axes = figure.subplots(1, 2)
-    drawn = [draw(axis, records, metric) for axis, metric in zip(axes, _Y, strict=True)]
-    return figure if any(drawn) else None
+    figures = []
+    for metric in _Y:
+        figure = Figure(figsize=(5.2, 5.2), layout="constrained")
+        if draw(figure.subplots(), records, metric):
+            figures.append(figure)
+    return figures
 
 
 def draw(axes: Axes, records: Sequence[Record], metric: str) -> bool:

@@ -58,12 +58,12 @@ def pairs(observations: Observations, scenario: str) -> tuple[NDArray[Any], NDAr
     return score[mated], score[~mated]
 
 
-def det_plot(observations: Observations) -> Figure | None:
-    """The DET curves of all recognition scenarios; None without comparisons."""
+def det_plots(observations: Observations) -> list[Figure]:
+    """The DET curves of all recognition scenarios in one figure; [] without comparisons."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 4.6), layout="constrained")
-    return figure if draw_det(figure.subplots(), observations) else None
+    return [figure] if draw_det(figure.subplots(), observations) else []
 
 
 def draw_det(axes: Axes, observations: Observations) -> bool:
@@ -93,30 +93,29 @@ def draw_det(axes: Axes, observations: Observations) -> bool:
     return drawn
 
 
-def scores_plot(observations: Observations) -> Figure | None:
-    """Histograms of mated and non-mated scores with the thresholds that attacks are judged by."""
+def scores_plots(observations: Observations) -> list[Figure]:
+    """Per scenario, mated and non-mated scores with the thresholds that attacks are judged by."""
     from matplotlib.figure import Figure
 
-    named = [(name, pairs(observations, name)) for name in SCENARIOS]
-    found = [(name, scores) for name, scores in named if scores is not None]
-    if not found:
-        return None
-    figure = Figure(figsize=(10, 2.5 * ((len(found) + 1) // 2)), layout="constrained")
-    cells = figure.subplots((len(found) + 1) // 2, 2, squeeze=False).ravel()
-    for axes, (name, (mated, other)) in zip(cells, found, strict=False):
+    figures = []
+    for name, title in SCENARIOS.items():
+        scores = pairs(observations, name)
+        if scores is None:
+            continue
+        figure = Figure(figsize=(5.2, 2.6), layout="constrained")
+        axes = figure.subplots()
         dress(axes)
-        _histogram(axes, mated, other)
+        _histogram(axes, *scores)
         for fmr, style in (("1e-2", "--"), ("1e-3", ":")):
             for at in _thresholds(observations, name, fmr):
                 axes.axvline(at, color=INK, lw=0.9, ls=style)
-        axes.set_title(SCENARIOS[name], fontsize=10, loc="left", color=INK)
+        axes.set_title(title, fontsize=10, loc="left", color=INK)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("score, higher is more alike")
-    cells[0].legend(frameon=False, labelcolor=INK, fontsize=9)
-    for axes in cells[len(found) :]:
-        axes.remove()
-    return figure
+        axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+        figures.append(figure)
+    return figures
 
 
 def _histogram(axes: Axes, mated: NDArray[Any], other: NDArray[Any]) -> None:

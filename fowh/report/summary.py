@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fowh.report.numbers import count, interval, known, measured, number
+from fowh.summarise import BLIND
 
 Record = Mapping[str, Any]
 
@@ -55,7 +56,7 @@ class Row:
         queries: to the target, where known.
     """
 
-    kind: Literal["attack", "face", "worst", "control"]
+    kind: Literal["attack", "face", "worst", "blind", "control"]
     label: str
     metrics: Mapping[str, Any]
     folds: int | None = None
@@ -72,7 +73,7 @@ class Row:
 
 
 def rows(record: Record) -> list[Row]:
-    """Attacks, their faces, the worst case, then controls; each block in the record's order."""
+    """Attacks, their faces and the worst case, in the record's order; blind controls, others."""
     found = [_row("attack", name, part) for name, part in (record.get("attacks") or {}).items()]
     for name, part in (record.get("faces") or {}).items():
         found.append(_row("face", f"{name} → face", part))
@@ -80,7 +81,10 @@ def rows(record: Record) -> list[Row]:
         found.append(_row("worst", "worst case", record["worst"]))
     controls = record.get("controls") or {}
     order = sorted(controls, key=lambda name: [*CONTROLS, name].index(name))
-    return found + [_row("control", CONTROLS.get(name, name), controls[name]) for name in order]
+    for name in order:
+        kind = "blind" if name in BLIND else "control"
+        found.append(_row(kind, CONTROLS.get(name, name), controls[name]))
+    return found
 
 
 def _row(kind: Any, label: str, part: Record) -> Row:

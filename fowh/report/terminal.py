@@ -170,7 +170,12 @@ def _inversion(record: Record, found: list[Row], console: Console) -> Table:
         for metric in COLUMNS:
             value, limit = row.metrics.get(metric), blind(record, metric)
             low = measured(value)["ci_low"]
-            alarm = row.kind != "control" and limit and low is not None and low > limit[1]
+            alarm = (
+                row.kind not in ("blind", "control")
+                and limit
+                and low is not None
+                and low > limit[1]
+            )
             cells.append(_cell(metric, value, console, "bold red" if alarm else "bold"))
         table.add_row(name, *cells)
     return table

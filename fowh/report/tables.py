@@ -1,0 +1,92 @@
+"""The tables of a page, as plain values that a template lays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fowh.metrics import METRICS
+from fowh.report.numbers import count, interval, label, measured, number
+from fowh.report.summary import COLUMNS, RECOGNITION, SCENARIOS, Record, Row, comparisons
+from fowh.report.verdict import blind
+
+BLOCKS = {
+    "attack": "Attacks",
+    "face": "Their reconstructions as pictures, embedded again",
+    "worst": "Worst case: any of them",
+    "blind": "Blind controls: attackers who never read the template",
+    "control": "References: what the truth itself reaches",
+}
+_ATTACKER = ("attack", "face", "worst")
+
+
+def cell(metric: str, value: Any, bar: float | None = None) -> dict[str, Any]:
+    """What a table shows of one value; ``alarm`` if its whole interval lies above ``bar``."""
+    low = measured(value)["ci_low"]
+    return {
+        "value": number(metric, measured(value)["value"]),
+        "interval": interval(metric, value),
+        "n": count(measured(value)["n"]),
+        "alarm": bar is not None and low is not None and low > bar,
+    }
+
+
+def blocks(record: Record, found: Sequence[Row]) -> list[dict[str, Any]]:
+    """The table's blocks with their rows, in order."""
+    bars = {metric: blind(record, metric) for metric in COLUMNS}
+    blocks = []
+    for kind, title in BLOCKS.items():
+        lines = []
+        for row in (row for row in found if row.kind == kind):
+            cells = []
+            for metric in COLUMNS:
+                bar = bars[metric] if kind in _ATTACKER else None
+                cells.append(cell(metric, row.metrics.get(metric), bar[1] if bar else None))
+            lines.append({"row": row, "n": count(row.n), "cells": cells})
+        if lines:
+            blocks.append({"title": title, "lines": lines})
+    return blocks
+
+
+def full(found: Sequence[Row]) -> dict[str, Any]:
+    """Every metric of every row."""
+    names = [metric.name for metric in METRICS]
+    present = {name for row in found for name in row.metrics}
+    order = [name for name in names if name in present] + sorted(present - set(names))
+    return {
+        "heads": [label(name) for name in order],
+        "lines": [
+            {"label": row.label, "cells": [cell(name, row.metrics.get(name)) for name in order]}
+            for row in found
+            if row.metrics
+        ],
+    }
+
+
+def recognition(record: Record) -> dict[str, Any]:
+    """Error rates by scenario, and what the attacks' own thresholds amount to."""
+    scenarios = record.get("recognition") or {}
+    return {
+        "heads": [label(metric) for metric in RECOGNITION],
+        "lines": [
+            {
+                "label": SCENARIOS.get(name, name),
+                "cells": [cell(metric, values.get(metric)) for metric in RECOGNITION],
+                "n": count(comparisons(values)),
+            }
+            for name, values in scenarios.items()
+        ],
+        "operating": [
+            f"At the threshold for FMR {100 * float(name.rpartition('_')[2]):g} % that attacks are "
+            f"judged by, from development subjects, the victims' FMR is "
+            f"{100 * rates['fmr']:.2f} % and their FNMR {100 * rates['fnmr']:.2f} %."
+            for name, rates in (scenarios.get("stolen_key") or {}).items()
+            if name.startswith("measured_at_fmr_")
+        ],
+    }
+
+
+def meanings(found: Sequence[Row]) -> dict[str, str]:
+    """Label and description of each metric that this page shows."""
+    used = {name for row in found for name in row.metrics} | set(RECOGNITION) | {"d_sys"}
+    return {metric.label: metric.description for metric in METRICS if metric.name in used}
