@@ -133,7 +133,7 @@ def successes(outcome: Outcome, thresholds: Thresholds) -> dict[str, Rates]:
     Returns:
         Arrays by metric name.
     """
-    out: dict[str, Rates] = {"rank1": np.asarray(outcome.rank1, dtype=np.float64)}
+    out: dict[str, Rates] = {"rank1": np.array(outcome.rank1, dtype=np.float64)}
     for fmr, limit in thresholds.t_embedding.items():
         out[f"type1_at_fmr_{fmr}"] = _within(outcome.distance, limit)
         each = _within(outcome.other_distance, np.asarray(limit)[:, None])
@@ -150,8 +150,8 @@ def successes(outcome: Outcome, thresholds: Thresholds) -> dict[str, Rates]:
         score = np.where(refused & np.isnan(column), -np.inf, column)
         for fmr, limit in thresholds.t_protected.items():
             out[f"{name}_at_fmr_{fmr}"] = _within(-score, -np.asarray(limit))
-    out["purity"] = np.asarray(outcome.purity, dtype=np.float64)
-    out["purity_centred"] = np.asarray(outcome.purity_centred, dtype=np.float64)
+    out["purity"] = np.array(outcome.purity, dtype=np.float64)
+    out["purity_centred"] = np.array(outcome.purity_centred, dtype=np.float64)
     return out
 
 

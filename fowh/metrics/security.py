@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_LOG_SMALLEST = -700.0  # of the smallest angle that floating point should be trusted with
+
 
 def cap_bound_bits(theta_radians: float, dimension: float) -> float:
     """Bits of a matcher that accepts all directions within an angle of the enrolled one.
@@ -41,7 +43,7 @@ def cap_angle(bits: float, dimension: float) -> float:
     """The widest acceptance angle that this many bits allow; inverse of ``cap_bound_bits``.
 
     Args:
-        bits: > 0.
+        bits: > 0, and no more than 1000 (d - 1), where angles stop being representable.
         dimension: d > 1.
 
     Returns:
@@ -52,12 +54,11 @@ def cap_angle(bits: float, dimension: float) -> float:
     """
     from scipy.optimize import brentq
 
-    if not (0 < bits < math.inf and dimension > 1):
+    if not 0 < bits < cap_bound_bits(math.exp(_LOG_SMALLEST), dimension):
         raise ValueError(f"no cap of {bits} bits in dimension {dimension}")
-    low = -700.0  # exp of it is the smallest angle considered
     found = brentq(
         lambda log: cap_bound_bits(math.exp(log), dimension) - bits,
-        low,
+        _LOG_SMALLEST,
         math.log(math.pi) - 1e-15,
         xtol=1e-14,
     )
@@ -125,13 +126,19 @@ def effective_dimension(embeddings: NDArray[Any]) -> float:
 def _log_cap(theta: float, dimension: float) -> float:
     """Logarithm of the cap's share of the sphere for theta <= pi/2; -inf at 0.
 
-    I_x(a, 1/2) = x^a 2F1(a, 1/2; a + 1; x) / (a B(a, 1/2)) (DLMF 8.17.7); the powers go to the
-    logarithm, the rest is close to one.
+    Where the incomplete beta function underflows it is summed as a series with its power taken
+    out: I_x(a, 1/2) = x^a / B(a, 1/2) * sum of (1/2)_k / k! * x^k / (a + k) (DLMF 8.17.7), where
+    a tenth of a terms are more than enough, so small is x there.
     """
-    from scipy.special import betaln, hyp2f1
+    from scipy.special import betainc, betaln
 
     if theta <= 0:
         return -math.inf
     a, sine = (dimension - 1) / 2, math.sin(theta)
-    series = math.log(hyp2f1(a, 0.5, a + 1, sine * sine))
-    return 2 * a * math.log(sine) + series - math.log(2 * a) - float(betaln(a, 0.5))
+    share = float(betainc(a, 0.5, sine * sine))
+    if share > 1e-280:
+        return math.log(share / 2)
+    k = np.arange(1, 2 + math.ceil(-20 / math.log(sine)))
+    terms = np.cumprod((k - 0.5) / k * sine * sine) / (a + k)
+    series = math.log(1 / a + float(terms.sum()))
+    return 2 * a * math.log(sine) + series - math.log(2) - float(betaln(a, 0.5))
