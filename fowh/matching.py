@@ -169,26 +169,33 @@ def hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.int
     left, right = _contiguous(left, np.uint8), _contiguous(right, np.uint8)
     out = np.empty((len(left), len(right)), dtype=np.int32)
     pointers = [faiss.swig_ptr(array) for array in (left, right, out)]
-    faiss.hammings(*pointers[:2], len(left), len(right), left.shape[1], pointers[2])
+    sizes = (len(left), len(right), left.shape[1])
+    faiss.hammings(pointers[0], pointers[1], *sizes, pointers[2])
     return out
 
 
 def digit_agreement(left: NDArray[Any], right: NDArray[Any]) -> Floats:
     """Fraction of equal digits of every left (n, m) with every right (p, m) code; (n, p)."""
-    out = np.empty((len(left), len(right)), dtype=np.float32)
     length = left.shape[1]
-    columns = np.ascontiguousarray(right.T)
-    for row, digits in enumerate(left):
-        out[row] = (columns == digits[:, None]).sum(axis=0, dtype=np.uint16)
-    return out / np.float32(length)
+    out = np.zeros((len(left), len(right)), dtype=np.float32)
+    for start in range(0, len(right), 2048):  # as many as the cache holds, as columns
+        columns = np.ascontiguousarray(right[start : start + 2048].T)
+        equal = np.empty(columns.shape, dtype=np.bool_)
+        for row, digits in enumerate(left):
+            np.equal(columns, digits[:, None], out=equal)
+            for first in range(0, length, 255):  # bytes are the fastest counters
+                part = equal[first : first + 255].view(np.uint8)
+                out[row, start : start + 2048] += np.add.reduce(part, axis=0, dtype=np.uint8)
+    return np.divide(out, np.float32(length), out=out)
 
 
 def l2(left: Floats, right: Floats) -> Floats:
     """Euclidean distance of every left (n, d) with every right (p, d) vector; (n, p) float32."""
-    squares = -2 * (left @ right.T)
+    squares: Floats = -2 * (left @ right.T)
     squares += np.einsum("ij,ij->i", left, left)[:, None]
     squares += np.einsum("ij,ij->i", right, right)
-    return np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+    np.maximum(squares, 0, out=squares)  # rounding makes the zeros of equal vectors negative
+    return np.sqrt(squares, out=squares)
 
 
 def _contiguous(array: NDArray[Any], dtype: type) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import gaussian, slack_by_key
+from fowh.projection import argmax_inner, gaussian, projected, slack_by_key, threaded
 from fowh.scheme import CodeScheme, Floats, Slack, Templates
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ Digits = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Iom(CodeScheme):
-    """Per hash, the index of the largest of ``group`` Gaussian projections of the centred embedding
-    (Jin et al., "Ranking-Based Locality Sensitive Hashing-Enabled Cancelable Biometrics:
-    Index-of-Max Hashing", TIFS 2018, section III-A).
+    """Per hash, the index of the largest of ``group`` Gaussian projections.
 
-    The score is the fraction of equal digits.
+    They are projections of the centred embedding. The score is the fraction of equal digits.
+    Source: Jin et al., "Ranking-Based Locality Sensitive Hashing-Enabled Cancelable Biometrics:
+    Index-of-Max Hashing", TIFS 2018, the Gaussian random projection (GRP) variant.
 
     Attributes:
         hashes: digits of a code.
@@ -44,13 +44,19 @@ class Iom(CodeScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Digits:
         """Digits (n, hashes) uint8."""
-        centred = self.centre(embeddings)
-        values = centred @ self._projection(key, centred.shape[1])
-        shape = (len(centred), self.hashes, self.group)
-        return values.reshape(shape).argmax(axis=2).astype(np.uint8)
+        code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
+        for rows, values in projected(self, embeddings, self._projection(key, embeddings.shape[1])):
+            grouped = values.reshape(-1, self.group, self.hashes)
+
+            def choose(part: slice, grouped: Floats = grouped, block: Digits = code[rows]) -> None:
+                block[part] = argmax_inner(grouped[part])
+
+            threaded(choose, len(grouped), 128)
+        return code
 
     def agree(self, left: Digits, right: Digits) -> Floats:
-        return (left == right).mean(axis=1, dtype=np.float32)
+        score: Floats = (left == right).mean(axis=1, dtype=np.float32)
+        return score
 
     def compare(self, left: Digits, right: Digits) -> Floats:
         return matching.digit_agreement(left, right)
@@ -61,15 +67,15 @@ class Iom(CodeScheme):
     def features(self, templates: Templates) -> Floats:
         """The digits one-hot; (n, hashes * group) float32."""
         one_hot = templates.code[:, :, None] == np.arange(self.group, dtype=np.uint8)
-        return one_hot.reshape(len(templates), -1).astype(np.float32)
+        features: Floats = one_hot.reshape(len(templates), -1).astype(np.float32)
+        return features
 
     def slack(self, templates: Templates) -> Slack:
         """The chosen projection minus each of its group; (n, hashes * group)."""
-        shape = (self.hashes, self.group)
 
         def slack(x: torch.Tensor, code: torch.Tensor, projection: torch.Tensor) -> torch.Tensor:
-            values = (x @ projection).view(len(x), *shape)
-            chosen = values.gather(2, code.long()[:, :, None])
+            values = (x @ projection).view(len(x), self.group, self.hashes)
+            chosen = values.gather(1, code.long()[:, None])
             return (chosen - values).flatten(1)
 
         return slack_by_key(self, templates, lambda key, d: (self._projection(key, d),), slack)
@@ -80,10 +86,11 @@ class Iom(CodeScheme):
 
     def expected_score(self, cosine: NDArray[np.float64]) -> NDArray[np.float64]:
         angles, probabilities = collision(self.group)
-        return np.interp(np.arccos(np.clip(cosine, -1, 1)), angles, probabilities)
+        return np.asarray(np.interp(np.arccos(np.clip(cosine, -1, 1)), angles, probabilities))
 
     def _projection(self, key: int, dimension: int) -> Floats:
-        return gaussian(key, "iom", (dimension, self.hashes * self.group))
+        """(d, group * hashes), the group first: a maximum over it then runs along whole rows."""
+        return gaussian(key, "iom", (dimension, self.group * self.hashes))
 
 
 @functools.cache
@@ -104,7 +111,7 @@ def collision(group: int) -> tuple[NDArray[Any], NDArray[Any]]:
     for i, angle in enumerate(angles[1:-1], start=1):
         r, s = np.cos(angle), np.sin(angle)
         u = np.broadcast_to(nodes[:, None], weights.shape)
-        v = r * u + s * nodes
+        v = r * u + s * nodes + 1e-12  # never 0, where Owen's form is undefined
         below = (ndtr(u) + ndtr(v) - (u * v < 0)) / 2
         below = below - owens_t(u, (v - r * u) / (s * u)) - owens_t(v, (u - r * v) / (s * v))
         probabilities[i] = group * (weights * np.clip(below, 0, 1) ** (group - 1)).sum()

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import slack_by_key
+from fowh.projection import argmax_inner, slack_by_key, threaded
 from fowh.scheme import CodeScheme, Floats, Slack, Templates, key_stream
 
 if TYPE_CHECKING:
     import torch
 
-Digits = NDArray[Any]
+Digits = NDArray[np.uint8]
+HASHES = 10  # worked on at a time
 WIDEST = 1 << 14  # columns that a learned attack is given at most
 
 
 @dataclass(frozen=True)
 class IomUrp(CodeScheme):
-    """Per hash, multiply ``order`` random permutations of the centred embedding entry by entry and
-    keep the index of the largest of the first ``window`` products (Jin et al., "Ranking-Based
-    Locality Sensitive Hashing-Enabled Cancelable Biometrics: Index-of-Max Hashing", TIFS 2018,
-    section III-B).
+    """Per hash, the index of the largest of the first ``window`` products of permutations.
 
-    The score is the fraction of equal digits.
+    ``order`` random permutations of the centred embedding are multiplied entry by entry. The score
+    is the fraction of equal digits. Source: Jin et al., "Ranking-Based Locality Sensitive
+    Hashing-Enabled Cancelable Biometrics: Index-of-Max Hashing", TIFS 2018, the uniformly random
+    permutation (URP) variant.
 
     Attributes:
         hashes: digits of a code.
-        window: products per digit, at most the dimension of the embedding.
+        window: products per digit, at most 256 and the dimension of the embedding.
         order: permutations multiplied (p).
     """
 
@@ -44,24 +45,35 @@ class IomUrp(CodeScheme):
             raise InputError(
                 f"iom_urp: hashes={self.hashes}, order={self.order}; give at least 1 each"
             )
-        if not 2 <= self.window <= 1 << 16:
-            raise InputError(f"iom_urp: window is {self.window}; give 2 to 65536")
+        if not 2 <= self.window <= 256:
+            raise InputError(f"iom_urp: window is {self.window}; give 2 to 256")
 
     def protect(self, embeddings: Floats, key: int) -> Digits:
-        """Digits (n, hashes) uint8 (uint16 when the window exceeds 256)."""
-        import torch
+        """Digits (n, hashes) uint8."""
+        places = self._places(key, embeddings.shape[1])
+        code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
 
-        centred = torch.from_numpy(self.centre(embeddings))
-        places = torch.from_numpy(self._places(key, centred.shape[1])).flatten(1)
-        code = np.empty((len(centred), self.hashes), np.uint8 if self.window <= 256 else np.uint16)
-        step = max(1, (1 << 20) // (self.hashes * self.window))
-        for start in range(0, len(centred), step):
-            values = self._products(centred[start : start + step], places)
-            code[start : start + step] = values.argmax(dim=2).numpy()
+        def work(rows: slice) -> None:
+            # Embeddings as columns: taking an entry of all of them copies a row. Few hashes at a
+            # time, so that their products stay in cache.
+            columns = np.ascontiguousarray(self.centre(embeddings[rows]).T)
+            first, other = np.empty((2, HASHES * self.window, columns.shape[1]), dtype=np.float32)
+            for start in range(0, self.hashes, HASHES):
+                part = places[:, start : start + HASHES].reshape(self.order, -1)
+                products, factor = first[: part.shape[1]], other[: part.shape[1]]
+                np.take(columns, part[0], axis=0, out=products, mode="clip")
+                for more in part[1:]:
+                    np.take(columns, more, axis=0, out=factor, mode="clip")
+                    np.multiply(products, factor, out=products)
+                digits = argmax_inner(products.reshape(-1, self.window, columns.shape[1]))
+                code[rows, start : start + HASHES] = digits.T
+
+        threaded(work, len(embeddings), 128)
         return code
 
     def agree(self, left: Digits, right: Digits) -> Floats:
-        return (left == right).mean(axis=1, dtype=np.float32)
+        score: Floats = (left == right).mean(axis=1, dtype=np.float32)
+        return score
 
     def compare(self, left: Digits, right: Digits) -> Floats:
         return matching.digit_agreement(left, right)
@@ -87,20 +99,17 @@ class IomUrp(CodeScheme):
         Quadratic for two permutations: the gradient vanishes at the mean, where no closed-form
         estimate exists either.
         """
+        import torch
 
         def slack(x: torch.Tensor, code: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-            values = self._products(x, places.flatten(1))
+            values = torch.ones(())
+            for factor in places.flatten(1):
+                values = values * x.index_select(1, factor)
+            values = values.view(len(x), self.hashes, self.window)
             chosen = values.gather(2, code.long()[:, :, None])
             return (chosen - values).flatten(1)
 
         return slack_by_key(self, templates, lambda key, d: (self._places(key, d),), slack)
-
-    def _products(self, x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """(r, d) values and (order, hashes * window) places -> (r, hashes, window) products."""
-        values = x.index_select(1, places[0])
-        for factor in places[1:]:
-            values = values * x.index_select(1, factor)
-        return values.view(len(x), self.hashes, self.window)
 
     def _places(self, key: int, dimension: int) -> NDArray[np.int64]:
         """The first entries of the key's permutations; (order, hashes, window)."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import gaussian, slack_by_key
+from fowh.projection import gaussian, projected, slack_by_key
 from fowh.scheme import CodeScheme, Floats, Slack, Templates
 
 if TYPE_CHECKING:
@@ -37,16 +37,17 @@ class Lsh(CodeScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Bits:
         """Packed codes (n, ceil(bits / 8)) uint8, most significant bit first."""
-        centred = self.centre(embeddings)
-        projection = gaussian(key, "lsh", (centred.shape[1], self.bits))
-        return np.packbits(centred @ projection > 0, axis=1)
+        code = np.empty((len(embeddings), -(-self.bits // 8)), dtype=np.uint8)
+        projection = gaussian(key, "lsh", (embeddings.shape[1], self.bits))
+        for rows, values in projected(self, embeddings, projection):
+            code[rows] = np.packbits(values > 0, axis=1)
+        return code
 
     def agree(self, left: Bits, right: Bits) -> Floats:
-        differing = np.bitwise_count(left ^ right).sum(axis=1, dtype=np.int64)
-        return (1 - differing / self.bits).astype(np.float32)
+        return self._fraction(np.bitwise_count(left ^ right).sum(axis=1, dtype=np.int32))
 
     def compare(self, left: Bits, right: Bits) -> Floats:
-        return 1 - matching.hamming(left, right) / np.float32(self.bits)
+        return self._fraction(matching.hamming(left, right))
 
     def index(self, templates: Templates) -> matching.Index:
         return matching.binary_index(templates.code, self.bits)
@@ -75,3 +76,7 @@ class Lsh(CodeScheme):
 
     def _signs(self, code: Bits) -> Floats:
         return np.unpackbits(code, axis=1, count=self.bits).astype(np.float32) * 2 - 1
+
+    def _fraction(self, differing: NDArray[np.int32]) -> Floats:
+        """Bits that differ -> fraction that agrees."""
+        return (1 - differing / np.float32(self.bits)).astype(np.float32, copy=False)

@@ -26,7 +26,8 @@ class Raw(CodeScheme):
 
     def agree(self, left: Floats, right: Floats) -> Floats:
         difference = left - right
-        return -np.sqrt(np.einsum("ij,ij->i", difference, difference))
+        distance: Floats = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+        return -distance
 
     def compare(self, left: Floats, right: Floats) -> Floats:
         return -matching.l2(left, right)
