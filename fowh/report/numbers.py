@@ -66,7 +66,7 @@ def interval(metric: str, value: Any) -> str:
     low, high = given["ci_low"], given["ci_high"]
     if low is None or high is None:
         return ""
-    if is_rate(metric) and high >= 0.0995:  # whole percents will do
+    if is_rate(metric) and high >= 0.0995 and high - low >= 0.02:  # whole percents will do
         return f"[{100 * low:.0f}, {100 * high:.0f}]"
     return f"[{number(metric, low)}, {number(metric, high)}]"
 

@@ -110,6 +110,11 @@ def headline(record: Record) -> dict[str, Any]:
     }
 
 
+def by_scenario(scenarios: Record) -> list[tuple[str, Any]]:
+    """Recognition scenarios with their values, unprotected first."""
+    return sorted(scenarios.items(), key=lambda item: [*SCENARIOS, item[0]].index(item[0]))
+
+
 def comparisons(values: Record) -> int | None:
     """On how many comparisons a scenario's error rates rest."""
     return max(
@@ -171,7 +176,7 @@ def closing(record: Record) -> dict[str, str]:
             for name, value in (record.get("security") or {}).items()
         ],
         "cost": [f"{count(cost[key])} {unit}" for key, unit in units.items() if key in cost],
-        "time": [f"{name} {count(value)} s" for name, value in seconds.items()],
+        "time": [f"{name} {count(value)} s" for name, value in seconds.items() if value >= 0.1],
     }
     if stats.get("queries"):
         parts["time"].append(f"{stats['queries']:,} queries to the target")

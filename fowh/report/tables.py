@@ -7,7 +7,15 @@ from typing import Any
 
 from fowh.metrics import METRICS
 from fowh.report.numbers import count, interval, label, measured, number
-from fowh.report.summary import COLUMNS, RECOGNITION, SCENARIOS, Record, Row, comparisons
+from fowh.report.summary import (
+    COLUMNS,
+    RECOGNITION,
+    SCENARIOS,
+    Record,
+    Row,
+    by_scenario,
+    comparisons,
+)
 from fowh.report.verdict import blind
 
 BLOCKS = {
@@ -74,7 +82,7 @@ def recognition(record: Record) -> dict[str, Any]:
                 "cells": [cell(metric, values.get(metric)) for metric in RECOGNITION],
                 "n": count(comparisons(values)),
             }
-            for name, values in scenarios.items()
+            for name, values in by_scenario(scenarios)
         ],
         "operating": [
             f"At the threshold for FMR {100 * float(name.rpartition('_')[2]):g} % that attacks are "

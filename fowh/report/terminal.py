@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fowh.report.numbers import DASH, count, interval, label, measured, number, wrapped
@@ -16,6 +14,7 @@ from fowh.report.summary import (
     Record,
     Row,
     asked,
+    by_scenario,
     called,
     closing,
     command,
@@ -33,61 +32,8 @@ if TYPE_CHECKING:
 
 _FULL = 96  # columns from which intervals are shown, in a line of their own
 _ONE_LINE = 140  # columns from which a value and its interval share a line
-_SAY_EVERY = 10.0  # seconds between two lines of progress in a log
-_FILES = {"report": "report.html", "picture": "summary.png", "record": "record.json"}
 _PIPE = 100  # columns of whatever is no terminal
 _ASCII = str.maketrans({"→": ">", DASH: "-"})  # for consoles that know no Unicode
-
-
-def show(record: Record, folder: Path, seconds: float) -> None:
-    """Print one cell to stdout.
-
-    Args:
-        record: of the cell.
-        folder: that its files were written to.
-        seconds: that the command took.
-    """
-    from rich.console import Console
-
-    paths = {name: folder / file for name, file in _FILES.items() if (folder / file).exists()}
-    print_cell(record, {**paths, "took": f"{seconds:.1f} s"}, Console())
-
-
-def show_sweep(records: Sequence[Record], path: Path) -> None:
-    """Print several cells to stdout; ``path`` is where their reports are."""
-    from rich.console import Console
-
-    console = Console()
-    print_sweep(records, console)
-    _line(f"\n{path}", console, wrap=False)
-
-
-@contextmanager
-def progress() -> Iterator[Callable[[str, float], None]]:
-    """Show progress on stderr: a bar on a terminal, now and then a line elsewhere.
-
-    Yields:
-        What to call with the stage and the fraction done.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=1.0)
-        said = time.monotonic()
-
-        def note(text: str, fraction: float) -> None:
-            nonlocal said
-            bar.update(task, description=_text(text, console).plain, completed=fraction)
-            if not console.is_terminal and time.monotonic() - said > _SAY_EVERY:
-                said = time.monotonic()
-                _line(f"{fraction:4.0%} {text}", console, wrap=False)
-
-        yield note
 
 
 def print_cell(record: Record, paths: Mapping[str, Any], console: Console) -> None:
@@ -111,8 +57,10 @@ def _print_cell(record: Record, paths: Mapping[str, Any], console: Console) -> N
     if found:
         _heading("Inversion: success in percent [95 % interval]", console)
         console.print(_inversion(record, found, console))
-        console.print()
-        _fields({row.label: row.reason for row in found if row.reason}, console)
+        reasons = {row.label: row.reason for row in found if row.reason}
+        if reasons:
+            console.print()
+        _fields(reasons, console)
     _heading("Verdict", console)
     _line(verdict(record), console, "bold")
     for flag in record.get("flags") or ():
@@ -150,7 +98,7 @@ def _sweep(cells: Sequence[Record], console: Console) -> Table:
 def _recognition(scenarios: Mapping[str, Any], console: Console) -> Table:
     heads = [label(metric).replace(" at ", "\n") for metric in RECOGNITION]
     table = _table("scenario", [*heads, "n"])
-    for name, values in scenarios.items():
+    for name, values in by_scenario(scenarios):
         cells = [_cell(metric, values.get(metric), console) for metric in RECOGNITION]
         counted = _text(count(comparisons(values)), console)
         table.add_row(_text(SCENARIOS.get(name, name), console), *cells, counted)
@@ -185,7 +133,9 @@ def _table(first: str, heads: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, collapse_padding=True
+    )
     table.add_column(first, overflow="fold")
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
