@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +15,18 @@ from fowh.dataset import Dataset, Samples, check_embeddings
 from fowh.errors import InputError
 
 Array = NDArray[Any]
+EXACT = ("IndexFlat", "IndexFlatL2", "IndexFlatIP", "IndexIVFFlat", "IndexHNSWFlat")
 
 
 @dataclass(frozen=True)
 class Embeddings(Dataset):
-    """Vectors (n, d) and one label per row, any numbers or strings.
+    """Vectors (n, d) and one label per row, any numbers or strings; nothing is ever unpickled.
 
     - ``.npz``: arrays ``embeddings`` (n, d) and ``subjects`` (n,).
     - ``.npy``: embeddings (n, d); labels in a second file.
     - ``.parquet``: column ``subject``, and a list column ``embedding`` or numeric columns only.
-    - ``.faiss``, ``.index``: a FAISS index that can reconstruct its vectors; labels in a second
-      file, in the order in which the vectors were added.
-
-    Nothing is ever unpickled.
+    - ``.faiss``, ``.index``: an index that keeps its vectors as they are (flat, IVF-flat,
+      HNSW-flat, ID maps of them); labels in a second file, in the order of addition.
 
     Attributes:
         path: the file.
@@ -45,34 +45,28 @@ class Embeddings(Dataset):
         """
         path = _existing(self.path)
         reader = READERS.get(path.suffix.lower())
-        if reader is None:
-            raise InputError(
-                f"{path}: a file of unknown kind; expected {', '.join(READERS)}: convert it"
-            )
+        if not reader:
+            raise InputError(f"{path}: unknown kind; expected {', '.join(READERS)}: convert it")
         vectors, labels = _guard(path, reader)
         if self.labels or labels is None:
-            file = _existing(self.labels) if self.labels else _beside(path)
-            labels = _guard(file, _labels)
+            labels = _guard(_existing(self.labels) if self.labels else _beside(path), _labels)
         return check_embeddings(vectors, labels, str(path))
 
 
 def _existing(name: str) -> Path:
     path = Path(name).expanduser()
     if not path.is_file():
-        found = "is a folder" if path.is_dir() else "does not exist"
-        raise InputError(f"{path} {found}; expected a file: check the path")
+        raise InputError(f"{path}: no such file; expected embeddings or labels: check the path")
     return path
 
 
 def _beside(path: Path) -> Path:
-    """The file of labels that belongs to a file of embeddings."""
-    files = [path.with_suffix(f".subjects{kind}") for kind in (".npy", ".txt")]
-    for file in files:
-        if file.is_file():
+    for kind in (".npy", ".txt"):
+        if (file := path.with_suffix(f".subjects{kind}")).is_file():
             return file
     raise InputError(
-        f"{path}: no subject labels, neither inside (subjects, subject) nor in {files[0].name} or "
-        f"{files[1].name} beside it; expected one label per row: give embeddings:labels=FILE"
+        f"{path}: no subject labels inside, nor in {path.stem}.subjects.npy or .txt beside it; "
+        "expected one label per row: give embeddings:labels=FILE"
     )
 
 
@@ -82,6 +76,8 @@ def _guard(path: Path, reader: Callable[[Path], Any]) -> Any:
         return reader(path)
     except InputError:
         raise
+    except ModuleNotFoundError as error:
+        raise InputError(f"{path}: expected {error.name}: pip install {error.name}") from error
     except Exception as error:  # parsers of hostile bytes raise nearly everything
         reason = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
         raise InputError(
@@ -93,9 +89,9 @@ def _guard(path: Path, reader: Callable[[Path], Any]) -> Any:
 def _npz(path: Path) -> tuple[Array, Array | None]:
     with np.load(path, allow_pickle=False) as stored:
         if "embeddings" not in stored:
+            names = ", ".join(stored)
             raise InputError(
-                f"{path}: holds {', '.join(stored) or 'nothing'}; expected an array 'embeddings' "
-                "(n, d) and an array 'subjects' (n,): rename them"
+                f"{path}: arrays [{names}]; expected embeddings, subjects: rename them"
             )
         return stored["embeddings"], stored.get("subjects")
 
@@ -105,11 +101,9 @@ def _npy(path: Path) -> tuple[Array, None]:
 
 
 def _parquet(path: Path) -> tuple[Array, Array | None]:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    from pyarrow import parquet
+    from pyarrow import compute, parquet, types
 
-    table = parquet.read_table(path)
+    table = parquet.read_table(path, partitioning=None)
     if any(column.null_count for column in table.columns):
         raise InputError(f"{path}: has empty cells (nulls); expected none: drop those rows")
     labels = None
@@ -117,30 +111,34 @@ def _parquet(path: Path) -> tuple[Array, Array | None]:
         labels = np.asarray(table["subject"].to_pylist())
         table = table.drop_columns("subject")
     if "embedding" not in table.column_names:
-        is_number = (pa.types.is_floating, pa.types.is_integer)
-        others = [f.name for f in table.schema if not any(test(f.type) for test in is_number)]
+        tests = (types.is_floating, types.is_integer)
+        others = [f.name for f in table.schema if not any(test(f.type) for test in tests)]
         if others or not table.num_columns:
             raise InputError(
-                f"{path}: no column 'embedding', and {', '.join(others) or 'nothing'} beside "
-                "'subject' is no number; expected a list column 'embedding' or numeric columns: "
-                "drop or rename columns"
+                f"{path}: {', '.join(others) or 'nothing'} beside 'subject'; expected a column "
+                "'embedding' of lists, or numeric columns only: rename or drop columns"
             )
         return np.column_stack([column.to_numpy() for column in table.columns]), labels
     column = table["embedding"]
-    lengths = pc.unique(pc.list_value_length(column)).to_pylist()
+    lengths = compute.unique(compute.list_value_length(column)).to_pylist()
     if len(lengths) != 1:
-        raise InputError(
-            f"{path}: embeddings of {len(lengths)} different lengths; expected one: repair them"
-        )
-    flat = pc.list_flatten(column).to_numpy()
-    return flat.reshape(len(column), lengths[0]), labels
+        raise InputError(f"{path}: rows of {len(lengths)} lengths; expected one: repair them")
+    return compute.list_flatten(column).to_numpy().reshape(len(column), lengths[0]), labels
 
 
 def _faiss(path: Path) -> tuple[Array, None]:
-    import faiss
+    faiss: Any = import_module("faiss")
 
-    index = faiss.read_index(str(path))
-    return index.reconstruct_n(0, index.ntotal), None
+    index = outer = faiss.read_index(str(path))  # outer owns what is inside: keep it
+    if isinstance(outer, faiss.IndexIDMap):
+        index = faiss.downcast_index(outer.index)
+    kind = type(index).__name__
+    if kind not in EXACT:  # the others compress their vectors, or crash when asked for them
+        raise InputError(f"{path}: an {kind}; expected {' or '.join(EXACT)}: export it as .npy")
+    if kind == "IndexIVFFlat":
+        index.make_direct_map()
+    empty = np.full((index.ntotal, index.d), np.nan, np.float32)  # a row without vector stays so
+    return index.reconstruct_n(0, index.ntotal, empty), None
 
 
 def _labels(path: Path) -> Array:

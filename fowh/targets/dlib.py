@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fowh.cache import digest, source_digest
 from fowh.errors import InputError
@@ -24,6 +26,7 @@ SHORT_SIDE = 276  # the detector sees faces from 80 pixels on: small photographs
 MARGIN = 60  # edge pixels repeated around a photograph: tight crops cut the forehead off
 THRESHOLD = -0.3  # of the detector; 0 misses tilted heads
 BATCH = 64
+BILINEAR = Image.Resampling.BILINEAR
 NETWORK = "dlib_face_recognition_resnet_model_v1.dat"
 LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 
@@ -32,9 +35,8 @@ LANDMARKS = "shape_predictor_5_face_landmarks.dat"
 class Dlib(Target):
     """King's ``dlib_face_recognition_resnet_model_v1`` (2017), as face_recognition deploys it.
 
-    Weights are those of the face-recognition-models wheel, located without importing it. Two
-    embeddings of one face lie closer than about 0.6 in L2. ``prepare`` needs dlib; ``embed`` runs
-    a torch port that agrees with dlib to 1e-4.
+    Weights are those of the face-recognition-models wheel. Two embeddings of one face lie closer
+    than about 0.6 in L2. ``prepare`` needs dlib; ``embed`` is a torch port, equal to 1e-4.
     """
 
     def prepare(self, images: NDArray[np.uint8]) -> Prepared:
@@ -50,9 +52,7 @@ class Dlib(Target):
             InputError: wrong shape or dtype, dlib or its weights are not installed.
         """
         _check(images)
-        dlib = _dlib()
-        detector = dlib.get_frontal_face_detector()
-        landmarks = dlib.shape_predictor(str(_weights(LANDMARKS)))
+        detector, landmarks = _detector()
         chips = np.empty((len(images), CHIP, CHIP, *images.shape[3:]), dtype=np.uint8)
         found = np.zeros(len(images), dtype=np.bool_)
         for row, image in enumerate(images):
@@ -61,13 +61,13 @@ class Dlib(Target):
             found[row] = len(boxes) > 0
             if found[row]:
                 face = landmarks(scene, boxes[int(np.argmax(scores))])
-                chips[row] = dlib.get_face_chip(scene, face, CHIP)
+                chips[row] = _dlib().get_face_chip(scene, face, CHIP)
             else:
                 chips[row] = _centre(image)
         return Prepared(chips, found)
 
     def embed(self, images: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
-        """Embed chips; (n, 128) float32, exactly as dlib scales them (not unit length)."""
+        """Embed chips; (n, 128) float32, as dlib scales them (not unit length)."""
         import torch
 
         _check(images)
@@ -81,7 +81,7 @@ class Dlib(Target):
         return out
 
     def embed_dlib(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The reference: dlib itself on (n, 150, 150[, 3]) chips, on the CPU, ten times slower."""
+        """The reference: dlib itself on (n, 150, 150[, 3]) chips; CPU, about ten times slower."""
         _check(images)
         colour = images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=-1)
         model = _dlib().face_recognition_model_v1(str(_weights(NETWORK)))
@@ -106,50 +106,45 @@ def _network(device: str) -> DlibNet:
     return Dlib().module(device)
 
 
+@lru_cache(maxsize=1)
+def _detector() -> tuple[Any, Any]:
+    """The face detector and the landmark model; unpacking them takes most of a second."""
+    dlib = _dlib()
+    return dlib.get_frontal_face_detector(), dlib.shape_predictor(str(_weights(LANDMARKS)))
+
+
 def _enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The photograph, enlarged by a whole factor where it is small, with a margin."""
-    from PIL import Image
-
     height, width = image.shape[:2]
     factor = -(-SHORT_SIDE // min(height, width))
-    if factor > 1:
-        larger = Image.fromarray(image).resize(
-            (factor * width, factor * height), Image.Resampling.BILINEAR
-        )
-        image = np.asarray(larger)
-    margins = ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))[: image.ndim]
-    return np.pad(image, margins, mode="edge")
+    image = np.asarray(Image.fromarray(image).resize((factor * width, factor * height), BILINEAR))
+    return np.pad(image, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0))[: image.ndim], mode="edge")
 
 
 def _centre(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The largest central square, at the size of a chip."""
-    from PIL import Image
-
     side = min(image.shape[:2])
     top, left = ((length - side) // 2 for length in image.shape[:2])
     square = Image.fromarray(image[top : top + side, left : left + side])
-    return np.asarray(square.resize((CHIP, CHIP), Image.Resampling.BILINEAR))
+    return np.asarray(square.resize((CHIP, CHIP), BILINEAR))
 
 
 def _check(images: NDArray[Any]) -> None:
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)):
-        raise InputError(
-            f"images of {images.dtype} {images.shape}; expected uint8 (n, h, w) or (n, h, w, 3)"
-        )
+        raise InputError(f"images are {images.dtype} {images.shape}; expected uint8 (n, h, w[, 3])")
 
 
 def _weights(name: str) -> Path:
     """A weight file; the package is found, not imported (its import needs pkg_resources)."""
     spec = find_spec("face_recognition_models")
-    path = Path(spec.origin).parent / "models" / name if spec and spec.origin else None
-    if path is None or not path.is_file():
+    path = Path(spec.origin if spec and spec.origin else "").parent / "models" / name
+    if not path.is_file():
         raise InputError(f"{name} not found; run: pip install face-recognition-models")
     return path
 
 
 def _dlib() -> Any:
     try:
-        import dlib
+        return import_module("dlib")
     except ImportError as error:
         raise InputError(f"dlib is not usable ({error}); run: pip install dlib-bin") from error
-    return dlib
