@@ -107,8 +107,14 @@ def binary_index(packed: NDArray[np.uint8], bits: int) -> Index:
     )
 
 
-def digit_index(digits: NDArray[Any], base: int) -> Index:
-    """Exhaustive search among (n, m) digits below ``base``; score = fraction that agrees.
+def digit_index(digits: NDArray[Any], base: int, lowest: int = 0) -> Index:
+    """Exhaustive search among (n, m) digits; score = fraction that agrees.
+
+    Args:
+        digits: the gallery; values ``lowest`` to ``lowest + base - 1``. Queries may hold others,
+            which agree with none.
+        base: how many values a digit may take.
+        lowest: the smallest of them.
 
     Each digit becomes a 4-bit product-quantiser code whose centroids are one-hot, so that FAISS's
     fast scan (table look-ups in registers) counts the equal digits. A base above 16 spreads a
@@ -117,30 +123,32 @@ def digit_index(digits: NDArray[Any], base: int) -> Index:
     import faiss
 
     count, length = digits.shape
-    if count and int(digits.max()) >= base:
-        raise ValueError(f"digit {int(digits.max())} found in codes of base {base}")
+    if count and not lowest <= int(digits.min()) <= int(digits.max()) < lowest + base:
+        raise ValueError(f"digits reach {digits.min()} to {digits.max()}, base {base}")
     span, first = (16, 0) if base <= 16 else (15, 1)  # value 0 means "elsewhere" above 16
     groups = -(-base // span)
     used = length * groups
     width = used + 1 + (used + 1) % 2  # one more (see below), and an even number
 
     def place(codes: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        group, value = np.divmod(codes.astype(np.intp), span)
+        group, value = np.divmod(codes.astype(np.intp) - lowest, span)
         return np.arange(length) * groups + group, value + first
 
     def encode(queries: NDArray[Any]) -> Floats:
-        columns, values = place(queries)
+        known = (queries >= lowest) & (queries < lowest + base)
+        columns, values = place(np.where(known, queries, lowest))
         one_hot = np.zeros((len(queries), width, 16), dtype=np.float32)
-        one_hot[np.arange(len(queries))[:, None], columns, values] = 1
+        one_hot[np.arange(len(queries))[:, None], columns, values] = known
         one_hot[:, used, 0] = 1
         return one_hot.reshape(len(queries), -1)
 
     # Fast scan scales its tables to 8 bits by their widest one and adds in 16 bits. One more
-    # quantiser, whose only use is a range of 255, makes that scale exactly 1: the counts are exact
-    # for every length below 65,280. All enrolled codes hold its value 0, so no score changes.
+    # quantiser, whose centroids reach from 0 to 255, makes that scale exactly 1, so the counts are
+    # exact up to 65,279 digits. All enrolled codes hold its value 0, which counts 1: rows that
+    # agree in nothing would otherwise never be returned.
     centroids = np.zeros((width, 16, 16), dtype=np.float32)
     centroids[:used, range(first, 16), range(first, 16)] = 1
-    centroids[used, 15, 0] = 255
+    centroids[used, [0, 15], 0] = 1, 255
     nibbles = np.zeros((count, width), dtype=np.uint8)
     step = max(1, BLOCK_BYTES // (24 * length))
     for start in range(0, count, step):
@@ -152,11 +160,11 @@ def digit_index(digits: NDArray[Any], base: int) -> Index:
     faiss.copy_array_to_vector(centroids.ravel(), plain.pq.centroids)
     faiss.copy_array_to_vector(packed.ravel(), plain.codes)
     plain.ntotal, plain.is_trained = count, True
-    index = faiss.IndexPQFastScan(plain)
+    index = faiss.IndexPQFastScan(plain)  # type: ignore[arg-type]  # an overload
     return _FaissIndex(
         index,
         encode=encode,
-        score=lambda matches: np.rint(matches) / np.float32(length),
+        score=lambda matches: (np.rint(matches) - 1) / np.float32(length),
         query_bytes=width * 64,
         nbytes=index.codes.size(),
     )
@@ -170,7 +178,7 @@ def hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.int
     out = np.empty((len(left), len(right)), dtype=np.int32)
     pointers = [faiss.swig_ptr(array) for array in (left, right, out)]
     sizes = (len(left), len(right), left.shape[1])
-    faiss.hammings(pointers[0], pointers[1], *sizes, pointers[2])
+    faiss.hammings(pointers[0], pointers[1], *sizes, pointers[2])  # type: ignore[attr-defined]
     return out
 
 

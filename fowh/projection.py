@@ -24,7 +24,9 @@ def gaussian(key: int, purpose: str, shape: tuple[int, ...]) -> Floats:
     return key_stream(key, purpose).standard_normal(shape, dtype=np.float32)
 
 
-def projected(scheme: CodeScheme, embeddings: Floats, matrix: Floats) -> Iterator[Any]:
+def projected(
+    scheme: CodeScheme, embeddings: Floats, matrix: Floats
+) -> Iterator[tuple[slice, Floats]]:
     """Centred embeddings times a matrix, in blocks of rows.
 
     Args:
@@ -38,13 +40,17 @@ def projected(scheme: CodeScheme, embeddings: Floats, matrix: Floats) -> Iterato
     """
     import torch  # its sgemm is the fastest at hand, and it is loaded anyway where speed matters
 
-    buffer = torch.empty((min(ROWS, len(embeddings)), matrix.shape[1]))
+    mean = scheme.public.get("mean", np.float32(0))
+    height = min(ROWS, len(embeddings))
+    centred = np.empty((height, matrix.shape[0]), dtype=np.float32)
+    products = np.empty((height, matrix.shape[1]), dtype=np.float32)
     weights = torch.from_numpy(matrix)
     for start in range(0, len(embeddings), ROWS):
         rows = slice(start, min(start + ROWS, len(embeddings)))
-        values = buffer[: rows.stop - start]
-        torch.mm(torch.from_numpy(scheme.centre(embeddings[rows])), weights, out=values)
-        yield rows, values.numpy()
+        left, out = centred[: rows.stop - start], products[: rows.stop - start]
+        np.subtract(embeddings[rows], mean, out=left)
+        torch.mm(torch.from_numpy(left), weights, out=torch.from_numpy(out))
+        yield rows, out
 
 
 def threaded(work: Callable[[slice], None], count: int, step: int) -> None:
