@@ -159,7 +159,6 @@ def _figures(drawn: Mapping[str, Sequence[Figure]]) -> dict[str, dict[str, Any]]
     return {
         name: {"title": _FIGURES[name][0], "text": _FIGURES[name][1], "svgs": _svgs(figures)}
         for name, figures in drawn.items()
-        if figures
     }
 
 

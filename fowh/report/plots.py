@@ -39,7 +39,7 @@ def svg(figure: Figure) -> str:
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)  # needless inside HTML
     text = re.sub(r'<g id="[^"]*"', "<g", text)  # several figures would share these ids
-    return re.sub(r'(<svg[^>]*?) width="[^"]*"|(<svg[^>]*?) height="[^"]*"', r"\1\2", text, count=2)
+    return re.sub(r' (width|height)="[^"]*pt"', "", text, count=2)  # the page decides
 
 
 def png(figure: Figure, dpi: int = 110) -> bytes:

@@ -16,7 +16,7 @@ from fowh.report.summary import (
     by_scenario,
     comparisons,
 )
-from fowh.report.verdict import blind
+from fowh.report.verdict import gains
 
 BLOCKS = {
     "attack": "Attacks",
@@ -25,35 +25,36 @@ BLOCKS = {
     "blind": "Blind controls: attackers who never read the template",
     "control": "References: what the truth itself reaches",
 }
-_ATTACKER = ("attack", "face", "worst")
 
 
-def cell(metric: str, value: Any, bar: float | None = None) -> dict[str, Any]:
-    """What a table shows of one value; ``alarm`` if its whole interval lies above ``bar``."""
-    low = measured(value)["ci_low"]
+def cell(metric: str, value: Any, alarm: bool = False) -> dict[str, Any]:
+    """What a table shows of one value."""
     return {
         "value": number(metric, measured(value)["value"]),
         "interval": interval(metric, value),
-        "n": count(measured(value)["n"]),
-        "alarm": bar is not None and low is not None and low > bar,
+        "alarm": alarm,
     }
 
 
 def blocks(record: Record, found: Sequence[Row]) -> list[dict[str, Any]]:
-    """The table's blocks with their rows, in order."""
-    bars = {metric: blind(record, metric) for metric in COLUMNS}
-    blocks = []
+    """The table's blocks with their rows, in order; coloured is what beats the blind controls."""
+    made = []
     for kind, title in BLOCKS.items():
-        lines = []
-        for row in (row for row in found if row.kind == kind):
-            cells = []
-            for metric in COLUMNS:
-                bar = bars[metric] if kind in _ATTACKER else None
-                cells.append(cell(metric, row.metrics.get(metric), bar[1] if bar else None))
-            lines.append({"row": row, "n": count(row.n), "cells": cells})
+        lines = [
+            {
+                "row": row,
+                "n": count(row.n),
+                "cells": [
+                    cell(metric, row.metrics.get(metric), gains(record, row, metric))
+                    for metric in COLUMNS
+                ],
+            }
+            for row in found
+            if row.kind == kind
+        ]
         if lines:
-            blocks.append({"title": title, "lines": lines})
-    return blocks
+            made.append({"title": title, "lines": lines})
+    return made
 
 
 def full(found: Sequence[Row]) -> dict[str, Any]:

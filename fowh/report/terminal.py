@@ -23,7 +23,7 @@ from fowh.report.summary import (
     rows,
     where,
 )
-from fowh.report.verdict import blind, short_verdict, verdict
+from fowh.report.verdict import gains, short_verdict, verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,15 +116,8 @@ def _inversion(record: Record, found: list[Row], console: Console) -> Table:
             name.append(_gap(console)).append(f"n {row.n:,}{folds}", "dim")
         cells = []
         for metric in COLUMNS:
-            value, limit = row.metrics.get(metric), blind(record, metric)
-            low = measured(value)["ci_low"]
-            alarm = (
-                row.kind not in ("blind", "control")
-                and limit
-                and low is not None
-                and low > limit[1]
-            )
-            cells.append(_cell(metric, value, console, "bold red" if alarm else "bold"))
+            style = "bold red" if gains(record, row, metric) else "bold"
+            cells.append(_cell(metric, row.metrics.get(metric), console, style))
         table.add_row(name, *cells)
     return table
 
@@ -144,7 +137,9 @@ def _table(first: str, heads: Sequence[str]) -> Table:
 
 def _cell(metric: str, value: Any, console: Console, style: str = "bold") -> Text:
     """A value and its interval, under or beside it."""
-    text = _text(number(metric, measured(value)["value"]), console, style)
+    text = _text("", console).append_text(
+        _text(number(metric, measured(value)["value"]), console, style)
+    )
     shown = interval(metric, value) if console.width >= _FULL else ""
     return text.append(_gap(console)).append(shown, "dim") if shown else text
 

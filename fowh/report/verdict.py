@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fowh.report.numbers import known, measured, percent
-from fowh.report.summary import Record
+from fowh.report.summary import Record, Row
 from fowh.summarise import BLIND
 
 BROKEN = 0.5  # worst case from which a scheme is "broken"; a smaller gain over blind "leaks"
@@ -54,6 +54,27 @@ def blind(record: Record, metric: str) -> tuple[float, float] | None:
     return (max(values), max([*values, *known(parts, metric, "ci_high")])) if values else None
 
 
+def gains(record: Record, row: Row, metric: str) -> bool:
+    """Whether an attack's interval lies above that of every blind control.
+
+    For the worst case: whether that holds for one of the attacks it is made of.
+    """
+    limit = blind(record, metric)
+    if limit is None or row.kind in ("blind", "control"):
+        return False
+    parts = _ran(record) if row.kind == "worst" else [row.metrics]
+    return any(low > limit[1] for low in known(parts, metric, "ci_low"))
+
+
+def _tried(record: Record) -> list[Record]:
+    return [*(record.get("attacks") or {}).values(), *(record.get("faces") or {}).values()]
+
+
+def _ran(record: Record) -> list[Record]:
+    """Metrics of every attack and face that ran."""
+    return [part["metrics"] for part in _tried(record) if part.get("metrics")]
+
+
 def _recognition(record: Record) -> tuple[bool, str]:
     """Whether recognition is lost, and a sentence on it."""
     scenarios = record.get("recognition") or {}
@@ -77,8 +98,7 @@ def _recognition(record: Record) -> tuple[bool, str]:
 
 def _attacked(record: Record) -> tuple[str, str]:
     """Short form and a sentence on the attacks."""
-    tried = [*(record.get("attacks") or {}).values(), *(record.get("faces") or {}).values()]
-    ran = [part["metrics"] for part in tried if part.get("metrics")]
+    tried, ran = _tried(record), _ran(record)
     if not ran:
         return "Not attacked", "no attack of the suite ran, so nothing is known about it."
     if blind(record, "rank1") is None:
