@@ -120,14 +120,24 @@ def scores_plots(observations: Observations) -> list[Figure]:
 
 def _histogram(axes: Axes, mated: NDArray[Any], other: NDArray[Any]) -> None:
     """Shares of mated and non-mated comparisons per bin; failed ones are counted in the legend."""
-    finite = np.concatenate([mated[np.isfinite(mated)], other[np.isfinite(other)]])
-    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
-    edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    edges = _edges(np.concatenate([mated, other]))
     for scores, word, colour in ((other, "non-mated", BLIND_COLOUR), (mated, "mated", CLEAR)):
         counts = np.histogram(scores[np.isfinite(scores)], edges)[0] / len(scores)
         failed = np.mean(~np.isfinite(scores))
         text = f"{word}, {100 * failed:.1f} % of them failed" if failed else word
         axes.stairs(counts, edges, fill=True, color=colour, alpha=0.55, label=text)
+
+
+def _edges(scores: NDArray[Any]) -> NDArray[Any]:
+    """About 60 bins; where scores are multiples of a step, each bin holds as many of them."""
+    distinct = np.unique(scores[np.isfinite(scores)]).astype(np.float64)
+    if len(distinct) < 2:
+        return np.linspace(-0.5, 0.5, 4) + (distinct[0] if len(distinct) else 0.0)
+    span, step = distinct[-1] - distinct[0], np.diff(distinct).min()
+    if span > 4096 * step:
+        return np.linspace(distinct[0], distinct[-1], _BINS + 1)
+    width = step * max(1, round(span / step / _BINS))
+    return np.arange(distinct[0] - step / 2, distinct[-1] + width, width)
 
 
 def _thresholds(observations: Observations, scenario: str, fmr: str) -> NDArray[Any]:

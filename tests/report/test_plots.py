@@ -114,6 +114,23 @@ def test_constant_scores() -> None:
     assert "<svg" in plots.svg(plots.det_plots(scores)[0])
 
 
+@pytest.mark.parametrize("steps", [1, 7, 60, 300, 2000])
+def test_bins_of_discrete_scores_hold_equally_many(steps: int) -> None:
+    """Otherwise a flat distribution of agreeing digits looks like a comb."""
+    scores = (np.arange(steps + 1) / 300).astype(np.float32)
+    edges = plots._edges(scores)
+    counts = np.histogram(scores, edges)[0]
+    assert counts.sum() == steps + 1
+    assert len(set(counts[:-1])) <= 1
+    assert len(edges) <= 100
+
+
+def test_bins_of_continuous_scores_cover_them() -> None:
+    scores = np.random.default_rng(0).normal(size=9999)
+    scores[:5] = -np.inf
+    assert np.histogram(scores[5:], plots._edges(scores))[0].sum() == 9994
+
+
 def _points(axes: object) -> list[tuple[float, float]]:
     lines = [line for line in axes.lines if line.get_marker() == "o"]  # type: ignore[attr-defined]
     return [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in lines]

@@ -79,6 +79,17 @@ def test_names_are_not_broken_in_100_columns() -> None:
         assert any(line.startswith(row.label) for line in text.splitlines())
 
 
+def test_long_names_cost_no_values() -> None:
+    record = broken()
+    name = "gan:incorporate=srwal,steps=20000,fidelity=0.25"
+    record["attacks"] = {name: record["attacks"]["gan"]}
+    text = shown(record)
+    assert max(map(len, text.split("report ")[0].splitlines())) <= 100
+    for metric in COLUMNS:
+        assert interval(metric, record["attacks"][name]["metrics"][metric]) in text
+    assert "\u2026" not in text
+
+
 def test_a_pipe_gets_more_than_the_80_columns_that_rich_assumes() -> None:
     console = Console(file=io.StringIO(), width=80)
     print_cell(broken(), PATHS, console)
