@@ -7,7 +7,6 @@ scheme marks the corner "one-way, not fuzzy"; it is here to be measured, not use
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,15 +15,13 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh import hashing
 from fowh.errors import InputError
 from fowh.scheme import Floats, Keys, Scheme, Templates
 
-Digests = NDArray[np.uint8]
-
-SALT_BYTES = 16
-DIGEST_BYTES = 32
-SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB; RFC 7914, section 2, for interactive logins
-ARGON2ID = {"iterations": 2, "lanes": 1, "memory_cost": 19 * 1024}  # KiB; OWASP's first choice
+# Interactive log-in: RFC 7914, section 2 (16 MiB), and the first choice of OWASP (19 MiB).
+SCRYPT: dict[str, Any] = {"n": 2**14, "r": 8, "p": 1}
+ARGON2ID: dict[str, Any] = {"iterations": 2, "lanes": 1, "memory_cost": 19 * 1024}
 LIMIT = 2**30  # exact in float32; quantised values beyond it are cut off
 
 
@@ -38,8 +35,7 @@ class SaltedHash(Scheme):
     Attributes:
         step: quantisation step, in development standard deviations of each coordinate.
         kdf: "sha256" (a microsecond per guess) or a deliberately slow, memory-hard function of
-            the ``cryptography`` package with the constants of this module. Bare SHA-256 comes
-            from hashlib: the same OpenSSL routine, with less overhead per call.
+            the ``cryptography`` package, with the constants of this module.
     """
 
     step: float = 2.0
@@ -66,25 +62,28 @@ class SaltedHash(Scheme):
 
     def quantise(self, embeddings: Floats) -> NDArray[np.int32]:
         """Numbers of the cells that hold the centred coordinates; (n, d) int32."""
-        cells = self.centre(embeddings) / (
-            self.public.get("deviation", 1.0) * np.float32(self.step)
-        )
-        return np.clip(np.rint(cells), -LIMIT, LIMIT).astype("<i4")  # one byte order everywhere
+        width = self.public.get("deviation", np.ones(1, np.float32)) * np.float32(self.step)
+        cells = np.rint(self.centre(embeddings) / width)
+        numbers: NDArray[np.int32] = np.clip(cells, -LIMIT, LIMIT).astype(np.int32)
+        return numbers
 
     def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
-        salt = rng.integers(0, 256, (len(embeddings), SALT_BYTES), dtype=np.uint8)
-        return Templates(self._digests(salt, self.quantise(embeddings)), {"salt": salt}, keys)
+        salt = hashing.salts(len(embeddings), rng)
+        code = hashing.digests(salt, self.quantise(embeddings), _digest(self.kdf))
+        return Templates(code, {"salt": salt}, keys)
 
     def score(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
-        return equal(templates.code, self._digests(templates.aux["salt"], self.quantise(probes)))
+        salt, cells = templates.aux["salt"], self.quantise(probes)
+        return hashing.equal(templates.code, hashing.digests(salt, cells, _digest(self.kdf)))
 
     def scores(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
         """Hash each *distinct* quantised probe once under each salt; see also ``scores_known``."""
         distinct, which = np.unique(self.quantise(probes), axis=0, return_inverse=True)
         out = np.empty((len(templates), len(probes)), dtype=np.float32)
         for row, (code, salt) in enumerate(zip(templates.code, templates.aux["salt"], strict=True)):
-            salts = np.broadcast_to(salt, (len(distinct), SALT_BYTES))
-            out[row] = equal(code, self._digests(salts, distinct))[which.reshape(-1)]
+            salts = np.broadcast_to(salt, (len(distinct), len(salt)))
+            same = hashing.equal(code, hashing.digests(salts, distinct, _digest(self.kdf)))
+            out[row] = same[which.reshape(-1)]
         return out
 
     def scores_known(
@@ -107,30 +106,20 @@ class SaltedHash(Scheme):
         both = np.concatenate([self.quantise(enrolled), self.quantise(probes)])
         _, vector = np.unique(both, axis=0, return_inverse=True)
         left, right = np.split(vector.reshape(-1), [len(enrolled)])
-        return (left[:, None] == right[None, :]).astype(np.float32)
-
-    def _digests(self, salts: Digests, cells: NDArray[np.int32]) -> Digests:
-        digest = _digest(self.kdf)
-        parts = [digest(s.tobytes(), c.tobytes()) for s, c in zip(salts, cells, strict=True)]
-        return np.frombuffer(b"".join(parts), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
-
-
-def equal(left: Digests, right: Digests) -> Floats:
-    """1.0 where digests (n, 32) are equal, else 0.0.
-
-    In constant time: every byte of every row is read whatever the bytes are.
-    """
-    return (np.bitwise_or.reduce(left ^ right, axis=-1) == 0).astype(np.float32)
+        same: Floats = (left[:, None] == right[None, :]).astype(np.float32)
+        return same
 
 
 def _digest(kdf: str) -> Callable[[bytes, bytes], bytes]:
     """The function (salt, secret) -> 32 bytes."""
     if kdf == "sha256":
-        return lambda salt, secret: hashlib.sha256(salt + secret).digest()
+        return hashing.sha256
     if kdf == "scrypt":
         from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-        return lambda salt, secret: Scrypt(salt, DIGEST_BYTES, **SCRYPT).derive(secret)
+        return lambda salt, secret: Scrypt(salt, hashing.DIGEST_BYTES, **SCRYPT).derive(secret)
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-    return lambda salt, secret: Argon2id(salt=salt, length=DIGEST_BYTES, **ARGON2ID).derive(secret)
+    return lambda salt, secret: Argon2id(salt=salt, length=hashing.DIGEST_BYTES, **ARGON2ID).derive(
+        secret
+    )
