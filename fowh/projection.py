@@ -15,7 +15,7 @@ from fowh.scheme import CodeScheme, Floats, Slack, Templates, by_key, key_stream
 if TYPE_CHECKING:
     import torch
 
-ROWS = 512  # of a block: large enough for sgemm, small enough for the cache
+ROWS = 1024  # of a block: large enough for sgemm, small enough for the cache
 
 
 @functools.lru_cache(maxsize=2)  # a shared key's projection is drawn once; 10 MB at 512 x 4,800
@@ -25,14 +25,14 @@ def gaussian(key: int, purpose: str, shape: tuple[int, ...]) -> Floats:
 
 
 def projected(
-    scheme: CodeScheme, embeddings: Floats, matrix: Floats
+    embeddings: Floats, matrix: Floats, mean: Floats | None = None
 ) -> Iterator[tuple[slice, Floats]]:
-    """Centred embeddings times a matrix, in blocks of rows.
+    """Embeddings times a matrix, in blocks of rows.
 
     Args:
-        scheme: the fitted scheme, for its mean.
         embeddings: (n, d) float32.
         matrix: (d, c) float32.
+        mean: (d,) subtracted first; None where the caller folds its projection into what follows.
 
     Yields:
         (rows, values): a slice, and the (r, c) products of those rows in a buffer that the next
@@ -40,15 +40,17 @@ def projected(
     """
     import torch  # its sgemm is the fastest at hand, and it is loaded anyway where speed matters
 
-    mean = scheme.public.get("mean", np.float32(0))
+    if mean is None:  # torch takes no array that it could not write to
+        embeddings = np.require(embeddings, np.float32, ["C", "W"])
     height = min(ROWS, len(embeddings))
-    centred = np.empty((height, matrix.shape[0]), dtype=np.float32)
     products = np.empty((height, matrix.shape[1]), dtype=np.float32)
+    centred = np.empty((height, matrix.shape[0]), dtype=np.float32)
     weights = torch.from_numpy(matrix)
     for start in range(0, len(embeddings), ROWS):
         rows = slice(start, min(start + ROWS, len(embeddings)))
-        left, out = centred[: rows.stop - start], products[: rows.stop - start]
-        np.subtract(embeddings[rows], mean, out=left)
+        left, out = embeddings[rows], products[: rows.stop - start]
+        if mean is not None:
+            left = np.subtract(left, mean, out=centred[: len(left)])
         torch.mm(torch.from_numpy(left), weights, out=torch.from_numpy(out))
         yield rows, out
 

@@ -45,7 +45,8 @@ class Iom(CodeScheme):
     def protect(self, embeddings: Floats, key: int) -> Digits:
         """Digits (n, hashes) uint8."""
         code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
-        for rows, values in projected(self, embeddings, self._projection(key, embeddings.shape[1])):
+        projection = self._projection(key, embeddings.shape[1])
+        for rows, values in projected(embeddings, projection, self.public.get("mean")):
             grouped = values.reshape(-1, self.group, self.hashes)
 
             def choose(part: slice, grouped: Floats = grouped, block: Digits = code[rows]) -> None:

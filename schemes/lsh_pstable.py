@@ -45,7 +45,7 @@ class LshPstable(CodeScheme):
         """Bucket numbers (n, hashes) int16; what lies further out counts as the last bucket."""
         code = np.empty((len(embeddings), self.hashes), dtype=np.int16)
         lines, offsets = self._lines(key, embeddings.shape[1])
-        for rows, values in projected(self, embeddings, lines):
+        for rows, values in projected(embeddings, lines, self.public.get("mean")):
             code[rows] = np.clip(np.floor(values + offsets), -32768, 32767)
         return code
 
