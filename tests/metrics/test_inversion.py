@@ -100,10 +100,10 @@ def test_one_metric_more_changes_no_other():
 
 
 def test_worst_case_is_per_template():
-    one = {"rank1": np.array([1.0, 0, NAN]), "purity": np.array([0.1, -0.5, 0.2])}
-    two = {"rank1": np.array([0.0, 1, NAN]), "ssim": np.array([0.3, 0.2, 0.1])}
+    one = {"rank1": np.array([1.0, 0, NAN, NAN]), "purity": np.array([0.1, -0.5, 0.2, 0])}
+    two = {"rank1": np.array([0.0, 1, NAN, 1]), "ssim": np.array([0.3, 0.2, 0.1, 0])}
     found = worst([one, two])
-    np.testing.assert_array_equal(found["rank1"], [1, 1, NAN])
+    np.testing.assert_array_equal(found["rank1"], [1, 1, NAN, 1])
     np.testing.assert_array_equal(found["purity"], one["purity"])
     np.testing.assert_array_equal(found["ssim"], two["ssim"])
 
@@ -157,6 +157,18 @@ def test_of_equally_near_readings_the_first_counts():
         assert observe(guess, gallery, np.array(labels), stolen, mean).rank1[0] == expected
 
 
+def test_ties_are_not_broken_by_rounding():
+    draw = np.random.default_rng(5)
+    guess = draw.integers(2**40, size=(50, 33)).astype(float)  # squares need more than 53 bits
+    step = draw.integers(1, 64, size=(50, 33)).astype(float)
+    far = np.full((1, 33), -1e13)
+    for first, second in ((step, -step), (-step, step)):  # at exactly the same distance
+        gallery = np.concatenate([guess + first, guess + second, far])
+        labels = np.repeat([0, 1, 0], [50, 50, 1])
+        found = observe(guess, gallery, labels, np.full(50, 100), np.full(33, 1 / 3))
+        assert found.rank1.all()
+
+
 def test_ties_hold_across_tiles_and_odd_widths(monkeypatch):
     draw = np.random.default_rng(5)
     half = draw.normal(size=(37, 33)).astype(np.float32)
@@ -176,7 +188,8 @@ def test_garbage_fails_and_is_counted():
     gallery = np.eye(4, dtype=np.float32)
     labels, stolen = np.array([0, 0, 1, 1]), np.arange(4)
     guess = np.array([[NAN, 0, 0, 0], [np.inf, 0, 0, 0], [0, 0, 0, 0], [1e200, 0, 0, 0]])
-    found = observe(guess, gallery, labels, stolen, np.zeros(4))
+    with np.errstate(all="raise"):
+        found = observe(guess, gallery, labels, stolen, np.zeros(4))
     failed = [0, 1, 3]
     np.testing.assert_array_equal(found.distance[failed], np.inf)
     np.testing.assert_array_equal(found.other_distance[failed], np.inf)

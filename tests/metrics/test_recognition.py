@@ -179,8 +179,11 @@ def test_summary_weighs_comparisons_as_if_subjects_were_drawn_again(monkeypatch)
     )
 
 
-def test_thinned_scores_hardly_move_the_intervals(monkeypatch):
-    data = comparisons(subjects=25, readings=6)
+@pytest.mark.parametrize("failures", [0.0, 0.3])  # ties: a third of the mated comparisons fail
+def test_thinned_scores_hardly_move_the_intervals(monkeypatch, failures):
+    scores, mated, *subjects = comparisons(subjects=25, readings=6)
+    fails = mated & (np.random.default_rng(0).random(len(mated)) < failures)
+    data = (np.where(fails, -INF, scores), mated, *subjects)
     assert len(np.unique(data[0])) > 2 * recognition.LEVELS
     thinned = summary(*data, rng())
     monkeypatch.setattr(recognition, "LEVELS", 10**6)
