@@ -84,6 +84,22 @@ def test_every_value_and_interval_is_there(page: Page) -> None:
     assert rest[1:] in page.text
 
 
+def test_blocks_hold_their_rows(page: Page) -> None:
+    order = ["Attacks", "dictionary", "Worst case: any", "worst case", "Blind controls: attackers"]
+    order += ["random stranger", "another's template", "mean → face", "References: what"]
+    order += ["nearest own sample", "mated probe", "unprotected → face"]
+    text = page.text[page.text.index("What a thief gets back") :]
+    places = [text.index(word) for word in order]
+    assert places == sorted(places)
+
+
+@pytest.mark.usefixtures("plotless")
+def test_only_what_beats_the_blind_controls_is_coloured(page: Page) -> None:
+    alarms = [attrs for tag, attrs in page.tags if tag == "td" and attrs.get("class") == "alarm"]
+    assert len(alarms) == 6 + 6 + 3 + 5 + 6  # preimage, ridge, gan, preimage → face, worst case
+    assert 'class="alarm"' not in small(resisting())
+
+
 def test_the_whole_record_is_there(page: Page) -> None:
     record = broken() | {"command": "fowh evaluate --scheme iom"}
     text = page.text[page.text.index("The whole record") :]

@@ -197,9 +197,9 @@ def test_hits_belong_to_the_pictures_shown() -> None:
     """Each shown victim's first template of the first fold, not of a later one."""
     found = {
         "image.subject": np.array([2, 5]),
-        "attack.gan.fold": np.array([0, 0, 0, 0, 1]),
-        "attack.gan.subject": np.array([5, 2, 2, 5, 2]),
-        "attack.gan.rank1": np.array([True, False, True, False, True]),
+        "attack.gan.fold": np.array([1, 0, 0, 0, 0]),
+        "attack.gan.subject": np.array([2, 5, 2, 2, 5]),
+        "attack.gan.rank1": np.array([True, True, False, True, False]),
     }
     assert pictures.hits(found, "attack.gan") == [False, True]
     assert pictures.hits(found, "attack.other") is None

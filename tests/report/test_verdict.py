@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fowh.report.verdict import at_goal, blind, short_verdict, verdict
+from fowh.report.summary import rows
+from fowh.report.verdict import at_goal, blind, gains, short_verdict, verdict
 from tests.report.cells import broken, ran, recognition, resisting, success, value
 
 Record = dict[str, Any]
@@ -130,6 +131,8 @@ def test_an_attack_must_beat_every_blind_control_beyond_its_interval() -> None:
     for low, expected in ((bar, "Not broken by this suite"), (bar + 1e-9, "Leaks")):
         record["attacks"]["ridge"]["metrics"]["rank1"] |= {"ci_low": low, "value": 0.1}
         assert short_verdict(record) == expected
+        row = next(row for row in rows(record) if row.label == "ridge")
+        assert gains(record, row, "rank1") is (expected == "Leaks")
 
 
 def test_references_are_no_blind_controls() -> None:
