@@ -73,7 +73,9 @@ def with_token(view: View) -> Templates:
 def blocks(templates: Templates, most: int = 128) -> Iterator[NDArray[Any]]:
     """Rows in blocks that bound memory; equal keys are neighbours, so few keys meet in a block."""
     count = len(templates)
-    order = np.arange(count) if templates.token is None else np.argsort(templates.token)
+    order = (
+        np.arange(count) if templates.token is None else np.argsort(templates.token, kind="stable")
+    )
     for start in range(0, count, most):
         yield order[start : start + most]
 

@@ -1,0 +1,152 @@
+"""A perceptron that refines closed-form estimates, or reads the code where there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks._readout import Population, ascend, blocks, own_codes, with_token
+from fowh.attack import Attack, View
+from fowh.errors import InputError
+from fowh.scheme import Floats, Inequalities, Templates, Unprotect
+
+KEYS = 16  # stolen keys that training samples are enrolled under
+HELD_OUT = 0.2  # part of the attacker's subjects that decides when to stop
+BATCH = 256
+VALIDATE_EVERY = 20  # steps
+PATIENCE = 5  # validations without progress
+
+
+@dataclass(frozen=True)
+class Mlp(Attack):
+    """A network with a linear shortcut and one hidden layer, from template to embedding.
+
+    One network serves all keys: where the keys leaked and the scheme can be un-protected or implies
+    inequalities, its input is the estimate that one matrix product gives under the template's own
+    key, and the network learns what the population makes of such an estimate. Otherwise its input
+    is ``scheme.features``, under the stolen keys, or under random ones where none leaked. It trains
+    on the attacker's own samples and on embeddings drawn from a Gaussian fitted to them.
+
+    Attributes:
+        synthetic: how many embeddings are drawn.
+        hidden: units of the hidden layer.
+        steps: at most so many batches of 256.
+        rate: Adam's step size at the start.
+    """
+
+    learned: ClassVar[bool] = True
+    synthetic: int = 4000
+    hidden: int = 512
+    steps: int = 600
+    rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.synthetic < 0 or self.hidden < 1 or self.steps < 1 or self.rate <= 0:
+            raise InputError(
+                f"mlp: synthetic={self.synthetic}, hidden={self.hidden}, steps={self.steps}, "
+                f"rate={self.rate}; give synthetic >= 0, the others > 0"
+            )
+
+    def run(self, view: View, rng: np.random.Generator) -> Floats:
+        population = Population.of(view.embeddings)
+        known = np.concatenate([view.embeddings, population.draw(self.synthetic, rng)])
+        stolen = with_token(view)
+        keys = None if stolen.token is None else np.unique(stolen.token)
+        if keys is not None and len(keys) > KEYS:
+            keys = rng.choice(keys, KEYS, replace=False)
+        view.progress("enrolling the attacker's samples", 0.0)
+        codes = own_codes(view.scheme, known, keys, rng)
+        inputs = _read(view, codes, population)
+        people = np.unique(view.subjects)
+        held = rng.choice(people, max(1, round(HELD_OUT * len(people))), replace=False)
+        validate = np.flatnonzero(np.isin(view.subjects, held))
+        centre, scale = inputs.mean(axis=0), float(inputs.std()) or 1.0
+        unit = np.float32(population.norm / known.shape[1] ** 0.5)
+        targets = (known - population.mean) / unit
+        network = self._train((inputs - centre) / scale, targets, validate, view, rng)
+        out = np.empty((len(stolen), known.shape[1]), dtype=np.float32)
+        for rows in blocks(stolen, 4096):
+            asked = (_read(view, stolen[rows], population) - centre) / scale
+            out[rows] = population.mean + unit * network(asked)
+        return out
+
+    def _train(
+        self,
+        inputs: Floats,
+        targets: Floats,
+        validate: NDArray[np.intp],
+        view: View,
+        rng: np.random.Generator,
+    ) -> Callable[[Floats], Floats]:
+        """Fit on all rows but ``validate``; the network at its best validation error."""
+        import torch
+        from torch.nn.functional import mse_loss, silu
+
+        seeded = torch.Generator().manual_seed(int(rng.integers(2**63)))
+        (n, f), d = inputs.shape, targets.shape[1]
+
+        def weights(fan_in: int, fan_out: int, gain: float) -> torch.Tensor:
+            drawn = torch.randn(fan_in, fan_out, generator=seeded) * gain * fan_in**-0.5
+            return drawn.to(view.device).requires_grad_()
+
+        bias = torch.zeros(self.hidden, device=view.device, requires_grad=True)
+        parts = [
+            weights(f, d, 0.0),
+            weights(f, self.hidden, 1.0),
+            bias,
+            weights(self.hidden, d, 0.1),
+        ]
+
+        def forward(x: torch.Tensor) -> torch.Tensor:
+            shortcut, first, bias, second = parts
+            out: torch.Tensor = x @ shortcut + silu(x @ first + bias) @ second
+            return out
+
+        x, y = (torch.from_numpy(column).to(view.device) for column in (inputs, targets))
+        mine = np.setdiff1d(np.arange(n), validate)
+        best, kept, stale = float("inf"), [part.detach().clone() for part in parts], 0
+        adam = torch.optim.Adam(parts, lr=self.rate)
+        for step in range(self.steps):
+            if step % VALIDATE_EVERY == 0:
+                with torch.no_grad():
+                    error = float(mse_loss(forward(x[validate]), y[validate]))
+                stale = 0 if error < best else stale + 1
+                if error < best:
+                    best, kept = error, [part.detach().clone() for part in parts]
+                if stale == PATIENCE:
+                    break
+                view.progress("training the perceptron", step / self.steps)
+            rows = rng.choice(mine, BATCH)
+            adam.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
+            gradients = torch.autograd.grad(mse_loss(forward(x[rows]), y[rows]), parts)
+            for part, gradient in zip(parts, gradients, strict=True):
+                part.grad = gradient
+            adam.step()
+        parts = kept
+
+        def network(asked: Floats) -> Floats:
+            with torch.no_grad():
+                out: Floats = forward(torch.from_numpy(asked).to(view.device)).cpu().numpy()
+            return out
+
+        return network
+
+
+def _read(view: View, templates: Templates, population: Population) -> Floats:
+    """What the network sees of a template: an estimate of the embedding, or the features."""
+    import torch
+
+    if templates.token is None or not isinstance(view.scheme, (Unprotect, Inequalities)):
+        return view.scheme.features(templates)
+    if isinstance(view.scheme, Unprotect):
+        return view.scheme.unprotect(templates)
+    out = np.empty((len(templates), len(population.mean)), dtype=np.float32)
+    for rows in blocks(templates):
+        start = torch.from_numpy(population.mean).to(view.device).repeat(len(rows), 1)
+        slack = view.scheme.slack(templates[rows])
+        out[rows] = ascend(slack, start, population, 1).cpu().numpy()
+    return out
