@@ -38,11 +38,7 @@ class Embeddings(Dataset):
     labels: str = ""
 
     def load(self) -> Samples:
-        """Read and check the file.
-
-        Raises:
-            InputError: for every defect one line: what was found, what is expected.
-        """
+        """Read and check the file; every defect is an InputError of its own."""
         path = _existing(self.path)
         reader = READERS.get(path.suffix.lower())
         if not reader:
@@ -89,10 +85,7 @@ def _guard(path: Path, reader: Callable[[Path], Any]) -> Any:
 def _npz(path: Path) -> tuple[Array, Array | None]:
     with np.load(path, allow_pickle=False) as stored:
         if "embeddings" not in stored:
-            names = ", ".join(stored)
-            raise InputError(
-                f"{path}: arrays [{names}]; expected embeddings, subjects: rename them"
-            )
+            raise InputError(f"{path}: {list(stored)}; expected embeddings, subjects: rename them")
         return stored["embeddings"], stored.get("subjects")
 
 
@@ -129,16 +122,22 @@ def _parquet(path: Path) -> tuple[Array, Array | None]:
 def _faiss(path: Path) -> tuple[Array, None]:
     faiss: Any = import_module("faiss")
 
-    index = outer = faiss.read_index(str(path))  # outer owns what is inside: keep it
+    size = path.stat().st_size
+    limit = faiss.get_deserialization_vector_byte_limit()
+    faiss.set_deserialization_vector_byte_limit(size + 1)  # a damaged count would fill the memory
+    try:
+        index = outer = faiss.read_index(str(path))  # outer owns what is inside: keep it
+    finally:
+        faiss.set_deserialization_vector_byte_limit(limit)
     if isinstance(outer, faiss.IndexIDMap):
         index = faiss.downcast_index(outer.index)
-    kind = type(index).__name__
-    if kind not in EXACT:  # the others compress their vectors, or crash when asked for them
-        raise InputError(f"{path}: an {kind}; expected {' or '.join(EXACT)}: export it as .npy")
-    if kind == "IndexIVFFlat":
-        index.make_direct_map()
-    empty = np.full((index.ntotal, index.d), np.nan, np.float32)  # a row without vector stays so
-    return index.reconstruct_n(0, index.ntotal, empty), None
+    kind, shape = type(index).__name__, (index.ntotal, index.d)
+    if kind not in EXACT or 4 * shape[0] * shape[1] > size:  # others compress, or crash when asked
+        raise InputError(
+            f"{path}: an {kind} {shape} in {size} bytes; expected an intact {' or '.join(EXACT)}: "
+            "export the vectors as .npy"
+        )
+    return index.reconstruct_n(0, shape[0], np.full(shape, np.nan, np.float32)), None  # NaN: none
 
 
 def _labels(path: Path) -> Array:
