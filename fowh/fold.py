@@ -157,7 +157,7 @@ class FoldRun:
         used = view.query.used if view.query else 0
         try:
             with self.found.clock(name):
-                made = attack.run(view, self._stream("attack", name))
+                made = _checked(attack, attack.run(view, self._stream("attack", name)), view)
         except Exception:  # one broken attack must not lose the results of the others
             self.found.failed[name] = traceback.format_exc()
             return
@@ -255,3 +255,17 @@ def _cosine(left: Floats, right: Floats) -> Floats:
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     cosine: Floats = np.clip((left * right).sum(axis=1) / norms, -1, 1)
     return cosine
+
+
+def _checked(attack: Attack, made: NDArray[Any], view: View) -> NDArray[Any]:
+    """What an attack returned, if it is one usable reconstruction per template."""
+    count, width = len(view.templates), view.embeddings.shape[1]
+    if attack.yields == "embeddings":
+        fits = made.shape == (count, width) and bool(np.isfinite(made).all())
+        expected = f"({count}, {width}) finite embeddings"
+    else:
+        fits = made.dtype == np.uint8 and len(made) == count and made.ndim in (3, 4)
+        expected = f"({count}, s, s) uint8 images"
+    if not fits:
+        raise ValueError(f"returned {made.shape} {made.dtype}, expected {expected}")
+    return made
