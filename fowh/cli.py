@@ -140,7 +140,9 @@ def report(
     for path, record in found:
         _write_report(path, record)
     page = html.render_index([(path.relative_to(folder), record) for path, record in found])
-    write_atomically(folder / "index.html", lambda partial: partial.write_text(page) and None)
+    write_atomically(
+        folder / "index.html", lambda partial: partial.write_text(page, encoding="utf-8") and None
+    )
     print_sweep([record for _, record in found], Console())
     typer.echo(f"compared in {folder / 'index.html'}")
 
@@ -218,7 +220,9 @@ def _write_report(folder: Path, record) -> None:  # type: ignore[no-untyped-def]
 
     observations = records.load_observations(folder)
     page = html.render(record, observations)
-    write_atomically(folder / "report.html", lambda partial: partial.write_text(page) and None)
+    write_atomically(
+        folder / "report.html", lambda partial: partial.write_text(page, encoding="utf-8") and None
+    )
     picture = plots.summary(record, observations)
     write_atomically(folder / "summary.png", lambda partial: partial.write_bytes(picture) and None)
 

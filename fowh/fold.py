@@ -76,6 +76,7 @@ class FoldRun:
         templates = scheme.enroll(victims, keys, self._stream("enrol"))
         self._fact("enrolments_per_s", len(victims) / (time.perf_counter() - started))
         self._fact("bytes_per_template", templates.bytes_each)
+        self._fact("dimension", victims.shape[1])
         unprotected = raw.enroll(victims, keys, self._stream("enrol"))
         scenarios: dict[str, tuple[Scheme, Templates, Keys | None]] = {
             "unprotected": (raw, unprotected, None),

@@ -38,7 +38,9 @@ def save(path: Path, record: Record, observations: Arrays) -> None:
     """Write observations, then the record; each file appears whole or not at all."""
     text = json.dumps(finite(record), indent=1, allow_nan=False) + "\n"
     save_arrays(path / "observations.npz", observations)
-    write_atomically(path / "record.json", lambda partial: partial.write_text(text) and None)
+    write_atomically(
+        path / "record.json", lambda partial: partial.write_text(text, encoding="utf-8") and None
+    )
 
 
 def load(path: Path) -> Record | None:
@@ -51,7 +53,7 @@ def load(path: Path) -> Record | None:
     if not file.exists():
         return None
     try:
-        record = json.loads(file.read_text())
+        record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {file}: {error}; delete it and run again") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:

@@ -109,7 +109,7 @@ def split(text: str) -> tuple[str, dict[str, str]]:
     head, colon, tail = text.partition(":")
     first = tail.partition(",")[0].partition(":")[0]
     if "=" not in first and ("." in head or first[:1].isupper()):  # package.module:Class[:...]
-        class_name, colon, tail = tail.partition(":")
+        class_name, _, tail = tail.partition(":")
         head = f"{head}:{class_name}"
     given: dict[str, str] = {}
     for item in filter(None, tail.split(",")):

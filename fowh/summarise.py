@@ -176,11 +176,10 @@ def _recognition(found: Findings, seed: int) -> dict[str, Any]:
 
 
 def _data(cell: Cell, samples: Samples, found: Findings) -> dict[str, Any]:
-    shape = {} if samples.embeddings is None else {"dimension": samples.embeddings.shape[1]}
     return {
         "samples": len(samples),
         "subjects": len(samples.names),
-        **shape,
+        "dimension": int(found.facts["dimension"]),
         "not_found": found.facts.get("not_found"),
         "stolen": sum(len(part.t_embedding["1e-2"]) for part in found.thresholds),
         "comparisons": {

@@ -1,0 +1,1 @@
+"""Template-protection schemes: one file per scheme; they import fowh and nothing else here."""
