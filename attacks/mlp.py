@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,11 @@ from attacks._readout import Population, ascend, blocks, own_codes, with_token
 from fowh.attack import Attack, View
 from fowh.errors import InputError
 from fowh.scheme import Floats, Inequalities, Templates, Unprotect
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = NDArray[np.intp]
 
 KEYS = 16  # stolen keys that training samples are enrolled under
 HELD_OUT = 0.2  # part of the attacker's subjects that decides when to stop
@@ -41,8 +45,8 @@ class Mlp(Attack):
     learned: ClassVar[bool] = True
     synthetic: int = 4000
     hidden: int = 512
-    steps: int = 600
-    rate: float = 1e-3
+    steps: int = 300
+    rate: float = 3e-3
 
     def __post_init__(self) -> None:
         if self.synthetic < 0 or self.hidden < 1 or self.steps < 1 or self.rate <= 0:
@@ -52,6 +56,8 @@ class Mlp(Attack):
             )
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
+        import torch
+
         population = Population.of(view.embeddings)
         known = np.concatenate([view.embeddings, population.draw(self.synthetic, rng)])
         stolen = with_token(view)
@@ -67,73 +73,61 @@ class Mlp(Attack):
         centre, scale = inputs.mean(axis=0), float(inputs.std()) or 1.0
         unit = np.float32(population.norm / known.shape[1] ** 0.5)
         targets = (known - population.mean) / unit
-        network = self._train((inputs - centre) / scale, targets, validate, view, rng)
+        train = np.setdiff1d(np.arange(len(known)), validate)
+        parts = self._train((inputs - centre) / scale, targets, train, validate, view, rng)
         out = np.empty((len(stolen), known.shape[1]), dtype=np.float32)
         for rows in blocks(stolen, 4096):
-            asked = (_read(view, stolen[rows], population) - centre) / scale
-            out[rows] = population.mean + unit * network(asked)
+            asked = torch.from_numpy((_read(view, stolen[rows], population) - centre) / scale)
+            guess = _forward(asked.to(view.device), *parts).cpu().numpy()
+            out[rows] = population.mean + unit * guess
         return out
 
     def _train(
         self,
         inputs: Floats,
         targets: Floats,
-        validate: NDArray[np.intp],
+        train: Rows,
+        validate: Rows,
         view: View,
         rng: np.random.Generator,
-    ) -> Callable[[Floats], Floats]:
-        """Fit on all rows but ``validate``; the network at its best validation error."""
+    ) -> list[torch.Tensor]:
+        """The network's weights where the error on the rows ``validate`` was least."""
         import torch
-        from torch.nn.functional import mse_loss, silu
+        from torch.nn.functional import mse_loss
 
         seeded = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        (n, f), d = inputs.shape, targets.shape[1]
-
-        def weights(fan_in: int, fan_out: int, gain: float) -> torch.Tensor:
-            drawn = torch.randn(fan_in, fan_out, generator=seeded) * gain * fan_in**-0.5
-            return drawn.to(view.device).requires_grad_()
-
-        bias = torch.zeros(self.hidden, device=view.device, requires_grad=True)
-        parts = [
-            weights(f, d, 0.0),
-            weights(f, self.hidden, 1.0),
-            bias,
-            weights(self.hidden, d, 0.1),
-        ]
-
-        def forward(x: torch.Tensor) -> torch.Tensor:
-            shortcut, first, bias, second = parts
-            out: torch.Tensor = x @ shortcut + silu(x @ first + bias) @ second
-            return out
-
+        f, d, hidden = inputs.shape[1], targets.shape[1], self.hidden
+        first = torch.randn(f, hidden, generator=seeded) * f**-0.5
+        second = torch.randn(hidden, d, generator=seeded) * 0.1 * hidden**-0.5
+        parts = [torch.zeros(f, d), first, torch.zeros(hidden), second]
+        parts = [part.to(view.device).requires_grad_() for part in parts]
         x, y = (torch.from_numpy(column).to(view.device) for column in (inputs, targets))
-        mine = np.setdiff1d(np.arange(n), validate)
-        best, kept, stale = float("inf"), [part.detach().clone() for part in parts], 0
+        best, kept, stale = float("inf"), parts, 0
         adam = torch.optim.Adam(parts, lr=self.rate)
         for step in range(self.steps):
             if step % VALIDATE_EVERY == 0:
                 with torch.no_grad():
-                    error = float(mse_loss(forward(x[validate]), y[validate]))
+                    error = float(mse_loss(_forward(x[validate], *parts), y[validate]))
                 stale = 0 if error < best else stale + 1
                 if error < best:
                     best, kept = error, [part.detach().clone() for part in parts]
                 if stale == PATIENCE:
                     break
                 view.progress("training the perceptron", step / self.steps)
-            rows = rng.choice(mine, BATCH)
-            adam.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
-            gradients = torch.autograd.grad(mse_loss(forward(x[rows]), y[rows]), parts)
-            for part, gradient in zip(parts, gradients, strict=True):
+            rows = rng.choice(train, BATCH)
+            loss = mse_loss(_forward(x[rows], *parts), y[rows])
+            for part, gradient in zip(parts, torch.autograd.grad(loss, parts), strict=True):
                 part.grad = gradient
+            adam.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
             adam.step()
-        parts = kept
+        return kept
 
-        def network(asked: Floats) -> Floats:
-            with torch.no_grad():
-                out: Floats = forward(torch.from_numpy(asked).to(view.device)).cpu().numpy()
-            return out
 
-        return network
+def _forward(x: torch.Tensor, *parts: torch.Tensor) -> torch.Tensor:
+    from torch.nn.functional import silu
+
+    shortcut, first, bias, second = parts
+    return x @ shortcut + silu(x @ first + bias) @ second
 
 
 def _read(view: View, templates: Templates, population: Population) -> Floats:
