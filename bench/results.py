@@ -1,4 +1,4 @@
-"""Writes docs/results.md from the records of the suites in bench/suites.
+"""Write docs/results.md from the records of the suites in bench/suites.
 
 for suite in bench/suites/*.toml; do fowh sweep $suite --out results; done
 python -m bench.results results
@@ -32,8 +32,8 @@ $ for suite in bench/suites/*.toml; do fowh sweep $suite --out results; done
 $ python -m bench.results results
 ```
 
-The 400 AT&T / ORL photographs under dlib's recogniser, protocol `standard`, seed 0. Values are percent
-with 95 % intervals clustered by subject, over all folds that the row ran on: n is the number
+The 400 AT&T / ORL photographs under dlib's recogniser, protocol `standard`, seed 0. Values are
+percent with 95 % intervals clustered by subject, over all folds that the row ran on: n is the number
 of stolen templates. One data set of 40 people: read orders of magnitude, not decimals.
 """
 

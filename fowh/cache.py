@@ -41,7 +41,7 @@ def source_digest(*files: str) -> str:
     return digest(*(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files))
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary neighbour of ``path``, then move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")

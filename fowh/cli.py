@@ -224,7 +224,7 @@ def _write_report(folder: Path, record) -> None:  # type: ignore[no-untyped-def]
         folder / "report.html", lambda partial: partial.write_text(page, encoding="utf-8") and None
     )
     picture = plots.summary(record, observations)
-    write_atomically(folder / "summary.png", lambda partial: partial.write_bytes(picture) and None)
+    write_atomically(folder / "summary.png", lambda partial: partial.write_bytes(picture))
 
 
 def _device(asked: str) -> str:

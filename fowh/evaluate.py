@@ -68,7 +68,7 @@ def label(attack: Attack) -> str:
     named = describe(attack, "attack")
     defaults = {field.name: field.default for field in dataclasses.fields(attack)}  # type: ignore[arg-type]
     changed = [f"{k}={v}" for k, v in named["params"].items() if v != defaults[k]]
-    return named["name"] + (":" + ",".join(changed) if changed else "")
+    return str(named["name"]) + (":" + ",".join(changed) if changed else "")
 
 
 def observe(cell: Cell, samples: Samples, device: str, note: Note) -> Findings:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from fowh.metrics.inversion import Outcome, Thresholds
 from fowh.protocol import Comparisons
-from fowh.scheme import Floats
 
 Row = tuple[str, str]  # (section, name); sections are attacks, faces, controls
 
@@ -42,7 +41,9 @@ class Findings:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     queries: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     pictures: dict[str, NDArray[Any]] = field(default_factory=dict)
-    likeness: dict[Row, list[dict[str, Floats]]] = field(default_factory=lambda: defaultdict(list))
+    likeness: dict[Row, list[dict[str, NDArray[Any]]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     facts: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

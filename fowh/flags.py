@@ -18,7 +18,8 @@ def raise_flags(record: dict[str, Any]) -> list[Flag]:
 
 
 def _value(row: dict[str, Any], metric: str, part: str = "value") -> float | None:
-    return row.get("metrics", {}).get(metric, {}).get(part)
+    value: float | None = row.get("metrics", {}).get(metric, {}).get(part)
+    return value
 
 
 def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:

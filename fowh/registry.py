@@ -71,7 +71,7 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
     if ":" in name:
         module_name, _, class_name = name.partition(":")
         try:
-            found = getattr(importlib.import_module(module_name), class_name)
+            found: type[Any] = getattr(importlib.import_module(module_name), class_name)
         except (ImportError, AttributeError) as error:
             raise InputError(f"cannot load {kind} {name!r}: {error}") from error
         if not (inspect.isclass(found) and issubclass(found, interface)):
@@ -82,14 +82,15 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
     elif name in _third_party(kind):
         loaded = _third_party(kind)[name].load()
         if inspect.isclass(loaded):
-            return loaded
+            loaded_class: type[Any] = loaded
+            return loaded_class
         module = loaded
     else:
         known = names(kind)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
         raise InputError(f"unknown {kind} {name!r}: {hint} (searched {folder(kind)})")
-    found = [
+    defined = [
         member
         for member in vars(module).values()
         if inspect.isclass(member)
@@ -97,16 +98,16 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
         and member.__module__ == module.__name__
         and not inspect.isabstract(member)
     ]
-    if len(found) != 1:
+    if len(defined) != 1:
         raise InputError(
-            f"{kind} file {name}.py must define exactly one plug-in, it has {len(found)}"
+            f"{kind} file {name}.py must define exactly one plug-in, it has {len(defined)}"
         )
-    return found[0]
+    return defined[0]
 
 
 def split(text: str) -> tuple[str, dict[str, str]]:
     """``name:key=value,key=value`` as name and parameters; ``package.module:Class`` is a name."""
-    head, colon, tail = text.partition(":")
+    head, _, tail = text.partition(":")
     first = tail.partition(",")[0].partition(":")[0]
     if "=" not in first and ("." in head or first[:1].isupper()):  # package.module:Class[:...]
         class_name, _, tail = tail.partition(":")

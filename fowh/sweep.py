@@ -5,14 +5,21 @@ from __future__ import annotations
 import itertools
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from fowh import protocol
 from fowh.errors import InputError
 from fowh.evaluate import Cell, Threat
 from fowh.registry import load
 
-_AXES = {"dataset": ["orl"], "target": ["dlib"], "scheme": None, "keys": ["subject"], "seed": [0]}
-_FIXED = {"attacks": list(protocol.SUITE), "secret_keys": False, "white_box": False}
+_AXES: dict[str, Any] = {
+    "dataset": ["orl"],
+    "target": ["dlib"],
+    "scheme": None,
+    "keys": ["subject"],
+    "seed": [0],
+}
+_FIXED: dict[str, Any] = {"attacks": list(protocol.SUITE), "secret_keys": False, "white_box": False}
 
 
 def read_suite(path: Path) -> list[Cell]:
