@@ -1,0 +1,155 @@
+"""The command line, end to end, as a user meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fowh import cli
+from fowh.errors import InputError
+
+SMALL = ["--dataset", "gaussian:subjects=12,readings=3,dim=32,within=0.3"]
+FAST = [*SMALL, "--attack", "preimage", "--attack", "ridge"]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    code = "from fowh.cli import main; main()"
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_evaluate_prints_a_table_and_writes_the_report_then_answers_from_the_record(
+    tmp_path: Path,
+) -> None:
+    done = run("evaluate", "--scheme", "iom:hashes=60", *FAST, "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for word in ("preimage", "worst", "mean embedding", "Verdict", "FNMR", "report.html"):
+        assert word in done.stdout, word
+    (folder,) = tmp_path.iterdir()
+    names = {file.name for file in folder.iterdir()}
+    assert names == {"record.json", "observations.npz", "report.html", "summary.png"}
+    before = (folder / "record.json").read_bytes()
+    again = run("evaluate", "--scheme", "iom:hashes=60", *FAST, "--out", str(tmp_path))
+    assert "answered from the record" in again.stderr
+    assert (folder / "record.json").read_bytes() == before
+
+
+def test_json_puts_the_record_on_stdout_and_nothing_else(tmp_path: Path) -> None:
+    done = run("evaluate", "--scheme", "raw", *FAST, "--out", str(tmp_path), "--json")
+    record = json.loads(done.stdout)
+    assert record["status"] == "ok"
+    assert record["spec"]["scheme"] == {"name": "raw", "params": {}}
+    assert record["attacks"]["preimage"]["metrics"]["rank1"]["value"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--scheme", "ion"], "did you mean iom"),
+        (["--scheme", "iom:group=1"], "group"),
+        (["--scheme", "iom", "--keys", "many"], "subject or shared"),
+        (["--scheme", "iom", "--seed", "-1"], "at least 0"),
+        (["--scheme", "iom", "--device", "abacus"], "--device abacus"),
+        (["--scheme", "iom", "--attack", "gann"], "did you mean gan"),
+        (["--scheme", "iom", "--dataset", "embeddings:path=nowhere.npz"], "nowhere.npz"),
+        (["--scheme", "iom", "--dataset", "gaussian:subjects=3"], "at least 4"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    given = words if "--dataset" in words else [*words, *SMALL]
+    done = run("evaluate", *given, "--out", str(tmp_path / "out"))
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("   ")]
+    assert len(lines) == 1, done.stderr
+    assert said in lines[0]
+    assert done.stdout == ""
+    assert not list(tmp_path.glob("out/**/*"))
+
+
+def test_an_unwritable_folder_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("evaluate", "--scheme", "raw", *FAST, "--out", str(tmp_path / "file" / "below"))
+    assert done.returncode == 2
+    assert "choose another folder" in done.stderr
+
+
+def test_own_embeddings(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    centres = np.repeat(rng.standard_normal((8, 16)), 3, axis=0)
+    vectors = centres + 0.2 * rng.standard_normal((24, 16))
+    labels = np.repeat([f"person {number}" for number in range(8)], 3)
+    np.savez(tmp_path / "mine.npz", embeddings=vectors.astype(np.float32), subjects=labels)
+    source = f"embeddings:path={tmp_path / 'mine.npz'}"
+    out = str(tmp_path / "out")
+    words = ["evaluate", "--scheme", "lsh:bits=128", "--dataset", source, "--attack", "preimage"]
+    result = CliRunner().invoke(cli.app, [*words, "--out", out, "--json"])
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert record["data"]["samples"] == 24
+    assert record["spec"]["target"] is None
+
+
+def test_sweep_resumes_and_report_compares(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.toml"
+    suite.write_text(
+        'scheme = ["raw", "lsh:bits=64"]\nattacks = ["preimage"]\n'
+        'dataset = "gaussian:subjects=12,readings=3,dim=32,within=0.3"\n'
+    )
+    out = tmp_path / "out"
+    runner = CliRunner()
+    first = runner.invoke(cli.app, ["sweep", str(suite), "--out", str(out)])
+    assert first.exit_code == 0, first.output
+    records = sorted(out.glob("*/record.json"))
+    assert len(records) == 2
+    records[1].unlink()  # as if interrupted before the second cell was whole
+    kept = records[0].stat().st_mtime_ns
+    assert runner.invoke(cli.app, ["sweep", str(suite), "--out", str(out)]).exit_code == 0
+    assert records[0].stat().st_mtime_ns == kept
+    assert records[1].exists()
+    compared = runner.invoke(cli.app, ["report", str(out)])
+    assert compared.exit_code == 0, compared.output
+    assert "lsh" in (out / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("scheme = [", "no TOML"),
+        ('schemes = ["raw"]', "unknown key 'schemes'"),
+        ('keys = "subject"', "no scheme"),
+        ('scheme = "raw"\nkeys = "many"', "expected subject or shared"),
+    ],
+)
+def test_a_broken_suite_is_one_clear_line(tmp_path: Path, text: str, said: str) -> None:
+    suite = tmp_path / "suite.toml"
+    suite.write_text(text)
+    result = CliRunner().invoke(cli.app, ["sweep", str(suite), "--out", str(tmp_path / "out")])
+    assert isinstance(result.exception, InputError)
+    assert said in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_report_of_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["report", str(tmp_path)])
+    assert isinstance(result.exception, InputError)
+    assert "fowh evaluate" in str(result.exception)
+
+
+def test_list_doctor_version_and_check() -> None:
+    runner = CliRunner()
+    listed = runner.invoke(cli.app, ["list"]).output
+    for name in ("orl", "dlib", "iom", "fuzzy_commitment", "gan"):
+        assert name in listed
+    doctor = runner.invoke(cli.app, ["doctor"])
+    assert doctor.exit_code == 0, doctor.output
+    assert "400 photographs" in doctor.output
+    assert runner.invoke(cli.app, ["--version"]).output.strip() == cli.__version__
+    checked = runner.invoke(cli.app, ["check", "schemes.raw:Raw"])
+    assert checked.exit_code == 0, checked.output
+    assert " 0 failed" in checked.output
