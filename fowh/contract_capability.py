@@ -71,7 +71,7 @@ def _theory(case: Case) -> str | None:
         basis = np.linalg.qr(rng.standard_normal((16, DIMENSION, 2)))[0].astype(np.float32)
         left = basis[:, :, 0]
         right = cosine * left + np.float32((1 - cosine**2) ** 0.5) * basis[:, :, 1]
-        templates = scheme.enroll(left, case.keys(13, 16), rng)
+        templates = scheme.enroll(left, np.repeat(case.keys(13, 4), 4), rng)
         expected = float(scheme.expected_score(np.array([cosine]))[0])
         bound = np.sqrt(expected * (1 - expected) / (16 * scheme.trials))
         worst = max(worst, abs(float(scheme.score(templates, right).mean()) - expected) / bound)
