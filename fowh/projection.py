@@ -58,7 +58,7 @@ def projected(
 def threaded(work: Callable[[slice], None], count: int, step: int) -> None:
     """Do ``work(rows)`` for slices of ``step`` rows, on as many threads as torch uses.
 
-    NumPy works on one thread but lets others run meanwhile.
+    For work that does not hold the interpreter's lock: NumPy's, FAISS's, ``fowh.kernels``'.
     """
     import torch
 
@@ -73,19 +73,6 @@ def threaded(work: Callable[[slice], None], count: int, step: int) -> None:
 @functools.cache
 def _workers(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads)
-
-
-def argmax_inner(values: Floats) -> NDArray[np.uint8]:
-    """First index of the maximum along the middle axis: (a, q, b) -> (a, b), q at most 256.
-
-    Several times faster than ``argmax``, which NumPy vectorises along the last axis only.
-    """
-    last = values.shape[1] - 1
-    largest = values.max(axis=1, keepdims=True)
-    rank = (values == largest).view(np.uint8)
-    rank *= np.arange(last, -1, -1, dtype=np.uint8)[:, None]
-    digits: NDArray[np.uint8] = np.uint8(last) - rank.max(axis=1)
-    return digits
 
 
 def slack_by_key(

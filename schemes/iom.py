@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import argmax_inner, gaussian, projected, slack_by_key, threaded
+from fowh.projection import gaussian, projected, slack_by_key, threaded
 from fowh.scheme import CodeScheme, Floats, Slack, Templates
 
 if TYPE_CHECKING:
@@ -44,13 +44,15 @@ class Iom(CodeScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Digits:
         """Digits (n, hashes) uint8."""
+        from fowh.kernels import argmax_inner
+
         code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
         projection = self._projection(key, embeddings.shape[1])
         for rows, values in projected(embeddings, projection, self.public.get("mean")):
             grouped = values.reshape(-1, self.group, self.hashes)
 
             def choose(part: slice, grouped: Floats = grouped, block: Digits = code[rows]) -> None:
-                block[part] = argmax_inner(grouped[part])
+                argmax_inner(grouped[part], block[part])
 
             threaded(choose, len(grouped), 128)
         return code

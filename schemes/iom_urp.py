@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import argmax_inner, slack_by_key, threaded
+from fowh.projection import slack_by_key, threaded
 from fowh.scheme import CodeScheme, Floats, Slack, Templates, key_stream
 
 if TYPE_CHECKING:
     import torch
 
 Digits = NDArray[np.uint8]
-HASHES = 10  # worked on at a time
 WIDEST = 1 << 14  # columns that a learned attack is given at most
 
 
@@ -50,25 +49,16 @@ class IomUrp(CodeScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Digits:
         """Digits (n, hashes) uint8."""
+        from fowh.kernels import argmax_of_products
+
         places = self._places(key, embeddings.shape[1])
         code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
 
         def work(rows: slice) -> None:
-            # Embeddings as columns: taking an entry of all of them copies a row. Few hashes at a
-            # time, so that their products stay in cache.
             columns = np.ascontiguousarray(self.centre(embeddings[rows]).T)
-            first, other = np.empty((2, HASHES * self.window, columns.shape[1]), dtype=np.float32)
-            for start in range(0, self.hashes, HASHES):
-                part = places[:, start : start + HASHES].reshape(self.order, -1)
-                products, factor = first[: part.shape[1]], other[: part.shape[1]]
-                np.take(columns, part[0], axis=0, out=products, mode="clip")
-                for more in part[1:]:
-                    np.take(columns, more, axis=0, out=factor, mode="clip")
-                    np.multiply(products, factor, out=products)
-                digits = argmax_inner(products.reshape(-1, self.window, columns.shape[1]))
-                code[rows, start : start + HASHES] = digits.T
+            argmax_of_products(columns, places, code[rows])
 
-        threaded(work, len(embeddings), 128)
+        threaded(work, len(embeddings), 256)
         return code
 
     def agree(self, left: Digits, right: Digits) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import gaussian, projected, slack_by_key
+from fowh.projection import gaussian, projected, slack_by_key, threaded
 from fowh.scheme import CodeScheme, Floats, Slack, Templates, key_stream
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ class LshPstable(CodeScheme):
         code = np.empty((len(embeddings), self.hashes), dtype=np.int16)
         lines, offsets = self._lines(key, embeddings.shape[1])
         for rows, values in projected(embeddings, lines, self.public.get("mean")):
-            code[rows] = np.clip(np.floor(values + offsets), -32768, 32767)
+
+            def number(part: slice, values: Floats = values, block: Buckets = code[rows]) -> None:
+                buckets = np.floor(np.add(values[part], offsets, out=values[part]))
+                block[part] = np.clip(buckets, -32768, 32767, out=buckets)
+
+            threaded(number, len(values), 256)
         return code
 
     def agree(self, left: Buckets, right: Buckets) -> Floats:

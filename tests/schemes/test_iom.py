@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fowh.errors import InputError
-from fowh.projection import argmax_inner, threaded
+from fowh.kernels import argmax_inner, argmax_of_products
+from fowh.projection import threaded
 from fowh.scheme import Inequalities, Searchable, Theory, key_stream
 from schemes.iom import Iom, collision
 from schemes.iom_urp import IomUrp
@@ -24,7 +25,20 @@ from tests.schemes.common import (
 def test_argmax_inner_is_the_argmax(seed, height, distinct):
     """Ties included: few distinct values make many."""
     values = np.random.default_rng(seed).integers(0, distinct, (3, height, 5)).astype(np.float32)
-    np.testing.assert_array_equal(argmax_inner(values), values.argmax(axis=1))
+    out = np.empty((3, 5), dtype=np.uint8)
+    argmax_inner(values, out)
+    np.testing.assert_array_equal(out, values.argmax(axis=1))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_argmax_of_products_is_what_it_says(order):
+    rng = np.random.default_rng(order)
+    columns = rng.integers(-3, 4, (9, 6)).astype(np.float32)  # small integers: ties
+    places = rng.integers(0, 9, (order, 5, 7))
+    out = np.empty((6, 5), dtype=np.uint8)
+    argmax_of_products(columns, places, out)
+    expected = columns.T[:, places].prod(axis=1).argmax(axis=2)
+    np.testing.assert_array_equal(out, expected)
 
 
 def test_threaded_covers_all_rows_and_raises_what_they_raise():
