@@ -57,6 +57,7 @@ def evaluate(
     from fowh import protocol, records
     from fowh.evaluate import Cell, Threat, spec_of
     from fowh.registry import load
+    from fowh.run import pick_device, run
 
     if keys not in ("subject", "shared"):
         raise InputError(f"--keys {keys}: expected subject or shared")
@@ -79,7 +80,7 @@ def evaluate(
     folder = records.folder(out, spec)
     record = None if force else records.load(folder)
     if record is None:
-        record = _run(cell, samples, folder, _device(device), command=_command())
+        record = run(cell, samples, folder, pick_device(device))
     else:
         typer.echo(f"answered from the record of an earlier run: {folder}", err=True)
     if as_json:
@@ -133,12 +134,13 @@ def report(
     from fowh.cache import write_atomically
     from fowh.report import html
     from fowh.report.terminal import print_sweep
+    from fowh.run import write_report
 
     found = records.load_all(folder)
     if not found:
         raise InputError(f"no record below {folder}: run `fowh evaluate` first")
     for path, record in found:
-        _write_report(path, record)
+        write_report(path, record)
     page = html.render_index([(path.relative_to(folder), record) for path, record in found])
     write_atomically(
         folder / "index.html", lambda partial: partial.write_text(page, encoding="utf-8") and None
@@ -159,6 +161,7 @@ def sweep(
     from fowh import records
     from fowh.evaluate import spec_of
     from fowh.report.terminal import print_sweep
+    from fowh.run import pick_device, run
     from fowh.sweep import read_suite
 
     cells = read_suite(suite)
@@ -170,7 +173,7 @@ def sweep(
         record = records.load(folder)
         typer.echo(f"cell {number} of {len(cells)}: {folder.name}", err=True)
         if record is None:
-            record = _run(cell, samples, folder, _device(device), command=None)
+            record = run(cell, samples, folder, pick_device(device))
         done.append(record)
     print_sweep(done, Console())
     if any(record["status"] == "failed" for record in done):
@@ -196,51 +199,6 @@ def doctor() -> None:
     typer.echo(f"dlib weights   {load('target', 'dlib').sha256[:16]}")
 
 
-def _run(cell, samples, folder: Path, device: str, command: str | None):  # type: ignore[no-untyped-def]
-    from fowh import records
-    from fowh.evaluate import observe
-    from fowh.progress import progress
-    from fowh.summarise import summarise
-
-    with progress() as note:
-        found = observe(cell, samples, device, note)
-        note("metrics", 1.0)
-        record, observations = summarise(cell, samples, found, device)
-        record["command"] = command
-        records.save(folder, record, observations)
-        note("report", 1.0)
-        _write_report(folder, record)
-    return record
-
-
-def _write_report(folder: Path, record) -> None:  # type: ignore[no-untyped-def]
-    from fowh import records
-    from fowh.cache import write_atomically
-    from fowh.report import html, plots
-
-    observations = records.load_observations(folder)
-    page = html.render(record, observations)
-    write_atomically(
-        folder / "report.html", lambda partial: partial.write_text(page, encoding="utf-8") and None
-    )
-    picture = plots.summary(record, observations)
-    write_atomically(folder / "summary.png", lambda partial: partial.write_bytes(picture))
-
-
-def _device(asked: str) -> str:
-    """The torch device: a CUDA device when there is one and "auto" was asked."""
-    import torch
-
-    if asked == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=asked)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"--device {asked}: {reason}; try --device cpu") from error
-    return asked
-
-
 def _check_writable(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -248,13 +206,6 @@ def _check_writable(out: Path) -> None:
         raise InputError(f"--out {out}: {error.strerror}; choose another folder") from error
     if not os.access(out, os.W_OK):
         raise InputError(f"--out {out}: not writable; choose another folder")
-
-
-def _command() -> str:
-    """The command line, as one would type it again."""
-    import shlex
-
-    return shlex.join(["fowh", *sys.argv[1:]])
 
 
 def _version(asked: bool) -> None:
