@@ -57,7 +57,7 @@ def evaluate(
     from fowh import protocol, records
     from fowh.evaluate import Cell, Threat, spec_of
     from fowh.registry import load
-    from fowh.run import pick_device, run
+    from fowh.run import pick_device, run, write_report
 
     if keys not in ("subject", "shared"):
         raise InputError(f"--keys {keys}: expected subject or shared")
@@ -83,6 +83,8 @@ def evaluate(
         record = run(cell, samples, folder, pick_device(device))
     else:
         typer.echo(f"answered from the record of an earlier run: {folder}", err=True)
+        if not (folder / "report.html").exists():  # interrupted between record and report
+            write_report(folder, record)
     if as_json:
         typer.echo(json.dumps(record, indent=1, allow_nan=False))
     else:
