@@ -1,0 +1,178 @@
+"""Adversarial training of the inverter (paper, sec. 4.2) from its closed-form start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from attacks._gan import coarse, losses
+from attacks._gan.coarse import Fit
+from attacks._gan.morphs import Pairs
+from attacks._gan.networks import Discriminator, Generator, initialise
+from fowh.cache import Arrays
+
+Net = TypeVar("Net", bound=nn.Module)
+Features = Callable[[Tensor], Tensor]  # faces (n, 1, 64, 64) in 0..1 -> (n, d)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hyper-parameters of the training; the fields of ``Gan`` that bear the same names."""
+
+    steps: int
+    batch: int
+    rate: float
+    channels: int
+    pixels: float
+    structure: float
+    perceptual: float
+    adversarial: float
+
+
+class Trainer:
+    """Generator, discriminator and their optimisers; ``step`` is one update of each."""
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        fit: Fit,
+        recipe: Recipe,
+        features: Features | None,
+        generator: torch.Generator,
+        device: str,
+    ) -> None:
+        self.recipe, self.features, self.randomness, self.device = (
+            recipe,
+            features,
+            generator,
+            device,
+        )
+        self.own, self.coarse = pairs.own, fit.held_out
+        self.faces = torch.tensor(pairs.pictures, device=device)[:, None].float() / 255
+        self.inputs = torch.tensor(pairs.inputs, device=device)
+        self.embeddings = torch.tensor(pairs.embeddings, device=device)
+        self.generator = start(fit, recipe.channels, generator, device)
+        self.discriminator = blank(Discriminator, recipe.channels)
+        initialise(self.discriminator, generator)
+        self.discriminator.to(device)
+        self.adam_g, self.adam_d = (
+            torch.optim.Adam(net.parameters(), lr=recipe.rate, betas=(0.5, 0.99))
+            for net in (self.generator.refiner, self.discriminator)
+        )
+
+    def step(self, fraction: float) -> dict[str, float]:
+        """One update of both networks; the losses by name."""
+        for adam in (self.adam_g, self.adam_d):
+            adam.param_groups[0]["lr"] = self.recipe.rate * (1 - 0.9 * fraction)
+        rows = self._rows()
+        made = self.generator.refine(self.coarse[rows], self.inputs[rows])
+        photographs = self._mirrored(self.faces[self._draw(self.own, len(rows) // 2)])
+        seen = {"discriminator": self._discriminate(photographs, made[: len(rows) // 2].detach())}
+        return seen | self._generate(made, rows)
+
+    def _discriminate(self, real: Tensor, fake: Tensor) -> float:
+        logits = self.discriminator(torch.cat([real, fake]))
+        loss = losses.discriminator(logits[: len(real)], logits[len(real) :])
+        _update(self.adam_d, loss)
+        return loss.item()
+
+    def _generate(self, made: Tensor, rows: Tensor) -> dict[str, float]:
+        recipe, true = self.recipe, self.faces[rows]
+        parts = {
+            "pixels": (recipe.pixels, losses.pixels(made, true)),
+            "structure": (recipe.structure, losses.structural(made, true)),
+        }
+        if recipe.adversarial:
+            logits = self.discriminator(made[: len(rows) // 2])
+            parts["adversarial"] = (recipe.adversarial, losses.generator(logits))
+        if recipe.perceptual and self.features is not None:
+            seen = self.features(made)
+            parts["perceptual"] = (
+                recipe.perceptual,
+                losses.perceptual(seen, self.embeddings[rows]),
+            )
+        _update(self.adam_g, torch.stack([weight * loss for weight, loss in parts.values()]).sum())
+        return {name: loss.item() for name, (_, loss) in parts.items()}
+
+    def _rows(self) -> Tensor:
+        """Half photographs, half morphs (where there are any), photographs first."""
+        half = self.recipe.batch // 2
+        morphs = len(self.faces) - self.own
+        other = self.own + self._draw(morphs, half) if morphs else self._draw(self.own, half)
+        return torch.cat([self._draw(self.own, half), other])
+
+    def _draw(self, count: int, rows: int) -> Tensor:
+        return torch.randint(count, (rows,), generator=self.randomness).to(self.device)
+
+    def _mirrored(self, faces: Tensor) -> Tensor:
+        flip = torch.rand(len(faces), 1, 1, 1, generator=self.randomness) < 0.5
+        return torch.where(flip.to(faces.device), faces.flip(3), faces)
+
+
+def _update(adam: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step down the loss; gradients are computed for this optimiser's parameters only."""
+    parameters = adam.param_groups[0]["params"]
+    gradients = torch.autograd.grad(loss, parameters)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    adam.step()
+
+
+def start(fit: Fit, channels: int, generator: torch.Generator, device: str) -> Generator:
+    """The generator at its closed-form start: the refiner adds nothing yet."""
+    count, dimension = fit.arrays["centres"].shape
+    net = blank(Generator, count, dimension, len(fit.arrays["faces"]), channels)
+    initialise(net, generator)
+    net.coarse.load_state_dict(fit.arrays)
+    nn.init.zeros_(net.refiner.leave.weight)
+    return net.to(device)
+
+
+def restore(arrays: Arrays, device: str) -> Generator:
+    """The generator whose ``state_dict`` these arrays are."""
+    count, dimension = arrays["coarse.centres"].shape
+    channels = len(arrays["refiner.enter.weight"])
+    net = blank(Generator, count, dimension, len(arrays["coarse.faces"]), channels)
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return net.to(device)
+
+
+def blank(network: type[Net], *sizes: int) -> Net:
+    """A network without weights yet: torch's global randomness is not touched."""
+    with torch.device("meta"):
+        net = network(*sizes)
+    return net.to_empty(device="cpu")
+
+
+def train(
+    pairs: Pairs,
+    recipe: Recipe,
+    module: nn.Module | None,
+    generator: torch.Generator,
+    device: str,
+    progress: Callable[[str, float], None],
+) -> Arrays:
+    """Train an inverter; arrays of its ``state_dict``.
+
+    Args:
+        pairs: what the attacker knows.
+        recipe: hyper-parameters.
+        module: the target itself (white box), whose embedding is the perceptual feature; None: a
+            surrogate fitted to the pairs takes its place.
+        generator: the randomness.
+        device: torch device name.
+        progress: is told how far it is.
+    """
+    progress("gan: closed form", 0.0)
+    fit = coarse.fit(pairs, device)
+    features = module if module is not None else coarse.surrogate(pairs, fit, device)
+    trainer = Trainer(pairs, fit, recipe, features, generator, device)
+    for step in range(recipe.steps):
+        if step % 10 == 0:
+            progress("gan: training", step / recipe.steps)
+        trainer.step(step / recipe.steps)
+    return {name: value.cpu().numpy() for name, value in trainer.generator.state_dict().items()}

@@ -1,0 +1,147 @@
+"""Generative adversarial inverter: embeddings, or what is read off templates, to faces."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks._gan.morphs import Pairs, affordable, collect
+from fowh.attack import Attack, Query, View
+from fowh.cache import Arrays, cached, digest, source_digest
+from fowh.errors import InputError
+from fowh.scheme import Floats
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 256  # pictures at a time
+# Queries that a handle has already paid for an inverter: training it twice, or reading it from the
+# cache, must show the same bill.
+_PAID: WeakKeyDictionary[Query, dict[str, int]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Gan(Attack):
+    """The inverter of Ahmad, Mahmood and Fuller (2022, sec. 4.2) for one model, in 64 x 64 grey.
+
+    Its generator starts at a closed form (kernel ridge regression from embeddings to eigenfaces) on
+    the attacker's own faces and on faces of nobody that he asks the target about. Adam then trains
+    it against a discriminator with L1, SSIM, perceptual and adversarial losses (eq. 1 to 3). The
+    perceptual feature is the target's own embedding under white box; under black box it is that of
+    a surrogate fitted to the same queries. Trained inverters are cached, whatever the scheme.
+
+    Attributes:
+        queries: faces of nobody to ask about; fewer where the budget is short.
+        spread: their distance from the mean face, in standard deviations of the own faces.
+        steps: updates of both networks.
+        batch: pictures per update.
+        rate: Adam's step size at the start.
+        channels: width of both networks.
+        pixels, structure, perceptual, adversarial: weights of the four losses.
+        condition: what the inverter is trained on: embeddings, or approximations read off templates
+            of the same samples under the stolen keys (adaptive, trained anew for every scheme).
+    """
+
+    yields: ClassVar[Literal["embeddings", "images"]] = "images"
+    learned: ClassVar[bool] = True
+    queries: int = 4000
+    spread: float = 1.0
+    steps: int = 200
+    batch: int = 32
+    rate: float = 1e-3
+    channels: int = 24
+    pixels: float = 1.0
+    structure: float = 0.5
+    perceptual: float = 0.1
+    adversarial: float = 0.03
+    condition: Literal["embedding", "template"] = "embedding"
+
+    def __post_init__(self) -> None:
+        if self.queries < 0 or self.steps < 0 or self.batch < 4 or self.channels < 1:
+            raise InputError(
+                f"gan: queries={self.queries}, steps={self.steps}, batch={self.batch}, channels="
+                f"{self.channels}; give queries and steps >= 0, batch >= 4, channels >= 1"
+            )
+        if min(self.pixels, self.structure, self.perceptual, self.adversarial) < 0:
+            raise InputError("gan: the weight of a loss is negative; give 0 or more")
+        if self.rate <= 0 or self.spread <= 0:
+            raise InputError(f"gan: rate={self.rate}, spread={self.spread}; give numbers > 0")
+        if self.condition not in ("embedding", "template"):
+            raise InputError(f"gan: condition is {self.condition!r}; give embedding or template")
+
+    def unsupported(self, view: View) -> str | None:
+        if view.images is None:
+            return "the attacker has no images of his own to learn faces from"
+        return None
+
+    def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
+        from attacks._gan.estimate import Reader
+        from attacks._readout import with_token
+
+        seed = int(rng.integers(2**63))
+        if self.condition == "embedding":
+            reader = Reader(view, view.embeddings[:0], rng)
+            return self._apply(self._cached(view, seed), reader(with_token(view)), view.device)
+        generator = _generator(seed)
+        pairs = collect(view, affordable(view, self.queries), self.spread, generator)
+        reader = Reader(view, pairs.embeddings[pairs.own :], rng)
+        inputs = reader.approximations[: len(pairs.embeddings)]
+        arrays = self._train(view, dataclasses.replace(pairs, inputs=inputs), generator)
+        return self._apply(arrays, reader(with_token(view)), view.device)
+
+    def invert(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Faces (n, 64, 64) of embeddings (n, d), by the inverter trained on embeddings."""
+        return self._apply(self._cached(view, int(rng.integers(2**63))), embeddings, view.device)
+
+    def _cached(self, view: View, seed: int) -> Arrays:
+        """The inverter of embeddings: it depends on what the attacker owns, not on the scheme."""
+        code = sorted((Path(__file__).parent / "_gan").glob("*.py"))
+        recipe = dataclasses.asdict(self) | {"condition": "embedding"}
+        about = (view.images, view.embeddings, view.subjects, recipe, seed, view.module is not None)
+        name = digest(*about, source_digest(__file__, *map(str, code)))
+        paid = _PAID.setdefault(view.query, {}) if view.query else {}
+        count = paid.get(name, affordable(view, self.queries))
+        used = view.query.used if view.query else 0
+
+        def build() -> Arrays:
+            generator = _generator(seed)
+            return self._train(view, collect(view, count, self.spread, generator), generator)
+
+        arrays = cached("inverter", digest(name, count), build)
+        if view.query and name not in paid:
+            view.query.used = used + count  # the same bill when it came from the cache
+            paid[name] = count
+        return arrays
+
+    def _train(self, view: View, pairs: Pairs, generator: torch.Generator) -> Arrays:
+        from attacks._gan.training import Recipe, train
+
+        wanted = {field.name for field in dataclasses.fields(Recipe)}
+        given = {name: value for name, value in dataclasses.asdict(self).items() if name in wanted}
+        return train(pairs, Recipe(**given), view.module, generator, view.device, view.progress)
+
+    def _apply(self, arrays: Arrays, inputs: Floats, device: str) -> NDArray[np.uint8]:
+        import torch
+
+        from attacks._gan.training import restore
+
+        network = restore(arrays, device)
+        out = np.empty((len(inputs), 64, 64), dtype=np.uint8)
+        with torch.inference_mode():
+            for start in range(0, len(inputs), BATCH):
+                rows = torch.tensor(inputs[start : start + BATCH], device=device)
+                made = network(rows).clamp(0, 1).mul(255).round().byte()[:, 0]
+                out[start : start + BATCH] = made.cpu().numpy()
+        return out
+
+
+def _generator(seed: int) -> torch.Generator:
+    import torch
+
+    return torch.Generator().manual_seed(seed)

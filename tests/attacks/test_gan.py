@@ -1,0 +1,69 @@
+"""The image inverter on small pictures and a linear target."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from attacks.gan import Gan
+from fowh.attack import Query, View
+from fowh.errors import InputError
+from schemes.lsh import Lsh
+
+TINY = {"queries": 120, "steps": 3, "batch": 8, "channels": 4}
+WEIGHTS = np.random.default_rng(9).normal(size=(64 * 64, 16)) / 64
+
+
+def embed(images):
+    """A linear target on the pixels of 64 x 64 pictures."""
+    return (images.reshape(len(images), -1) / 255 @ WEIGHTS).astype(np.float32)
+
+
+def view(budget=1000, images=True, seed=0, **more):
+    """Twelve subjects with five smooth pictures each; the first five templates are stolen."""
+    rng = np.random.default_rng(seed)
+    people = rng.normal(size=(12, 1, 4, 4)) + 0.3 * rng.normal(size=(12, 5, 4, 4))
+    smooth = np.kron(people.reshape(60, 4, 4), np.ones((16, 16)))
+    pictures = np.clip(128 + 40 * smooth, 0, 255).astype(np.uint8)
+    embeddings = embed(pictures)
+    scheme = Lsh(bits=256).fit(embeddings)
+    templates = scheme.enroll(embeddings[:5], np.arange(5, dtype=np.uint64), rng)
+    given = {"images": pictures, "query": Query(embed, budget)} if images else {}
+    return View(scheme, templates, embeddings, np.repeat(np.arange(12), 5), **given, **more)
+
+
+@pytest.fixture(autouse=True)
+def cache_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))
+
+
+@pytest.mark.parametrize("condition", ["embedding", "template"])
+def test_one_face_per_template(condition):
+    seen = view()
+    faces = Gan(**TINY, condition=condition).run(seen, np.random.default_rng(1))
+    assert faces.shape == (5, 64, 64)
+    assert faces.dtype == np.uint8
+    assert faces.std() > 5
+    assert seen.query.used == 120
+
+
+def test_answer_from_the_cache_is_the_same_and_costs_the_same():
+    first, second = view(), view()
+    built = Gan(**TINY).invert(first, first.embeddings, np.random.default_rng(1))
+    second_again = Gan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
+    np.testing.assert_array_equal(built, second_again)
+    assert first.query.used == second.query.used == 120
+    Gan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
+    assert second.query.used == 120
+
+
+def test_no_images_is_a_reason():
+    assert "images" in Gan().unsupported(view(images=False))
+    assert Gan().unsupported(view()) is None
+
+
+def test_bad_parameters_are_input_errors():
+    with pytest.raises(InputError, match="queries"):
+        Gan(queries=-1)
+    with pytest.raises(InputError, match="condition"):
+        Gan(condition="both")
