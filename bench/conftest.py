@@ -24,23 +24,22 @@ class Against(Protocol):
     """Measure ``work`` against ``floor``; both handle ``units`` things of the kind ``unit``."""
 
     def __call__(
-        self, work: Work, floor: Work | None, *, floor_is: str, units: int, unit: str, **notes: Any
+        self, work: Work, floor: Work, *, floor_is: str, units: int, unit: str, **notes: Any
     ) -> None: ...
 
 
 @pytest.fixture
 def against(benchmark: BenchmarkFixture) -> Against:
     def measure(
-        work: Work, floor: Work | None, *, floor_is: str, units: int, unit: str, **notes: Any
+        work: Work, floor: Work, *, floor_is: str, units: int, unit: str, **notes: Any
     ) -> None:
         work()  # draws the key's projections, starts threads, touches memory
         floors: list[float] = []
 
         def run_floor() -> None:
-            if floor is not None:
-                start = time.perf_counter()
-                floor()
-                floors.append(time.perf_counter() - start)
+            start = time.perf_counter()
+            floor()
+            floors.append(time.perf_counter() - start)
 
         run_floor()
         rounds = min(15, max(5, int(2.0 / max(sum(floors), 0.01))))
@@ -48,10 +47,14 @@ def against(benchmark: BenchmarkFixture) -> Against:
         benchmark.pedantic(work, setup=run_floor, rounds=rounds)
         seconds = np.array(benchmark.stats.stats.data)
         benchmark.extra_info.update(
-            {"unit": unit, "rate": units / float(np.median(seconds)), "floor": floor_is, **notes}
+            {
+                "unit": unit,
+                "rate": units / float(np.median(seconds)),
+                "floor": floor_is,
+                "floor_rate": units / float(np.median(floors)),
+                "ratio": float(np.median(np.array(floors) / seconds)),
+                **notes,
+            }
         )
-        if floors:
-            benchmark.extra_info["floor_rate"] = units / float(np.median(floors))
-            benchmark.extra_info["ratio"] = float(np.median(np.array(floors) / seconds))
 
     return measure

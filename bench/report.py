@@ -18,7 +18,8 @@ TITLES = {
         "Enrolment",
         "One shared key, whose projection is drawn before the clock starts; 512-d embeddings in, "
         "templates out. The floor of a projection scheme is the matrix product alone, written to "
-        "memory that is already there.",
+        "memory that is already there; of IoM-URP, the same number of products of numbers that "
+        "need not be gathered.",
     ),
     "all pairs": (
         "All pairs",
@@ -77,13 +78,12 @@ def page(results: dict[str, Any]) -> str:
 
 
 def _row(info: dict[str, Any]) -> str:
-    ratio = f"{info['ratio']:.2f}" if "ratio" in info else ""
-    floor_rate = _rate(info["floor_rate"]) if "floor_rate" in info else ""
     size = f"{info['bytes_each']:,.0f}"
     if "floor_bytes" in info and round(info["floor_bytes"]) != round(info["bytes_each"]):
         size += f" (floor: {info['floor_bytes']:,.0f})"
-    cells = [f"`{info['what']}`", info["shape"], _rate(info["rate"]), info["floor"] or "none"]
-    return "| " + " | ".join([*cells, floor_rate, ratio, size]) + " |"
+    cells = [f"`{info['what']}`", info["shape"], _rate(info["rate"]), info["floor"]]
+    cells += [_rate(info["floor_rate"]), f"{info['ratio']:.2f}", size]
+    return "| " + " | ".join(cells) + " |"
 
 
 def _rate(value: float) -> str:

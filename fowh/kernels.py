@@ -79,7 +79,8 @@ def argmax_of_products(columns: Floats, places: NDArray[Any], out: NDArray[np.ui
 def count_equal(left: NDArray[Any], columns: NDArray[Any], out: Floats, start: int) -> None:
     """How many digits of left (n, m) and of columns (m, p), one code each, are equal.
 
-    Written to p columns of out (n, ...) from ``start``. Counts in bytes, the narrowest numbers that a vector unit adds, 255 digits at a time.
+    Written to p columns of out (n, ...) from ``start``. Counted in bytes, the narrowest numbers
+    that a vector unit adds, 255 digits at a time.
     """
     count = columns.shape[1]
     equal = np.empty(count, dtype=np.uint8)
