@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -67,11 +68,14 @@ def threaded(work: Callable[[slice], None], count: int, step: int) -> None:
         for part in parts:
             work(part)
     else:
-        list(_workers(torch.get_num_threads()).map(work, parts))  # list: raise what they raise
+        list(
+            _workers(torch.get_num_threads(), os.getpid()).map(work, parts)
+        )  # list: raise what they raise
 
 
 @functools.cache
-def _workers(threads: int) -> ThreadPoolExecutor:
+def _workers(threads: int, process: int) -> ThreadPoolExecutor:
+    """One pool per process: a forked child inherits the object but not its threads."""
     return ThreadPoolExecutor(threads)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,12 @@ class IomUrp(CodeScheme):
                 f"iom_urp: window {self.window} exceeds the embedding's {dimension} values; "
                 f"give window={dimension} or less"
             )
-        rows = np.tile(np.arange(dimension), (self.order * self.hashes, 1))
-        permutations = key_stream(key, "iom_urp").permuted(rows, axis=1)
-        first = permutations[:, : self.window]
-        return np.ascontiguousarray(first).reshape(self.order, self.hashes, self.window)
+        places = permutations(key, self.order * self.hashes, dimension)[:, : self.window]
+        return np.ascontiguousarray(places).reshape(self.order, self.hashes, self.window)
+
+
+@functools.lru_cache(maxsize=2)
+def permutations(key: int, count: int, dimension: int) -> NDArray[np.int64]:
+    """The key's random permutations of 0 .. dimension - 1; (count, dimension)."""
+    rows = np.tile(np.arange(dimension), (count, 1))
+    return key_stream(key, "iom_urp").permuted(rows, axis=1)
