@@ -1,7 +1,8 @@
 """Fuzzy commitment: a random codeword, masked by the bits of the embedding.
 
 Juels and Wattenberg, ACM CCS 1999. Bits are signs of key-seeded Gaussian projections; the code is
-BCH, each bit of it repeated over projections of its own. Stored: salt, codeword xor bits, digest.
+BCH, each bit of it repeated over projections of its own. Stored: salt, codeword xor bits (helper),
+digest of the codeword.
 
 Helper data fix all but ``message`` bits, so 2^message hashes certainly open a template. Repetition
 tells more, which bits of a group are equal (Koeberl et al., "The repetition code pitfall", HOST
