@@ -24,7 +24,7 @@ VARIANTS = [
     "salted_hash:step=4",
     "salted_hash:kdf=argon2id",
     "fuzzy_commitment:length=127,message=29,repeat=1",
-    "iom:hashes=40,group=200",
+    "iom:hashes=10,group=200",
     "iom_urp:hashes=50,window=20,order=1",
     "lsh:bits=100",
 ]
