@@ -11,6 +11,8 @@ from fowh.projection import threaded
 from fowh.scheme import Inequalities, Searchable, Theory, key_stream
 from schemes.iom import Iom, collision
 from schemes.iom_urp import IomUrp
+from schemes.lsh import Lsh
+from schemes.lsh_pstable import LshPstable
 from tests.schemes.common import (
     assert_consistent,
     assert_locality,
@@ -90,10 +92,11 @@ def test_grouping_scores_and_search_agree():
     assert_consistent(IomUrp(hashes=30, window=128, order=3), tolerance=0.04)
 
 
-def test_blocks_do_not_change_the_code():
+def test_blocks_do_not_change_the_code(monkeypatch):
     """Longer than a block of rows, with a remainder."""
+    monkeypatch.setattr("fowh.projection.ROWS", 256)
     enrolled = people(subjects=700)[0]
-    for scheme in (Iom(hashes=20), IomUrp(hashes=25, window=30)):
+    for scheme in (Iom(hashes=20), IomUrp(hashes=25, window=30), Lsh(), LshPstable()):
         whole = scheme.protect(enrolled, 3)
         parts = np.concatenate([scheme.protect(enrolled[i : i + 90], 3) for i in range(0, 700, 90)])
         assert (whole == parts).mean() > 0.9999
