@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.attack import View
-from fowh.scheme import Floats, Keys, Scheme, Templates
+from fowh.scheme import Floats, Keys, Templates
 
 if TYPE_CHECKING:
     import torch
@@ -111,13 +111,27 @@ def ascend(slack: Slack, start: torch.Tensor, population: Population, steps: int
     return x.detach()
 
 
-def own_codes(
-    scheme: Scheme, embeddings: Floats, keys: Keys | None, rng: np.random.Generator
+def lessons(view: View, population: Population, synthetic: int, rng: np.random.Generator) -> Floats:
+    """Embeddings to learn from: the attacker's own, then ``synthetic`` of people he made up.
+
+    Made-up people need no query to the target, only the scheme. Without the keys they are left out:
+    each would need a key of its own, and no number of them teaches a key that is not among them.
+    """
+    if view.templates.token is None and view.scheme.keyed:
+        return view.embeddings
+    return np.concatenate([view.embeddings, population.draw(synthetic, rng)])
+
+
+def enroll_lessons(
+    view: View, known: Floats, keys: Keys | None, rng: np.random.Generator
 ) -> Templates:
-    """Enrol what the attacker knows, each row under one of ``keys``, or under a key of its own."""
-    count = len(embeddings)
-    if keys is None:
-        return scheme.enroll(embeddings, rng.integers(2**64, size=count, dtype=np.uint64), rng)
-    return scheme.enroll(
-        embeddings, keys[rng.integers(len(keys), size=count)].astype(np.uint64), rng
-    )
+    """Enrol ``lessons``, each row under one of ``keys``; without keys as the stolen ones may be.
+
+    That is each of the attacker's subjects under a random key, which is then forgotten; so whoever
+    leaves out a subject to validate leaves out its key.
+    """
+    if keys is not None:
+        return view.scheme.enroll(known, keys[rng.integers(len(keys), size=len(known))], rng)
+    people, whose = np.unique(view.subjects, return_inverse=True)
+    fresh = rng.integers(2**64, size=len(people), dtype=np.uint64)[whose]
+    return view.scheme.enroll(known, fresh, rng).without_token()

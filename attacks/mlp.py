@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._readout import Population, ascend, blocks, own_codes, with_token
+from attacks._readout import Population, ascend, blocks, enroll_lessons, lessons, with_token
 from fowh.attack import Attack, View
 from fowh.errors import InputError
 from fowh.scheme import Floats, Inequalities, Templates, Unprotect
@@ -59,13 +59,13 @@ class Mlp(Attack):
         import torch
 
         population = Population.of(view.embeddings)
-        known = np.concatenate([view.embeddings, population.draw(self.synthetic, rng)])
+        known = lessons(view, population, self.synthetic, rng)
         stolen = with_token(view)
         keys = None if stolen.token is None else np.unique(stolen.token)
         if keys is not None and len(keys) > KEYS:
             keys = rng.choice(keys, KEYS, replace=False)
         view.progress("enrolling the attacker's samples", 0.0)
-        codes = own_codes(view.scheme, known, keys, rng)
+        codes = enroll_lessons(view, known, keys, rng)
         inputs = _read(view, codes, population)
         people = np.unique(view.subjects)
         held = rng.choice(people, max(1, round(HELD_OUT * len(people))), replace=False)
