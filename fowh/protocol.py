@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.errors import InputError
-from fowh.scheme import Floats, Keys, Scheme, Shortcut, Templates
+from fowh.scheme import COMPARISONS, Floats, Keys, Scheme, Shortcut, Templates
 
 FMRS: dict[str, float] = {"1e-2": 1e-2, "1e-3": 1e-3}
 FOLDS = 5  # subject-disjoint; every subject is a victim once
@@ -128,7 +128,8 @@ def compare(
 ) -> Comparisons:
     """Compare each template with the other samples as probes: all pairs, or a seeded sample.
 
-    Beyond ``scheme.comparison_cap`` pairs, whole subjects are drawn and each of their templates
+    Beyond ``scheme.comparison_cap`` pairs (or the default cap, where the outcome of a slow
+    verification is known in closed form), whole subjects are drawn and each of their templates
     meets all mated probes and a shared draw of non-mated ones. A sample never meets itself.
 
     Args:
@@ -140,7 +141,8 @@ def compare(
         keys: (n,) the presenters' own keys; None: every presenter uses the template's key.
     """
     parts: list[tuple[Floats, Indices, Indices]] = []
-    for rows, probes in _blocks(subjects, scheme.comparison_cap, rng):
+    cap = COMPARISONS if isinstance(scheme, Shortcut) else scheme.comparison_cap
+    for rows, probes in _blocks(subjects, cap, rng):
         used = None if keys is None else keys[probes]
         if isinstance(scheme, Shortcut):
             block = scheme.scores_known(templates[rows], enrolled[rows], enrolled[probes], used)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # torch takes seconds to import; only attacks need it
 
     from fowh.matching import Index
 
+COMPARISONS = 2**20  # per fold and scenario, unless a scheme says otherwise
 Floats = NDArray[np.float32]
 Keys = NDArray[np.uint64]
 Slack = Callable[["torch.Tensor"], "torch.Tensor"]
@@ -93,11 +94,11 @@ class Scheme(ABC):
 
     @property
     def comparison_cap(self) -> int:
-        """Comparisons that an evaluation makes per fold and scenario; beyond it, a sample.
+        """Real comparisons that one fold can afford, per scenario or attack; beyond it, a sample.
 
-        A scheme whose comparison is slow on purpose (a memory-hard hash) lowers it.
+        A scheme whose comparison is slow (a memory-hard hash, a decoder) lowers it.
         """
-        return 2**20
+        return COMPARISONS
 
     @abstractmethod
     def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:

@@ -56,6 +56,10 @@ class FuzzyCommitment(Scheme):
         return Bch(self.length, self.message)
 
     @property
+    def comparison_cap(self) -> int:
+        return 4096  # the library decodes some 300 words/s
+
+    @property
     def secret_bits(self) -> int:
         return self.message  # 2^message hashes certainly open a template
 

@@ -53,6 +53,10 @@ class SaltedHash(Scheme):
                 f"salted_hash:kdf={self.kdf}: expected one of sha256, scrypt, argon2id"
             )
 
+    @property
+    def comparison_cap(self) -> int:
+        return super().comparison_cap if self.kdf == "sha256" else 256  # 20 per second
+
     def fit(self, development: Floats) -> Self:
         """Learn mean and standard deviation of each coordinate from (n, d) embeddings."""
         fitted = super().fit(development)
