@@ -37,16 +37,15 @@ class Population:
         """Fit to (n, d) embeddings, shrinking towards a sphere where n is small against d.
 
         Oracle approximating shrinkage: Chen, Wiesel, Eldar, Hero, "Shrinkage Algorithms for MMSE
-        Covariance Estimation", IEEE TSP 2010, eq. 23.
+        Covariance Estimation", IEEE TSP 2010, eq. 23, without its terms in 2 / d.
         """
         n, d = embeddings.shape
         mean = embeddings.mean(axis=0, dtype=np.float64)
         centred = embeddings - mean
         sample = centred.T @ centred / n
-        trace, square = np.trace(sample), (sample**2).sum()
-        excess = (n + 1 - 2 / d) * (square - trace**2 / d)
-        part = ((1 - 2 / d) * square + trace**2) / excess if excess > 0 else 1.0
-        part = min(1.0, part)
+        trace, square = np.trace(sample), np.square(sample).sum()
+        excess = (n + 1) * (square - trace**2 / d)
+        part = min(1.0, (square + trace**2) / excess) if excess > 0 else 1.0
         sphere = (trace or 1.0) / d * np.eye(d)
         norm = float(np.linalg.norm(centred, axis=1).mean()) or 1.0
         return cls(mean.astype(np.float32), (1 - part) * sample + part * sphere, norm)

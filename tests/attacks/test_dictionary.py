@@ -1,0 +1,75 @@
+"""The dictionary attack finds the best own sample by the scheme's own score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from attacks.dictionary import Dictionary
+from fowh.scheme import Floats, Keys, Scheme, Templates
+from schemes.lsh import Lsh
+from schemes.raw import Raw
+from schemes.salted_hash import SaltedHash
+from tests.attacks.world import steal
+
+
+def test_raw_yields_the_nearest_own_sample() -> None:
+    view, truth = steal(Raw())
+    guess = Dictionary().run(view, np.random.default_rng(0))
+    nearest = cdist(truth, view.embeddings).argmin(axis=1)
+    np.testing.assert_array_equal(guess, view.embeddings[nearest])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_scores_under_the_templates_own_keys(shared: bool) -> None:
+    view, _ = steal(Lsh(bits=256), shared)
+    guess = Dictionary().run(view, np.random.default_rng(0))
+    best = view.scheme.scores(view.templates, view.embeddings).max(axis=1)
+    np.testing.assert_allclose(view.scheme.score(view.templates, guess), best)
+
+
+@dataclass(frozen=True)
+class Half(Scheme):
+    """Says yes to every probe whose first value exceeds 1/2, and counts what it is asked."""
+
+    cap: int = 2**20
+    public: Mapping[str, NDArray[Any]] = field(default_factory=dict, kw_only=True)
+    asked: list[int] = field(default_factory=list, compare=False)
+
+    @property
+    def comparison_cap(self) -> int:
+        return self.cap
+
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
+        return Templates(np.zeros((len(embeddings), 1), np.uint8), token=keys)
+
+    def score(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
+        self.asked.append(len(probes))
+        return (probes[:, 0] > 0.5).astype(np.float32)
+
+
+def test_ties_fall_at_random_among_the_accepted() -> None:
+    view, _ = steal(Half())
+    guess = Dictionary().run(view, np.random.default_rng(0))
+    assert (guess[:, 0] > 0.5).all()
+    assert len(np.unique(guess, axis=0)) > 20
+
+
+def test_a_slow_scheme_meets_as_many_samples_as_its_cap_pays_for() -> None:
+    view, truth = steal(Half(cap=1000))
+    Dictionary().run(view, np.random.default_rng(0))
+    assert isinstance(view.scheme, Half)
+    assert sum(view.scheme.asked) == len(truth) * (1000 // len(truth))
+
+
+def test_needs_the_keys_of_a_keyed_scheme_only() -> None:
+    assert "keys did not leak" in str(Dictionary().unsupported(steal(Lsh(), leaked=False)[0]))
+    view, truth = steal(SaltedHash(), leaked=False)
+    assert Dictionary().unsupported(view) is None
+    assert Dictionary().run(view, np.random.default_rng(0)).shape == truth.shape
