@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from attacks._readout import Population, ascend, blocks, own_codes, with_token
+from attacks._readout import Population, ascend, blocks, with_token
 from fowh.attack import View
 from fowh.scheme import Floats, Inequalities, Templates, Unprotect
 
-KEYS = 16  # stolen keys that own samples are enrolled under
+KEYS = 16  # random keys that own samples are enrolled under where none leaked
 SYNTHETIC = 2000  # embeddings drawn from the attacker's population
 PENALTIES = 10.0 ** np.arange(-6, 1)
 
@@ -29,10 +29,10 @@ class Reader:
             [view.embeddings, more, self.population.draw(SYNTHETIC, rng)], dtype=np.float32
         )
         token = with_token(view).token
-        keys = None if token is None else np.unique(token)
-        if keys is not None and len(keys) > KEYS:
-            keys = rng.choice(keys, KEYS, replace=False)
-        read = self._read(own_codes(view.scheme, self.known, keys, rng))
+        keys = rng.integers(2**64, size=KEYS, dtype=np.uint64) if token is None else token
+        used = rng.choice(np.unique(keys)[:, None], len(self.known))[:, 0]
+        enrolled = view.scheme.enroll(self.known, used, rng)
+        read = self._read(enrolled if token is not None else enrolled.without_token())
         self.centre = read.mean(axis=0)
         self.weights = _ridge(read - self.centre, self.known - self.population.mean)
         self.approximations = self._map(read)
