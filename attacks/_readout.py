@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.attack import View
-from fowh.scheme import Floats, Keys, Templates
+from fowh.scheme import Floats, Inequalities, Keys, Templates, Unprotect
 
 if TYPE_CHECKING:
     import torch
@@ -134,3 +134,23 @@ def enroll_lessons(
     people, whose = np.unique(view.subjects, return_inverse=True)
     fresh = rng.integers(2**64, size=len(people), dtype=np.uint64)[whose]
     return view.scheme.enroll(known, fresh, rng).without_token()
+
+
+def read(view: View, templates: Templates, population: Population) -> Floats:
+    """What one product tells of a template under its own key; (n, d), or else (n, f) features.
+
+    An estimate of the embedding where the keys are known and the scheme can be un-protected or
+    implies inequalities; it means the same under every key.
+    """
+    import torch
+
+    if templates.token is None or not isinstance(view.scheme, (Unprotect, Inequalities)):
+        return view.scheme.features(templates)
+    if isinstance(view.scheme, Unprotect):
+        return view.scheme.unprotect(templates)
+    out = np.empty((len(templates), len(population.mean)), dtype=np.float32)
+    for rows in blocks(templates):
+        start = torch.from_numpy(population.mean).to(view.device).repeat(len(rows), 1)
+        slack = view.scheme.slack(templates[rows])
+        out[rows] = ascend(slack, start, population, 1).cpu().numpy()
+    return out

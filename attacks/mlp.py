@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._readout import Population, ascend, blocks, enroll_lessons, lessons, with_token
+from attacks._readout import Population, blocks, enroll_lessons, lessons, read, with_token
 from fowh.attack import Attack, View
 from fowh.errors import InputError
-from fowh.scheme import Floats, Inequalities, Templates, Unprotect
+from fowh.scheme import Floats
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +66,7 @@ class Mlp(Attack):
             keys = rng.choice(keys, KEYS, replace=False)
         view.progress("enrolling the attacker's samples", 0.0)
         codes = enroll_lessons(view, known, keys, rng)
-        inputs = _read(view, codes, population)
+        inputs = read(view, codes, population)
         people = np.unique(view.subjects)
         held = rng.choice(people, max(1, round(HELD_OUT * len(people))), replace=False)
         validate = np.flatnonzero(np.isin(view.subjects, held))
@@ -77,7 +77,7 @@ class Mlp(Attack):
         parts = self._train((inputs - centre) / scale, targets, train, validate, view, rng)
         out = np.empty((len(stolen), known.shape[1]), dtype=np.float32)
         for rows in blocks(stolen, 4096):
-            asked = torch.from_numpy((_read(view, stolen[rows], population) - centre) / scale)
+            asked = torch.from_numpy((read(view, stolen[rows], population) - centre) / scale)
             guess = _forward(asked.to(view.device), *parts).cpu().numpy()
             out[rows] = population.mean + unit * guess
         return out
@@ -128,19 +128,3 @@ def _forward(x: torch.Tensor, *parts: torch.Tensor) -> torch.Tensor:
 
     shortcut, first, bias, second = parts
     return x @ shortcut + silu(x @ first + bias) @ second
-
-
-def _read(view: View, templates: Templates, population: Population) -> Floats:
-    """What the network sees of a template: an estimate of the embedding, or the features."""
-    import torch
-
-    if templates.token is None or not isinstance(view.scheme, (Unprotect, Inequalities)):
-        return view.scheme.features(templates)
-    if isinstance(view.scheme, Unprotect):
-        return view.scheme.unprotect(templates)
-    out = np.empty((len(templates), len(population.mean)), dtype=np.float32)
-    for rows in blocks(templates):
-        start = torch.from_numpy(population.mean).to(view.device).repeat(len(rows), 1)
-        slack = view.scheme.slack(templates[rows])
-        out[rows] = ascend(slack, start, population, 1).cpu().numpy()
-    return out

@@ -39,7 +39,7 @@ class Ridge(Attack):
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
         known = lessons(view, Population.of(view.embeddings), self.synthetic, rng)
-        mean = known.mean(axis=0)
+        mean: Floats = known.mean(axis=0)
         target = known - mean
         stolen, templates = view.scheme.features(view.templates), with_token(view)
         groups: list[tuple[int | None, NDArray[np.intp]]] = [(None, np.arange(len(stolen)))]

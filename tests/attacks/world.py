@@ -42,7 +42,8 @@ def cosine(guess: Floats, truth: Floats, mean: Floats) -> Floats:
     """(n,) cosine of guess and truth, centred on ``mean``: the centred purity."""
     a, b = guess - mean, truth - mean
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.einsum("ij,ij->i", a, b) / np.maximum(lengths, 1e-12)
+    out: Floats = np.einsum("ij,ij->i", a, b) / np.maximum(lengths, 1e-12)
+    return out
 
 
 def rank1(guess: Floats, truth: Floats) -> float:
