@@ -86,14 +86,7 @@ def ascend(slack: Slack, start: torch.Tensor, population: Population, steps: int
     quadratic (products of permuted entries) this is power iteration towards the eigenvector that
     the inequalities point at.
 
-    Args:
-        slack: of n templates.
-        start: (n, d) float32 embeddings.
-        population: gives the mean and the radius.
-        steps: at most so many; stops at a fixed point.
-
-    Returns:
-        (n, d) float32 embeddings.
+    ``start`` and the result are (n, d) embeddings; it stops early at a fixed point.
     """
     import torch
 
