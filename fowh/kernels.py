@@ -1,4 +1,4 @@
-"""Three inner loops that NumPy cannot fuse, compiled by numba (a dependency of galois).
+"""Inner loops that NumPy cannot fuse, compiled by numba.
 
 Importing this module loads numba: import it inside functions. The machine code is cached on disk,
 so only the very first call of an installation waits for the compiler. The loops release the
@@ -17,20 +17,34 @@ Floats = NDArray[np.float32]
 
 
 @njit(cache=True, nogil=True)
-def argmax_inner(values: Floats, out: NDArray[np.uint8]) -> None:
+def pack_above(values: Floats, threshold: Floats, out: NDArray[np.uint8]) -> None:
+    """Bits of values (n, m) > threshold (m,), packed as ``np.packbits``; out (n, ceil(m / 8))."""
+    bits = np.zeros(8 * out.shape[1], dtype=np.uint8)
+    for a in range(values.shape[0]):
+        for b in range(values.shape[1]):
+            bits[b] = values[a, b] > threshold[b]
+        for b in range(out.shape[1]):
+            byte = bits[8 * b : 8 * b + 8]
+            high = (byte[0] << 7) | (byte[1] << 6) | (byte[2] << 5) | (byte[3] << 4)
+            out[a, b] = high | (byte[4] << 3) | (byte[5] << 2) | (byte[6] << 1) | byte[7]
+
+
+@njit(cache=True, nogil=True)
+def argmax_inner(values: Floats, offset: Floats, out: NDArray[np.uint8]) -> None:
     """First index of the maximum along the middle axis: (a, q, b) -> out (a, b), q at most 256.
 
-    Along the last axis a vector unit would work on q values at a time; here it has b.
+    Of values minus offset (q, b). Along the last axis a vector unit would work on q values at a
+    time; here it has b.
     """
     largest = np.empty(values.shape[2], dtype=np.float32)
     where = np.empty(values.shape[2], dtype=np.int32)
     for a in range(values.shape[0]):
         for b in range(values.shape[2]):
-            largest[b] = values[a, 0, b]
+            largest[b] = values[a, 0, b] - offset[0, b]
             where[b] = 0
         for q in range(1, values.shape[1]):
             for b in range(values.shape[2]):
-                value = values[a, q, b]
+                value = values[a, q, b] - offset[q, b]
                 better = value > largest[b]
                 largest[b] = value if better else largest[b]
                 where[b] = q if better else where[b]

@@ -16,7 +16,7 @@ from fowh.scheme import CodeScheme, Floats, Slack, Templates, by_key, key_stream
 if TYPE_CHECKING:
     import torch
 
-ROWS = 2048  # of a block: fewer slow sgemm down, more cost memory (39 MB at 4,800 columns)
+BLOCK = 1 << 23  # products at a time (32 MiB): smaller blocks slow sgemm down
 
 
 # A key is used again and again, to enrol, compare and attack; a fold of 40 subjects fits. An entry
@@ -27,15 +27,15 @@ def gaussian(key: int, purpose: str, shape: tuple[int, ...]) -> Floats:
     return key_stream(key, purpose).standard_normal(shape, dtype=np.float32)
 
 
-def projected(
-    embeddings: Floats, matrix: Floats, mean: Floats | None = None
-) -> Iterator[tuple[slice, Floats]]:
+def projected(embeddings: Floats, matrix: Floats) -> Iterator[tuple[slice, Floats]]:
     """Embeddings times a matrix, in blocks of rows.
+
+    Not centred: the caller subtracts ``centre @ matrix`` from what it does with the products,
+    which spares a pass over the embeddings.
 
     Args:
         embeddings: (n, d) float32.
         matrix: (d, c) float32.
-        mean: (d,) subtracted first; None where the caller folds its projection into what follows.
 
     Yields:
         (rows, values): a slice, and the (r, c) products of those rows in a buffer that the next
@@ -43,19 +43,25 @@ def projected(
     """
     import torch  # its sgemm is the fastest at hand, and it is loaded anyway where speed matters
 
-    if mean is None:  # torch takes no array that it could not write to
-        embeddings = np.require(embeddings, np.float32, ["C", "W"])
-    height = min(ROWS, len(embeddings))
+    # torch takes no array that it could not write to
+    embeddings = np.require(embeddings, np.float32, ["C", "W"])
+    height = max(1, min(BLOCK // matrix.shape[1], len(embeddings)))
     products = np.empty((height, matrix.shape[1]), dtype=np.float32)
-    centred = np.empty((height, matrix.shape[0]), dtype=np.float32)
     weights = torch.from_numpy(matrix)
-    for start in range(0, len(embeddings), ROWS):
-        rows = slice(start, min(start + ROWS, len(embeddings)))
-        left, out = embeddings[rows], products[: rows.stop - start]
-        if mean is not None:
-            left = np.subtract(left, mean, out=centred[: len(left)])
-        torch.mm(torch.from_numpy(left), weights, out=torch.from_numpy(out))
+    for start in range(0, len(embeddings), height):
+        rows = slice(start, min(start + height, len(embeddings)))
+        out = products[: rows.stop - start]
+        torch.mm(torch.from_numpy(embeddings[rows]), weights, out=torch.from_numpy(out))
         yield rows, out
+
+
+def projected_mean(scheme: CodeScheme, matrix: Floats) -> Floats:
+    """The development mean times a (d, c) matrix; (c,), zeros where nothing was fitted."""
+    import torch  # not NumPy's: the threads of another BLAS spin on after its last product
+
+    mean = scheme.public.get("mean", np.zeros(len(matrix), dtype=np.float32))
+    product: Floats = (torch.from_numpy(mean) @ torch.from_numpy(matrix)).numpy()
+    return product
 
 
 def threaded(work: Callable[[slice], None], count: int, step: int) -> None:

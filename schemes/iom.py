@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import gaussian, projected, slack_by_key, threaded
+from fowh.projection import gaussian, projected, projected_mean, slack_by_key, threaded
 from fowh.scheme import CodeScheme, Floats, Slack, Templates
 
 if TYPE_CHECKING:
@@ -48,11 +48,12 @@ class Iom(CodeScheme):
 
         code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
         projection = self._projection(key, embeddings.shape[1])
-        for rows, values in projected(embeddings, projection, self.public.get("mean")):
+        offset = projected_mean(self, projection).reshape(self.group, self.hashes)
+        for rows, values in projected(embeddings, projection):
             grouped = values.reshape(-1, self.group, self.hashes)
 
             def choose(part: slice, grouped: Floats = grouped, block: Digits = code[rows]) -> None:
-                argmax_inner(grouped[part], block[part])
+                argmax_inner(grouped[part], offset, block[part])
 
             threaded(choose, len(grouped), 128)
         return code

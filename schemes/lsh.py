@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import gaussian, projected, slack_by_key, threaded
+from fowh.projection import gaussian, projected, projected_mean, slack_by_key, threaded
 from fowh.scheme import CodeScheme, Floats, Slack, Templates
 
 if TYPE_CHECKING:
@@ -37,16 +37,17 @@ class Lsh(CodeScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Bits:
         """Packed codes (n, ceil(bits / 8)) uint8, most significant bit first."""
+        from fowh.kernels import pack_above
+
         code = np.empty((len(embeddings), -(-self.bits // 8)), dtype=np.uint8)
         projection = gaussian(key, "lsh", (embeddings.shape[1], self.bits))
-        # w . (x - mean) > 0 as w . x > w . mean: a pass over the embeddings less.
-        threshold = self.public.get("mean", np.zeros(len(projection), np.float32)) @ projection
+        threshold = projected_mean(self, projection)
         for rows, values in projected(embeddings, projection):
 
             def pack(part: slice, values: Floats = values, block: Bits = code[rows]) -> None:
-                block[part] = np.packbits(values[part] > threshold, axis=1)
+                pack_above(values[part], threshold, block[part])
 
-            threaded(pack, len(values), 512)
+            threaded(pack, len(values), 1024)
         return code
 
     def agree(self, left: Bits, right: Bits) -> Floats:

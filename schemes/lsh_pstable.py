@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fowh import matching
 from fowh.errors import InputError
-from fowh.projection import gaussian, projected, slack_by_key, threaded
+from fowh.projection import gaussian, projected, projected_mean, slack_by_key, threaded
 from fowh.scheme import CodeScheme, Floats, Slack, Templates, key_stream
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class LshPstable(CodeScheme):
         """Bucket numbers (n, hashes) int16; what lies further out counts as the last bucket."""
         code = np.empty((len(embeddings), self.hashes), dtype=np.int16)
         lines, offsets = self._lines(key, embeddings.shape[1])
-        for rows, values in projected(embeddings, lines, self.public.get("mean")):
+        offsets = offsets - projected_mean(self, lines)
+        for rows, values in projected(embeddings, lines):
 
             def number(part: slice, values: Floats = values, block: Buckets = code[rows]) -> None:
                 buckets = np.floor(np.add(values[part], offsets, out=values[part]))

@@ -26,10 +26,12 @@ from tests.schemes.common import (
 @given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 256), distinct=st.integers(1, 300))
 def test_argmax_inner_is_the_argmax(seed, height, distinct):
     """Ties included: few distinct values make many."""
-    values = np.random.default_rng(seed).integers(0, distinct, (3, height, 5)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, distinct, (3, height, 5)).astype(np.float32)
+    offset = rng.integers(0, distinct, (height, 5)).astype(np.float32)
     out = np.empty((3, 5), dtype=np.uint8)
-    argmax_inner(values, out)
-    np.testing.assert_array_equal(out, values.argmax(axis=1))
+    argmax_inner(values, offset, out)
+    np.testing.assert_array_equal(out, (values - offset).argmax(axis=1))
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
@@ -78,11 +80,11 @@ def test_by_hand(monkeypatch):
 
 
 def test_an_embedding_at_the_mean_has_a_code():
-    """The blind attackers present it: all projections tie at zero."""
+    """The blind attackers present it; without a mean, all its projections tie at zero."""
     enrolled, _ = people()
-    scheme = Iom(hashes=7, group=4).fit(enrolled)
-    mean = enrolled.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
-    assert (scheme.protect(mean, 1) < 4).all()
+    mean = enrolled.mean(axis=0, keepdims=True)
+    assert (Iom(hashes=7, group=4).fit(enrolled).protect(mean, 1) < 4).all()
+    assert (Iom(hashes=7, group=4).protect(np.zeros_like(mean), 1) == 0).all()
 
 
 def test_grouping_scores_and_search_agree():
@@ -94,7 +96,7 @@ def test_grouping_scores_and_search_agree():
 
 def test_blocks_do_not_change_the_code(monkeypatch):
     """Longer than a block of rows, with a remainder."""
-    monkeypatch.setattr("fowh.projection.ROWS", 256)
+    monkeypatch.setattr("fowh.projection.BLOCK", 50_000)
     enrolled = people(subjects=700)[0]
     for scheme in (Iom(hashes=20), IomUrp(hashes=25, window=30), Lsh(), LshPstable()):
         whole = scheme.protect(enrolled, 3)
