@@ -6,13 +6,12 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks._gan.morphs import Pairs, affordable, collect
-from fowh.attack import Attack, Query, View
+from fowh.attack import Attack, View
 from fowh.cache import Arrays, cached, digest, source_digest
 from fowh.errors import InputError
 from fowh.scheme import Floats
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     import torch
 
 BATCH = 256  # pictures at a time
-# Queries that a handle has already paid for an inverter: training it twice, or reading it from the
-# cache, must show the same bill.
-_PAID: WeakKeyDictionary[Query, dict[str, int]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,7 @@ class Gan(Attack):
         recipe = dataclasses.asdict(self) | {"condition": "embedding"}
         about = (view.images, view.embeddings, view.subjects, recipe, seed, view.module is not None)
         name = digest(*about, source_digest(__file__, *map(str, code)))
-        paid = _PAID.setdefault(view.query, {}) if view.query else {}
+        paid = view.query.bills if view.query else {}
         count = paid.get(name, affordable(view, self.queries))
         used = view.query.used if view.query else 0
 
@@ -115,7 +111,7 @@ class Gan(Attack):
 
         arrays = cached("inverter", digest(name, count), build)
         if view.query and name not in paid:
-            view.query.used = used + count  # the same bill when it came from the cache
+            view.query.charge(used + count - view.query.used)  # from the cache: the same bill
             paid[name] = count
         return arrays
 

@@ -23,8 +23,18 @@ class Query:
 
     def __init__(self, embed: Callable[[NDArray[np.uint8]], Floats], budget: int) -> None:
         self._embed = embed
+        self._used = 0
         self.budget = budget
-        self.used = 0
+        self.bills: dict[str, int] = {}  # paid already, by name: nothing is paid for twice
+
+    @property
+    def used(self) -> int:
+        """Queries so far."""
+        return self._used
+
+    def charge(self, count: int) -> None:
+        """Pay for queries whose answers came from a cache."""
+        self._used += max(0, count)
 
     def __call__(self, images: NDArray[np.uint8]) -> Floats:
         """Embed (n, h, w[, 3]) uint8 prepared images; (n, d) float32.
@@ -34,7 +44,7 @@ class Query:
         """
         if self.used + len(images) > self.budget:
             raise RuntimeError(f"query budget exhausted: {self.used} of {self.budget} used")
-        self.used += len(images)
+        self._used += len(images)
         return self._embed(images)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from fowh import protocol
 from fowh.attack import Attack
+from fowh.cache import source_digest
 from fowh.dataset import Dataset, Samples
 from fowh.findings import Findings
 from fowh.registry import describe
@@ -49,6 +52,7 @@ class Cell:
 
 def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
     """Everything that determines the record, as JSON values."""
+    plugins = (cell.scheme, *cell.attacks, cell.dataset)
     target = None
     if samples.images is not None and cell.target is not None:
         target = {**describe(cell.target, "target"), "sha256": cell.target.sha256}
@@ -60,7 +64,24 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
         "protocol": protocol.STANDARD,
         "threat": dataclasses.asdict(cell.threat),
         "seed": cell.seed,
+        "code": _code(plugins),
     }
+
+
+def _code(plugins: tuple[Any, ...]) -> str:
+    """Digest of the plug-ins' sources, of what they share, and of what measures them.
+
+    Without it a record would answer for code that has changed since.
+    """
+    core = Path(__file__).parent
+    files = {*core.glob("*.py"), *core.glob("metrics/*.py")}
+    for plugin in plugins:
+        source = inspect.getsourcefile(type(plugin))
+        if source is not None:
+            files |= {Path(source), *Path(source).parent.glob("_*.py")}
+            files |= set(Path(source).parent.glob("_*/*.py"))
+    drawing = {core / name for name in ("cli.py", "run.py", "progress.py")}
+    return source_digest(*(str(file) for file in sorted(files - drawing)))
 
 
 def label(attack: Attack) -> str:

@@ -30,6 +30,7 @@ class Findings:
         queries: by attack.
         pictures: (k, s, s) uint8 by row of the report's grid, from the first fold.
         likeness: per row, arrays ssim and psnr per fold of image reconstructions.
+        exhausted: attacks that used up their query budget in some fold.
         facts: single numbers, such as costs on the first fold.
     """
 
@@ -44,6 +45,7 @@ class Findings:
     likeness: dict[Row, list[dict[str, NDArray[Any]]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    exhausted: set[str] = field(default_factory=set)
     facts: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

@@ -34,7 +34,8 @@ def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "the scheme rejects most mated comparisons at FMR 1 %: its attack rates say little",
         )
     yield from _under_trained(record, attacks)
-    worst = [_value(row, "advantage_rank1", "ci_low") for row in attacks.values()]
+    tried = [*attacks.values(), *record["faces"].values()]
+    worst = [_value(row, "advantage_rank1", "ci_low") for row in tried]
     if attacks and all(low is not None and low <= 0 for low in worst):
         yield (
             "no-better-than-blind",
@@ -50,7 +51,7 @@ def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
         best = max(rate for rate in blind if rate is not None)
         yield (
             "type1-is-cheap",
-            f"a blind guess passes Type-1 at FMR 1 % for {best:.0%} of the templates: "
+            f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
             "read Rank-1 and the advantage instead",
         )
     pairs = record["data"]["development_non_mated"]
@@ -60,10 +61,9 @@ def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"the threshold at FMR 0.1 % rests on {pairs} non-mated development comparisons, "
             "fewer than ten of them above it",
         )
-    budget = record["spec"]["threat"]["queries"]
     for name, row in attacks.items():
-        if row["queries"] >= budget:
-            yield "budget-exhausted", f"{name} used all of its {budget} queries"
+        if row["exhausted"]:
+            yield "budget-exhausted", f"{name} used all queries that it was granted in a fold"
     missed = record["data"].get("not_found")
     if missed:
         yield "faces-not-found", f"the detector missed {missed} samples; a centre crop stands in"
@@ -82,6 +82,6 @@ def _under_trained(record: dict[str, Any], attacks: dict[str, Any]) -> Iterator[
             continue
         yield (
             "learned-below-closed-form",
-            f"{name} (Rank-1 {mine:.1%}) loses to the closed form ({best:.1%}): it is "
-            "under-trained, and its rate understates the leak",
+            f"{name} (Rank-1 {100 * mine:.1f} %) loses to the closed form ({100 * best:.1f} %): it "
+            "is under-trained, and its rate understates the leak",
         )

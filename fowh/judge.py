@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ class Truth:
         scheme: the fitted scheme.
         templates: the (n) stolen templates, with their keys.
         renewed: (n) templates of another reading of the same subject, under a fresh key.
+        alone: (n,) bool, where the subject has no other reading: nothing is measured there.
         gallery: (g, d) every reading of the dataset.
         gallery_subjects: (g,) whose they are.
         stolen: (n,) row of each stolen template in the gallery.
@@ -33,6 +34,7 @@ class Truth:
     scheme: Scheme
     templates: Templates
     renewed: Templates
+    alone: NDArray[np.bool_]
     gallery: Floats
     gallery_subjects: NDArray[np.int64]
     stolen: NDArray[np.intp]
@@ -67,23 +69,28 @@ def judge(truth: Truth, reconstructions: Floats) -> Outcome:
         distance=seen.distance,
         other_distance=seen.other_distance,
         accept_score=truth.scheme.score(truth.templates, reconstructions),
-        renewed_score=truth.scheme.score(truth.renewed, reconstructions),
+        renewed_score=np.where(
+            truth.alone, np.nan, truth.scheme.score(truth.renewed, reconstructions)
+        ),
         purity=seen.purity,
         purity_centred=seen.purity_centred,
     )
 
 
 def other_subject(subjects: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
-    """A permutation of rows after which every row belongs to another subject.
+    """For each row a random row of another subject.
 
-    Rows are sorted by a random order of the subjects and rotated by half, which moves every row
-    off its subject unless one subject holds more than half of the rows.
+    Raises:
+        ValueError: all rows are of one subject.
     """
-    relabelled = rng.permutation(int(subjects.max()) + 1)[subjects]
-    order = np.lexsort((rng.random(len(subjects)), relabelled))
-    moved = np.empty(len(subjects), dtype=np.intp)
-    moved[order] = np.roll(order, len(order) // 2)
-    return moved
+    _, codes, counts = np.unique(subjects, return_inverse=True, return_counts=True)
+    if len(counts) < 2:
+        raise ValueError("all templates are of one subject: there is no other to swap with")
+    order, mine = np.argsort(codes, kind="stable"), counts[codes]
+    start = (np.cumsum(counts) - counts)[codes]
+    drawn = rng.integers(len(subjects) - mine)
+    rows: NDArray[np.intp] = order[np.where(drawn < start, drawn, drawn + mine)]
+    return rows
 
 
 def another_reading(subjects: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -122,14 +129,15 @@ def join(outcomes: list[Outcome]) -> Outcome:
     return Outcome(**{field.name: column(field.name) for field in fields(Outcome)})
 
 
-def join_thresholds(parts: list[Thresholds]) -> Thresholds:
-    """Thresholds of several folds as one, row by row."""
-    return Thresholds(
-        *(
-            {fmr: np.concatenate([getattr(part, side)[fmr] for part in parts]) for fmr in first}
-            for side, first in (
-                ("t_embedding", parts[0].t_embedding),
-                ("t_protected", parts[0].t_protected),
-            )
+def unmeasured(outcome: Outcome, rows: NDArray[np.bool_]) -> Outcome:
+    """The outcome with NaN, not measured, in these rows."""
+    columns = {
+        field.name: np.where(
+            rows[:, None] if getattr(outcome, field.name).ndim == 2 else rows,
+            np.nan,
+            getattr(outcome, field.name),
         )
-    )
+        for field in fields(Outcome)
+        if field.name not in ("subject", "fold")
+    }
+    return replace(outcome, **columns)

@@ -12,45 +12,33 @@ from fowh.cache import Arrays
 from fowh.dataset import Samples
 from fowh.evaluate import Cell, label, spec_of
 from fowh.findings import Findings, Row
-from fowh.judge import join, join_thresholds
+from fowh.judge import join
 from fowh.metrics import inversion, recognition, security, unlinkability
-from fowh.metrics.intervals import difference, mean
+from fowh.metrics.intervals import difference
 from fowh.protocol import stream
 from fowh.records import SCHEMA, Record, environment, finite, record_id
 
-Successes = dict[Row, dict[str, NDArray[Any]]]
+Columns = dict[str, NDArray[Any]]  # metric -> one value per stolen template, NaN: not measured
 BLIND = (*protocol.BLIND, "shuffled", "mean_face", "shuffled_face")
+COMPARED = ("rank1", "type1_at_fmr_1e-3")  # an advantage over the best blind control is stated
 
 
 def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tuple[Record, Arrays]:
     """The record of a cell and its raw observations as named arrays."""
     spec = spec_of(cell, samples)
-    success, subjects = _successes(found)
+    table, subjects = _align(found)
     sections: dict[str, dict[str, Any]] = {"attacks": {}, "faces": {}, "controls": {}}
-    for (section, name), columns in success.items():
-        own = subjects[section, name]
-        metrics = {
-            metric: value.to_json()
-            for metric, value in inversion.summarise(
-                columns, own, _stream(cell, section, name)
-            ).items()
-        }
-        for likeness in ("ssim", "psnr"):
-            parts = [part[likeness] for part in found.likeness.get((section, name), [])]
-            if parts:
-                metrics[likeness] = mean(
-                    np.concatenate(parts), own, _stream(cell, section, name)
-                ).to_json()
+    pictures = {label(attack) for attack in cell.attacks if attack.yields == "images"}
+    for (section, name), columns in table.items():
+        metrics = _summary(columns, subjects, _stream(cell, section, name))
         if section != "controls":
-            best = _best_blind(success, len(own))
-            if best is not None:
-                gain = difference(
-                    columns["rank1"],
-                    best[1]["rank1"][: len(own)],
-                    own,
-                    _stream(cell, section, name),
-                )
-                metrics["advantage_rank1"] = gain.to_json()
+            faces = section == "faces" or name in pictures
+            for metric in COMPARED:
+                best = _best_blind(table, columns, metric, faces)
+                if best is not None:
+                    rng = _stream(cell, section, name, metric)
+                    gain = difference(columns[metric], best, subjects, rng)
+                    metrics[f"advantage_{metric}"] = gain.to_json()
         folds = len(found.outcomes[section, name])
         sections[section][name] = {"status": "ok", "folds": folds, "metrics": metrics}
     for attack in cell.attacks:
@@ -60,6 +48,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         entry["learned"] = attack.learned
         entry["seconds"] = found.seconds.get(name, 0.0)
         entry["queries"] = found.queries.get(name, 0)
+        entry["exhausted"] = name in found.exhausted
         for status, reasons in (("skipped", found.skipped), ("failed", found.failed)):
             if name in reasons:
                 entry |= {"status": status, "reason": reasons[name]}
@@ -72,12 +61,12 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         "data": _data(cell, samples, found),
         "recognition": _recognition(found, cell.seed),
         **sections,
-        "worst": _worst(success, subjects, found, cell.seed),
+        "worst": _worst(table, subjects, found, cell),
         "unlinkability": _unlinkability(found),
         "security": _security(cell, found),
         "cost": {
             name: found.facts[name]
-            for name in ("bytes_per_template", "enrolments_per_s", "comparisons_per_s")
+            for name in ("bytes_per_template", "enrolments_per_s", "verifications_per_s")
         },
         "stats": {"seconds": dict(found.seconds), "queries": sum(found.queries.values())},
         "environment": environment(device),
@@ -91,59 +80,72 @@ def _stream(cell: Cell, *stage: str) -> np.random.Generator:
     return stream(cell.seed, "bootstrap", *stage)
 
 
-def _successes(
-    found: Findings,
-) -> tuple[Successes, dict[Row, NDArray[Any]]]:
-    """Per-template success arrays of every row of the table, and the rows' subjects."""
-    success, subjects = {}, {}
-    for key, outcomes in found.outcomes.items():
-        outcome = join(outcomes)
-        thresholds = join_thresholds(found.thresholds[: len(outcomes)])
-        success[key] = inversion.successes(outcome, thresholds)
-        subjects[key] = outcome.subject
-    return success, subjects
+def _summary(
+    columns: Columns, subjects: NDArray[np.int64], rng: np.random.Generator
+) -> dict[str, Any]:
+    """Values with intervals over the rows on which anything was measured."""
+    there = ~np.isnan(columns["purity"])
+    values = inversion.summarise({k: v[there] for k, v in columns.items()}, subjects[there], rng)
+    return {name: value.to_json() for name, value in values.items()}
 
 
-def _best_blind(success: Successes, rows: int) -> tuple[str, dict[str, NDArray[Any]]] | None:
-    """The blind control with the highest Rank-1 over the first ``rows`` templates."""
-    able = {
-        name: columns
-        for (section, name), columns in success.items()
-        if section == "controls" and name in BLIND and len(columns["rank1"]) >= rows
-    }
-    if not able:
+def _align(found: Findings) -> tuple[dict[Row, Columns], NDArray[np.int64]]:
+    """Success arrays of every row of the table over all stolen templates, fold by fold.
+
+    A row that did not run on a fold has NaN there; a failed attack counts for nothing anywhere.
+    """
+    whole = found.outcomes["controls", "unprotected"]  # ran on every fold
+    ends = np.cumsum([len(outcome.subject) for outcome in whole])
+    starts = ends - [len(outcome.subject) for outcome in whole]
+    table: dict[Row, Columns] = {}
+    for row, outcomes in found.outcomes.items():
+        if row[1] in found.failed:
+            continue
+        columns = table.setdefault(row, {})
+        for number, outcome in enumerate(outcomes):
+            fold = int(outcome.fold[0])
+            success = inversion.successes(outcome, found.thresholds[fold])
+            if row in found.likeness:
+                success |= found.likeness[row][number]
+            for name, values in success.items():
+                column = columns.setdefault(name, np.full(ends[-1], np.nan))
+                column[starts[fold] : ends[fold]] = values
+    return table, np.concatenate([outcome.subject for outcome in whole])
+
+
+def _best_blind(
+    table: dict[Row, Columns], columns: Columns, metric: str, faces: bool
+) -> NDArray[Any] | None:
+    """The blind control that does best on the rows that ``columns`` measure.
+
+    Pictures are compared with blind pictures too; embeddings with blind embeddings only.
+    """
+    there = ~np.isnan(columns[metric])
+    able = [
+        table["controls", name][metric]
+        for name in BLIND
+        if ("controls", name) in table and (faces or not name.endswith("_face"))
+    ]
+    able = [column for column in able if not np.isnan(column[there]).any()]
+    if not able or not there.any():
         return None
-    return max(able.items(), key=lambda item: float(item[1]["rank1"][:rows].mean()))
+    return max(able, key=lambda column: float(column[there].mean()))
 
 
 def _worst(
-    success: Successes,
-    subjects: dict[Row, NDArray[Any]],
-    found: Findings,
-    seed: int,
+    table: dict[Row, Columns], subjects: NDArray[np.int64], found: Findings, cell: Cell
 ) -> dict[str, Any]:
     """Per template, success of any attack; image attacks count on the folds they ran on."""
-    rows = {key: columns for key, columns in success.items() if key[0] in ("attacks", "faces")}
+    rows = {row: columns for row, columns in table.items() if row[0] in ("attacks", "faces")}
     if not rows:
-        return {"metrics": {}, "folds": 0}
-    longest = max(rows, key=lambda key: len(subjects[key]))
-    count = len(subjects[longest])
-    padded = []
-    for columns in rows.values():
-        missing = count - len(columns["rank1"])
-        padded.append(
-            {
-                name: np.pad(column.astype(np.float64), (0, missing), constant_values=np.nan)
-                for name, column in columns.items()
-            }
-        )
-    values = inversion.summarise(
-        inversion.worst(padded), subjects[longest], stream(seed, "bootstrap", "worst")
-    )
+        return {"metrics": {}, "folds": 0, "of": []}
+    columns = inversion.worst(list(rows.values()))
+    for likeness in ("ssim", "psnr"):  # of a picture, not of a success
+        columns.pop(likeness, None)
     return {
-        "metrics": {name: value.to_json() for name, value in values.items()},
-        "folds": len(found.outcomes[longest]),
-        "of": [name for _, name in rows],
+        "metrics": _summary(columns, subjects, _stream(cell, "worst")),
+        "folds": max(len(found.outcomes[row]) for row in rows),
+        "of": [name if section == "attacks" else f"{name} > face" for section, name in rows],
     }
 
 
@@ -205,13 +207,21 @@ def _unlinkability(found: Findings) -> dict[str, Any]:
 
 def _security(cell: Cell, found: Findings) -> dict[str, Any]:
     """Bounds in bits for any scheme that recognises as well, and the scheme's own secret."""
+    angle, dimension = found.facts["mated_angle"], found.facts["effective_dimension"]
+    parts = found.comparisons["stolen_key"]
+    rates = [
+        recognition.operating(part.score, part.mated, float(fold.t_protected["1e-3"][0]))[0]
+        for part, fold in zip(parts, found.thresholds, strict=True)
+    ]
+    fmr, strangers = float(np.mean(rates)), int(sum((~part.mated).sum() for part in parts))
     made = {
-        "effective_dimension": found.facts["effective_dimension"],
-        "mated_angle_degrees": float(np.degrees(found.facts["mated_angle"])),
-        "cap_bound_bits": security.cap_bound_bits(
-            found.facts["mated_angle"], found.facts["effective_dimension"]
-        ),
+        "effective_dimension": dimension,
+        "mated_angle_degrees": float(np.degrees(angle)),
+        "guessing_bits": security.guessing_bits(fmr, strangers),
+        "dictionary_success": security.guessing_probability(fmr, int(found.facts["own"])),
     }
+    if 0 < angle <= np.pi and dimension > 1:
+        made["cap_bound_bits"] = security.cap_bound_bits(angle, dimension)
     secret = getattr(cell.scheme, "secret_bits", None)
     if secret is not None:
         made["secret_bits"] = float(secret)
@@ -227,8 +237,8 @@ def _arrays(found: Findings) -> Arrays:
     for (section, name), outcomes in found.outcomes.items():
         for column, values in vars(join(outcomes)).items():
             arrays[f"{section.removesuffix('s')}.{name}.{column}"] = values
-    thresholds = join_thresholds(found.thresholds)
     for side in ("t_embedding", "t_protected"):
-        for fmr, values in getattr(thresholds, side).items():
-            arrays[f"{side}.{fmr}"] = values
+        for fmr in protocol.FMRS:
+            rows = [getattr(fold, side)[fmr] for fold in found.thresholds]
+            arrays[f"{side}.{fmr}"] = np.concatenate(rows)
     return arrays | {f"image.{name}": pictures for name, pictures in found.pictures.items()}

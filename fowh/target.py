@@ -110,3 +110,13 @@ def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
         for image in images
     ]
     return np.stack(shrunk)
+
+
+def alike(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images as grey or as RGB, whichever the others are."""
+    if images.ndim == others.ndim:
+        return images
+    if images.ndim == 3:
+        return np.repeat(images[..., None], 3, axis=-1)
+    luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+    return (images @ luma).round().astype(np.uint8)

@@ -19,7 +19,7 @@ def attack(
         "status": "ok",
         "yields": "images" if images else "embeddings",
         "learned": learned,
-        "queries": 0,
+        "exhausted": False,
         "metrics": {"rank1": value(rank1), "advantage_rank1": value(gain, gain)},
     }
 
@@ -33,7 +33,7 @@ SOUND: dict[str, Any] = {
         "ridge": attack(0.95, learned=True),
         "gan": attack(0.6, learned=True, images=True),
     },
-    "faces": {"preimage": {"metrics": {"rank1": value(0.5)}}},
+    "faces": {"preimage": {"metrics": {"rank1": value(0.5), "advantage_rank1": value(0.4, 0.2)}}},
     "controls": {"mean": {"metrics": {"type1_at_fmr_1e-2": value(0.05)}}},
 }
 
@@ -53,7 +53,7 @@ def test_a_sound_record_raises_no_flag() -> None:
         ),
         (("attacks", "gan", "metrics", "rank1", "value"), 0.4, "learned-below-closed-form", "gan"),
         (("attacks", "gan", "status"), "failed", "attack-failed", "gan"),
-        (("attacks", "gan", "queries"), 100, "budget-exhausted", "100 queries"),
+        (("attacks", "gan", "exhausted"), True, "budget-exhausted", "gan used all"),
         (
             ("recognition", "stolen_key", "fnmr_at_fmr_1e-2", "value"),
             0.9,
@@ -64,7 +64,7 @@ def test_a_sound_record_raises_no_flag() -> None:
             ("controls", "mean", "metrics", "type1_at_fmr_1e-2", "value"),
             0.63,
             "type1-is-cheap",
-            "63%",
+            "63 %",
         ),
         (("data", "development_non_mated"), 900, "few-comparisons", "900"),
         (("data", "not_found"), 3, "faces-not-found", "3 samples"),
@@ -83,7 +83,7 @@ def test_each_flag(path: tuple[str, ...], changed: Any, flag: str, said: str) ->
 
 def test_no_better_than_blind_needs_every_attack_to_fail() -> None:
     record = copy.deepcopy(SOUND)
-    for row in record["attacks"].values():
+    for row in (*record["attacks"].values(), *record["faces"].values()):
         row["metrics"]["advantage_rank1"] = value(0.01, -0.02)
     assert "no-better-than-blind" in [one["flag"] for one in raise_flags(record)]
     record["attacks"]["gan"]["metrics"]["advantage_rank1"] = value(0.3, 0.1)

@@ -1,10 +1,11 @@
 """The judge's own pieces, against hand-made cases."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fowh.judge import another_reading, join, nearest_rows, other_subject
+from fowh.judge import another_reading, join, nearest_rows, other_subject, unmeasured
 from fowh.metrics.inversion import Outcome
 
 
@@ -18,14 +19,35 @@ def test_another_reading_is_of_the_same_subject_and_a_permutation(labels: list[i
     np.testing.assert_array_equal(after == np.arange(len(subjects)), alone)
 
 
-@given(st.integers(2, 12), st.integers(1, 5), st.integers(0, 2**31))
-def test_shuffling_moves_every_template_to_another_subject(
-    people: int, readings: int, seed: int
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=12), st.integers(0, 2**31))
+def test_shuffling_gives_every_template_one_of_another_subject(
+    counts: list[int], seed: int
 ) -> None:
-    subjects = np.repeat(np.arange(people), readings)
-    moved = other_subject(subjects, np.random.default_rng(seed))
-    np.testing.assert_array_equal(np.sort(moved), np.arange(len(subjects)))
-    assert (subjects[moved] != subjects).all()
+    subjects = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    drawn = other_subject(subjects, np.random.default_rng(seed))
+    assert (subjects[drawn] != subjects).all()
+
+
+def test_shuffling_reaches_every_other_subject() -> None:
+    subjects = np.array([7] * 900 + [3] * 50 + [5] * 50)
+    drawn = subjects[other_subject(subjects, np.random.default_rng(0))]
+    assert set(drawn[:900]) == {3, 5}
+    assert (drawn[900:] == 7).mean() > 0.8
+
+
+def test_one_subject_alone_cannot_be_shuffled() -> None:
+    with pytest.raises(ValueError, match="one subject"):
+        other_subject(np.zeros(4, dtype=np.int64), np.random.default_rng(0))
+
+
+def test_unmeasured_rows_are_nan_and_the_others_untouched() -> None:
+    one = np.ones(3)
+    before = Outcome(one, one, one > 0, one, np.ones((3, 2)), one, one, one, one)
+    after = unmeasured(before, np.array([False, True, False]))
+    for name in ("rank1", "distance", "accept_score", "purity"):
+        np.testing.assert_array_equal(np.isnan(getattr(after, name)), [False, True, False])
+    assert np.isnan(after.other_distance[1]).all()
+    np.testing.assert_array_equal(after.subject, before.subject)
 
 
 def test_nearest_rows() -> None:

@@ -11,6 +11,7 @@ from fowh.report.numbers import count, interval, known, measured, number
 from fowh.summarise import BLIND
 
 Record = Mapping[str, Any]
+Level = Literal["embeddings", "images"]  # what an attacker hands in
 
 COLUMNS: dict[str, tuple[str, str]] = {  # metric -> two lines of heading
     "rank1": ("rank 1", ""),
@@ -54,6 +55,7 @@ class Row:
         traceback: of a failure.
         seconds: that it took, where known.
         queries: to the target, where known.
+        level: what was handed in; blind controls of the same level are its yardstick.
     """
 
     kind: Literal["attack", "face", "worst", "blind", "control"]
@@ -64,6 +66,7 @@ class Row:
     traceback: str | None = None
     seconds: float | None = None
     queries: int | None = None
+    level: Level = "embeddings"
 
     @property
     def n(self) -> int | None:
@@ -74,20 +77,35 @@ class Row:
 
 def rows(record: Record) -> list[Row]:
     """Attacks, their faces and the worst case, in the record's order; blind controls, others."""
-    found = [_row("attack", name, part) for name, part in (record.get("attacks") or {}).items()]
+    found = [
+        _row("attack", name, part, part.get("yields") or "embeddings")
+        for name, part in (record.get("attacks") or {}).items()
+    ]
     for name, part in (record.get("faces") or {}).items():
-        found.append(_row("face", f"{name} → face", part))
+        found.append(_row("face", f"{name} → face", part, "images"))
     if (record.get("worst") or {}).get("metrics"):
-        found.append(_row("worst", "worst case", record["worst"]))
+        found.append(_row("worst", "worst case", record["worst"], worst_level(record)))
     controls = record.get("controls") or {}
     order = sorted(controls, key=lambda name: [*CONTROLS, name].index(name))
     for name in order:
         kind = "blind" if name in BLIND else "control"
-        found.append(_row(kind, CONTROLS.get(name, name), controls[name]))
+        level: Level = "images" if name.endswith("_face") else "embeddings"
+        found.append(_row(kind, CONTROLS.get(name, name), controls[name], level))
     return found
 
 
-def _row(kind: Any, label: str, part: Record) -> Row:
+def worst_level(record: Record) -> Level:
+    """What the worst case is compared with: it spans the templates that its longest row spans.
+
+    Those are all stolen templates, as for embedding controls, once one embedding attack ran; with
+    pictures alone they are the few of the folds that pictures ran on.
+    """
+    attacks = (record.get("attacks") or {}).values()
+    ran = [part.get("yields") or "embeddings" for part in attacks if part.get("metrics")]
+    return "embeddings" if "embeddings" in ran else "images"
+
+
+def _row(kind: Any, label: str, part: Record, level: Level) -> Row:
     metrics, reason, traceback = part.get("metrics") or {}, None, None
     if part.get("status", "ok") != "ok" or not metrics:
         lines = (part.get("reason") or "no reason given").strip().splitlines()
@@ -96,7 +114,7 @@ def _row(kind: Any, label: str, part: Record) -> Row:
         )
         traceback = "\n".join(lines) if len(lines) > 1 else None
     rest = {name: part.get(name) for name in ("folds", "seconds", "queries")}
-    return Row(kind, label, metrics, reason=reason, traceback=traceback, **rest)
+    return Row(kind, label, metrics, reason=reason, traceback=traceback, level=level, **rest)
 
 
 def headline(record: Record) -> dict[str, Any]:
@@ -165,7 +183,7 @@ def closing(record: Record) -> dict[str, str]:
     cost, stats = record.get("cost") or {}, record.get("stats") or {}
     seconds = stats.get("seconds") or {}
     units = {"bytes_per_template": "bytes per template", "enrolments_per_s": "enrolments/s"}
-    units["comparisons_per_s"] = "comparisons/s"
+    units["verifications_per_s"] = "verifications/s"
     parts = {
         "linkability": [
             _linkability(name, key, (record.get("unlinkability") or {}).get(key))

@@ -119,7 +119,7 @@ def broken() -> dict[str, Any]:
         "cost": {
             "bytes_per_template": 150.0,
             "enrolments_per_s": 41873.0,
-            "comparisons_per_s": 81234567.0,
+            "verifications_per_s": 81234567.0,
         },
         "flags": [
             {
