@@ -1,0 +1,1 @@
+"""Benchmarks and sweeps: `python -m bench.report` and `python -m bench.results`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,10 +96,10 @@ class Dlib(Target):
 
     @property
     def sha256(self) -> str:
-        """Digest of the weights, the landmark model and the code around them."""
+        """Digest of the weights, the detector's and the resizer's version, and the code."""
         files = [sha256(_weights(name).read_bytes()).hexdigest() for name in (NETWORK, LANDMARKS)]
         code = source_digest(__file__, str(Path(__file__).with_name("_dlib_net.py")))
-        return digest(files, code)
+        return digest(files, version("dlib-bin"), version("pillow"), code)
 
 
 @lru_cache(maxsize=2)
