@@ -9,6 +9,8 @@ import json
 import math
 import platform
 import subprocess
+import zipfile
+import zlib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,6 +22,17 @@ from fowh.errors import InputError
 SCHEMA = 1
 Record = dict[str, Any]
 
+_NEEDED = ("id", "status", "spec", "spec.dataset.name", "spec.scheme.name", "spec.threat")
+_DAMAGE = (  # whatever numpy and zipfile raise on a file that is no npz, or half of one
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _PACKAGES = ("fowh", "torch", "numpy", "scipy", "faiss-gpu", "faiss-cpu", "cryptography", "galois")
 
 
@@ -47,7 +60,7 @@ def load(path: Path) -> Record | None:
     """The finished record in a cell's folder, or None.
 
     Raises:
-        InputError: a record that is no JSON object, or of another schema.
+        InputError: a record that is no JSON object, of another schema, or without its spec.
     """
     file = path / "record.json"
     if not file.exists():
@@ -58,7 +71,19 @@ def load(path: Path) -> Record | None:
         raise InputError(f"cannot read {file}: {error}; delete it and run again") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA:
         raise InputError(f"{file} is no record of schema {SCHEMA}: delete it and run again")
+    lacking = [key for key in _NEEDED if not _has(record, key)]
+    if lacking:
+        raise InputError(f"{file} lacks {', '.join(lacking)}: delete it and run again")
     return record
+
+
+def _has(record: Any, key: str) -> bool:
+    """Whether a dotted key leads through objects to something."""
+    for part in key.split("."):
+        if not isinstance(record, dict) or part not in record:
+            return False
+        record = record[part]
+    return True
 
 
 def load_all(out: Path) -> list[tuple[Path, Record]]:
@@ -70,8 +95,20 @@ def load_all(out: Path) -> list[tuple[Path, Record]]:
 
 
 def load_observations(path: Path) -> Arrays:
-    """The raw observations of a cell."""
-    return load_arrays(path / "observations.npz")
+    """The raw observations of a cell.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds anything but plain arrays.
+    """
+    file = path / "observations.npz"
+    try:
+        return load_arrays(file)
+    except _DAMAGE as error:
+        words = getattr(error, "strerror", None) or str(
+            error
+        )  # the former does not repeat the name
+        reason = " ".join(words.split()) or type(error).__name__
+        raise InputError(f"cannot read {file}: {reason}; delete {path} and run again") from error
 
 
 def finite(value: Any) -> Any:

@@ -25,6 +25,7 @@ BLOCKS = {
     "blind": "Blind controls: attackers who never read the template",
     "control": "References: what the truth itself reaches",
 }
+ADVANTAGE = "Less what the best blind control of its kind reaches on the same templates, paired."
 
 
 def cell(metric: str, value: Any, alarm: bool = False) -> dict[str, Any]:
@@ -98,4 +99,6 @@ def recognition(record: Record) -> dict[str, Any]:
 def meanings(found: Sequence[Row]) -> dict[str, str]:
     """Label and description of each metric that this page shows."""
     used = {name for row in found for name in row.metrics} | set(RECOGNITION) | {"d_sys"}
-    return {metric.label: metric.description for metric in METRICS if metric.name in used}
+    texts = {metric.label: metric.description for metric in METRICS if metric.name in used}
+    gains = sorted(name for name in used if name.startswith("advantage_"))
+    return texts | {label(name): ADVANTAGE for name in gains}

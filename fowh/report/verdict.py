@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fowh.report.numbers import known, measured, percent
-from fowh.report.summary import Record, Row
+from fowh.report.summary import Level, Record, Row, rows, worst_level
 from fowh.summarise import BLIND
 
 BROKEN = 0.5  # worst case from which a scheme is "broken"; a smaller gain over blind "leaks"
@@ -17,9 +17,9 @@ GOALS = {  # what an attacker wants, by metric
 def verdict(record: Record) -> str:
     """What a reader should take home; the words before the first colon are its short form.
 
-    A cell is *broken* or *leaks* only if one single attack beats every blind control beyond both
-    confidence intervals, for rank 1 or for type 1 at FMR 0.1 %. The worst case alone cannot show
-    that: the union of several blind guesses beats each of them.
+    A cell is *broken* or *leaks* only if one single attack beats every blind control of its level
+    (embeddings, images) beyond chance, for rank 1 or for type 1 at FMR 0.1 %. The worst case alone
+    cannot show that: the union of several blind guesses beats each of them.
     """
     if not record.get("recognition") and record.get("status") != "ok":
         lines = (record.get("reason") or "no reason given").strip().splitlines()
@@ -43,36 +43,62 @@ def at_goal(record: Record) -> bool:
     return _attacked(record)[0].startswith("Not broken") and " is kept" in _recognition(record)[1]
 
 
-def blind(record: Record, metric: str) -> tuple[float, float] | None:
-    """The best blind control: its value, and what an attack must exceed to be better than it.
+def blind(record: Record, metric: str, level: Level | None = None) -> tuple[float, float] | None:
+    """The best blind control: its value, and what an interval must exceed to be better than it.
 
-    The latter is the highest upper confidence bound of all blind controls.
+    Pictures are few, and intervals of few templates are wide, so each level has its own bar: the
+    highest upper confidence bound of the controls that hand in the same. Who hands in a picture
+    could have handed in any embedding instead, so for images those controls' values count too.
+
+    Args:
+        record: of the cell.
+        metric: to compare in.
+        level: of the attack; None for that of the worst case.
     """
-    controls = record.get("controls") or {}
-    parts = [controls[name].get("metrics") or {} for name in BLIND if name in controls]
-    values = known(parts, metric)
-    return (max(values), max([*values, *known(parts, metric, "ci_high")])) if values else None
+    level = level or worst_level(record)
+    embeddings, images = _controls(record, "embeddings"), _controls(record, "images")
+    own = images if level == "images" and known(images, metric) else embeddings
+    values = known(embeddings if level == "embeddings" else [*embeddings, *images], metric)
+    return (max(values), max([*values, *known(own, metric, "ci_high")])) if values else None
 
 
 def gains(record: Record, row: Row, metric: str) -> bool:
-    """Whether an attack's interval lies above that of every blind control.
+    """Whether an attack beats every blind control of its level beyond chance.
 
     For the worst case: whether that holds for one of the attacks it is made of.
     """
-    limit = blind(record, metric)
-    if limit is None or row.kind in ("blind", "control"):
+    if row.kind in ("blind", "control"):
         return False
-    parts = _ran(record) if row.kind == "worst" else [row.metrics]
-    return any(low > limit[1] for low in known(parts, metric, "ci_low"))
+    parts = _ran(record) if row.kind == "worst" else [(row.level, row.metrics)]
+    return any(_beats(record, metric, *part) for part in parts)
 
 
-def _tried(record: Record) -> list[Record]:
-    return [*(record.get("attacks") or {}).values(), *(record.get("faces") or {}).values()]
+def _beats(record: Record, metric: str, level: Level, metrics: Record) -> bool:
+    """By the paired advantage, which sees the same templates on both sides; else by intervals."""
+    limit, low = blind(record, metric, level), known([metrics], metric, "ci_low")
+    if limit is None or not low:
+        return False
+    gain = known([metrics], f"advantage_{metric}", "ci_low")
+    if not gain:
+        return low[0] > limit[1]
+    others = known(_controls(record, "embeddings"), metric) if level == "images" else []
+    return gain[0] > 0 and all(low[0] > value for value in others)
 
 
-def _ran(record: Record) -> list[Record]:
-    """Metrics of every attack and face that ran."""
-    return [part["metrics"] for part in _tried(record) if part.get("metrics")]
+def _controls(record: Record, level: Level) -> list[Record]:
+    """Metrics of the blind controls of a level."""
+    controls = record.get("controls") or {}
+    names = [name for name in BLIND if name.endswith("_face") == (level == "images")]
+    return [controls[name].get("metrics") or {} for name in names if name in controls]
+
+
+def _tried(record: Record) -> list[Row]:
+    return [row for row in rows(record) if row.kind in ("attack", "face")]
+
+
+def _ran(record: Record) -> list[tuple[Level, Record]]:
+    """Level and metrics of every attack and face that ran."""
+    return [(row.level, row.metrics) for row in _tried(record) if row.metrics]
 
 
 def _recognition(record: Record) -> tuple[bool, str]:
@@ -101,15 +127,16 @@ def _attacked(record: Record) -> tuple[str, str]:
     tried, ran = _tried(record), _ran(record)
     if not ran:
         return "Not attacked", "no attack of the suite ran, so nothing is known about it."
-    if blind(record, "rank1") is None:
+    if any(blind(record, "rank1", level) is None for level, _ in ran):
         return "Undecided", "no blind control ran that the attacks could be compared with."
-    worst = (record.get("worst") or {}).get("metrics") or {}
+    worst = (worst_level(record), (record.get("worst") or {}).get("metrics") or {})
     won, lost, top = [], [], 0.0
     for metric, words in GOALS.items():
-        best = max(known([worst, *ran], metric), default=0.0)
-        guess, bar = blind(record, metric) or (0.0, 0.0)
+        rates = [(rate, at) for at, part in (worst, *ran) for rate in known([part], metric)]
+        best, level = max(rates, key=lambda found: found[0], default=(0.0, worst[0]))
+        guess, _ = blind(record, metric, level) or (0.0, 0.0)
         said = f"{words.format(percent(best))} (a blind guess: {percent(guess)} %)"
-        if any(low > bar for low in known(ran, metric, "ci_low")):
+        if any(_beats(record, metric, *part) for part in ran):
             won.append(said)
             top = max(top, best)
         else:

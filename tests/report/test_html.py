@@ -15,6 +15,7 @@ from fowh.metrics import METRICS
 from fowh.report import html
 from fowh.report.numbers import interval, number
 from fowh.report.summary import command, rows
+from fowh.report.tables import ADVANTAGE
 from fowh.report.verdict import short_verdict, verdict
 from tests.report.cells import broken, observations, resisting
 
@@ -96,7 +97,7 @@ def test_blocks_hold_their_rows(page: Page) -> None:
 @pytest.mark.usefixtures("plotless")
 def test_only_what_beats_the_blind_controls_is_coloured(page: Page) -> None:
     alarms = [attrs for tag, attrs in page.tags if tag == "td" and attrs.get("class") == "alarm"]
-    assert len(alarms) == 6 + 6 + 3 + 5 + 6  # preimage, ridge, gan, preimage → face, worst case
+    assert len(alarms) == 6 + 6 + 5 + 5 + 6  # preimage, ridge, gan, preimage → face, worst case
     assert 'class="alarm"' not in small(resisting())
 
 
@@ -114,6 +115,8 @@ def test_commands_and_meanings_are_there(page: Page) -> None:
     used = {name for row in rows(broken()) for name in row.metrics}
     for metric in METRICS:
         assert (metric.description in page.text) or metric.name not in used
+    assert "Advantage in " in page.text
+    assert ADVANTAGE in page.text
 
 
 def test_nothing_is_requested(source: str, page: Page) -> None:

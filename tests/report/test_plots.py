@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from fowh.metrics.recognition import det
 from fowh.report import pictures, plane, plots
-from tests.report.cells import broken, observations, resisting
+from tests.report.cells import broken, observations, resisting, value
 
 
 def test_summary_is_one_picture() -> None:
@@ -149,6 +149,20 @@ def test_plane_shows_cells_references_and_the_empty_corner() -> None:
         assert "best blind guess, 26.1 %" in texts
         assert len(_points(axes)) == len(cells)
     assert _points(axes)[1] == pytest.approx((0.003, 0.39))  # nothing near it: not moved
+
+
+def test_the_blind_line_and_the_corner_are_those_of_the_worst_case() -> None:
+    """Wide intervals of a few pictures move neither."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    record = broken()
+    record["controls"]["mean_face"]["metrics"]["rank1"] = value(0.125, 80, 0.25)
+    axes = Figure(figsize=(5, 5)).subplots()
+    plane.draw(axes, [record], "rank1")
+    assert "best blind guess, 2.1 %" in [text.get_text() for text in axes.get_legend().get_texts()]
+    corner = next(patch for patch in axes.patches if isinstance(patch, Rectangle))
+    assert corner.get_height() == pytest.approx(0.041)
 
 
 def test_markers_never_cover_each_other() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from fowh.report.summary import rows
 from fowh.report.verdict import at_goal, blind, gains, short_verdict, verdict
-from tests.report.cells import broken, ran, recognition, resisting, success, value
+from tests.report.cells import advantage, broken, ran, recognition, resisting, success, value
 
 Record = dict[str, Any]
 
@@ -18,7 +18,7 @@ Record = dict[str, Any]
 def _leaking() -> Record:
     """Rank 1 of 21 % against a blind 2 %, and nothing else."""
     record = resisting()
-    record["attacks"]["ridge"]["metrics"]["rank1"] = value(0.21)
+    record["attacks"]["ridge"]["metrics"] |= {"rank1": value(0.21), "advantage_rank1": value(0.19)}
     record["worst"]["metrics"]["rank1"] = value(0.22)
     return record
 
@@ -128,11 +128,92 @@ def test_an_attack_must_beat_every_blind_control_beyond_its_interval() -> None:
     guess, bar = blind(record, "rank1") or (None, None)
     assert guess == 0.021  # the best of them
     assert bar == pytest.approx(0.041)
+    del record["attacks"]["ridge"]["metrics"]["advantage_rank1"]  # which would decide
     for low, expected in ((bar, "Not broken by this suite"), (bar + 1e-9, "Leaks")):
         record["attacks"]["ridge"]["metrics"]["rank1"] |= {"ci_low": low, "value": 0.1}
         assert short_verdict(record) == expected
         row = next(row for row in rows(record) if row.label == "ridge")
         assert gains(record, row, "rank1") is (expected == "Leaks")
+
+
+def _few_pictures(record: Record) -> Record:
+    """None of 80 pictures hits: an interval that is wide because 8 victims are few."""
+    nothing = {"value": 0.0, "ci_low": 0.0, "ci_high": 0.369, "n": 80}
+    for name in ("mean_face", "shuffled_face"):
+        metrics = success(0.0, 0.0, 0.8, 80) | {"rank1": nothing, "type1_at_fmr_1e-3": nothing}
+        record["controls"][name] = {"metrics": metrics, "folds": 1}
+    return record
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_embeddings_are_not_compared_with_few_pictures(paired: bool) -> None:
+    record = _few_pictures(resisting())
+    metrics = record["attacks"]["ridge"]["metrics"]
+    metrics |= {"rank1": value(0.3), "advantage_rank1": advantage(0.28)}
+    if not paired:
+        del metrics["advantage_rank1"]
+    assert short_verdict(record) == "Leaks"
+    assert "30.0 % of the victims at rank 1 (a blind guess: 2.1 %)" in verdict(record)
+    reds = [row.label for row in rows(record) if gains(record, row, "rank1")]
+    assert reds == ["ridge", "worst case"]
+    assert not at_goal(record)
+
+
+@pytest.mark.parametrize(
+    ("rate", "gain", "expected"),
+    [
+        (0.5, None, True),  # by intervals: 0.48 is beyond 0.369
+        (0.38, None, False),
+        (0.3, 0.2, True),  # paired: the bar of few pictures does not count
+        (0.3, 0.02, False),  # its interval touches 0
+        (0.3, 0.0201, True),
+        (0.03, 0.021, False),  # better than pictures, but a random embedding does as well
+    ],
+)
+@pytest.mark.parametrize("as_face", [True, False])
+@pytest.mark.parametrize("metric", ["rank1", "type1_at_fmr_1e-3"])
+def test_pictures_are_compared_with_pictures_and_with_the_rates_of_embeddings(
+    rate: float, gain: float | None, expected: bool, as_face: bool, metric: str
+) -> None:
+    record = _few_pictures(resisting())
+    for name in ("random", "mean", "medoid", "shuffled"):
+        record["controls"][name]["metrics"][metric] = value(0.021)
+    for part in record["attacks"].values():
+        part["metrics"] = part["metrics"] | {metric: value(0.02)}
+    metrics = success(0.0, 0.0, 0.8, 80) | {metric: value(rate, 80)}
+    metrics.pop(f"advantage_{metric}", None)
+    if gain is not None:
+        metrics[f"advantage_{metric}"] = advantage(gain, 80)
+    part = ran(metrics, folds=1, yields="images")
+    record["faces" if as_face else "attacks"]["gan"] = part
+    row = next(row for row in rows(record) if row.label.startswith("gan"))
+    assert gains(record, row, metric) is expected
+    assert (short_verdict(record) in ("Broken", "Leaks")) is expected
+    assert at_goal(record) is not expected
+
+
+def test_the_worst_case_quotes_the_controls_of_the_templates_it_spans() -> None:
+    record = broken()
+    record["controls"]["mean_face"]["metrics"]["rank1"] = value(0.125, 80)
+    assert "100 % of the victims at rank 1 (a blind guess: 2.1 %)" in verdict(record)
+    assert blind(record, "rank1") == blind(record, "rank1", "embeddings")
+    assert (blind(record, "rank1", "images") or (0.0,))[0] == 0.125
+    record["attacks"] = {"gan": record["attacks"]["gan"]}  # pictures alone
+    record["worst"] = {"metrics": success(0.52, 0.45, 0.8, 80), "folds": 1}
+    assert "52.3 % of the victims at rank 1 (a blind guess: 12.5 %)" in verdict(record)
+    assert blind(record, "rank1") == blind(record, "rank1", "images")
+
+
+def test_pictures_without_controls_of_their_own_meet_the_bar_of_embeddings() -> None:
+    record = resisting()
+    del record["controls"]["mean_face"]
+    assert blind(record, "rank1", "images") == blind(record, "rank1", "embeddings")
+
+
+def test_embeddings_without_controls_of_their_own_are_undecided() -> None:
+    record = _few_pictures(resisting())
+    record["controls"] = {"mean_face": record["controls"]["mean_face"]}
+    assert short_verdict(record) == "Undecided"
 
 
 def test_references_are_no_blind_controls() -> None:
