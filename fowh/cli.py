@@ -27,6 +27,7 @@ app = typer.Typer(
 
 Out = Annotated[Path, typer.Option(help="Folder for records and reports.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
+Force = Annotated[bool, typer.Option("--force", help="Run again although recorded.")]
 
 
 @app.command()
@@ -51,13 +52,14 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="The record on stdout, all else on stderr.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Run again although recorded.")] = False,
+    force: Force = False,
 ) -> None:
     """Evaluate one cell: does SCHEME recognise people, and what does a thief get back?"""
-    from fowh import protocol, records
-    from fowh.evaluate import Cell, Threat, spec_of
+    from fowh import protocol
+    from fowh.evaluate import Cell, Threat
     from fowh.registry import load
-    from fowh.run import pick_device, run, write_report
+    from fowh.run import answer_or_run, check_writable
+    from fowh.sweep import checked_attacks
 
     if keys not in ("subject", "shared"):
         raise InputError(f"--keys {keys}: expected subject or shared")
@@ -70,21 +72,12 @@ def evaluate(
         loaded,
         load("target", target),
         load("scheme", scheme),
-        tuple(load("attack", text) for text in attack or protocol.SUITE),
+        checked_attacks(attack or protocol.SUITE),
         Threat(policy, not secret_keys, "white" if white_box else "black", queries),
         seed,
     )
-    _check_writable(out)
-    samples = loaded.load()
-    spec = spec_of(cell, samples)
-    folder = records.folder(out, spec)
-    record = None if force else records.load(folder)
-    if record is None:
-        record = run(cell, samples, folder, pick_device(device))
-    else:
-        typer.echo(f"answered from the record of an earlier run: {folder}", err=True)
-        if not (folder / "report.html").exists():  # interrupted between record and report
-            write_report(folder, record)
+    check_writable(out)
+    folder, record = answer_or_run(cell, loaded.load(), out, device, force)
     if as_json:
         typer.echo(json.dumps(record, indent=1, allow_nan=False))
     else:
@@ -156,27 +149,27 @@ def sweep(
     suite: Annotated[Path, typer.Argument(help="A TOML file of cells; see docs/sweeps.md.")],
     device: Device = "auto",
     out: Out = Path("results"),
+    force: Force = False,
 ) -> None:
     """Evaluate every cell of a suite; cells already on record are not run again."""
     from rich.console import Console
 
-    from fowh import records
-    from fowh.evaluate import spec_of
     from fowh.report.terminal import print_sweep
-    from fowh.run import pick_device, run
-    from fowh.sweep import read_suite
+    from fowh.run import answer_or_run, check_writable
+    from fowh.sweep import cell_name, read_suite
 
     cells = read_suite(suite)
-    _check_writable(out)
+    check_writable(out)
+    datasets = {id(cell.dataset): cell.dataset for cell in cells}  # cells share theirs
+    samples = {key: dataset.load() for key, dataset in datasets.items()}  # before any work
     done = []
     for number, cell in enumerate(cells, 1):
-        samples = cell.dataset.load()
-        folder = records.folder(out, spec_of(cell, samples))
-        record = records.load(folder)
-        typer.echo(f"cell {number} of {len(cells)}: {folder.name}", err=True)
-        if record is None:
-            record = run(cell, samples, folder, pick_device(device))
-        done.append(record)
+        name = f"cell {number} of {len(cells)}, {cell_name(cell)}"
+        typer.echo(name, err=True)
+        try:
+            done.append(answer_or_run(cell, samples[id(cell.dataset)], out, device, force)[1])
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
     print_sweep(done, Console())
     if any(record["status"] == "failed" for record in done):
         raise typer.Exit(1)
@@ -199,15 +192,6 @@ def doctor() -> None:
     typer.echo(f"cache          {cache_dir()}")
     typer.echo(f"orl            {len(load('dataset', 'orl').load())} photographs")
     typer.echo(f"dlib weights   {load('target', 'dlib').sha256[:16]}")
-
-
-def _check_writable(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: {error.strerror}; choose another folder") from error
-    if not os.access(out, os.W_OK):
-        raise InputError(f"--out {out}: not writable; choose another folder")
 
 
 def _version(asked: bool) -> None:

@@ -13,10 +13,13 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import sys
 import typing
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from fowh.errors import InputError
@@ -46,8 +49,11 @@ def _third_party(kind: Kind) -> dict[str, EntryPoint]:
 
 def names(kind: Kind) -> list[str]:
     """Names of all registered plug-ins, sorted; nothing is imported."""
-    own = {path.stem for path in folder(kind).glob("[!_]*.py")}
-    return sorted(own | set(_third_party(kind)))
+    return sorted(_own(kind) | set(_third_party(kind)))
+
+
+def _own(kind: Kind) -> set[str]:
+    return {path.stem for path in folder(kind).glob("[!_]*.py")}
 
 
 def summary(kind: Kind, name: str) -> str:
@@ -63,62 +69,105 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
     """The class behind a name or a ``package.module:Class``.
 
     Raises:
-        InputError: unknown name (with near matches and the folder searched) or a class that is
-            not a plug-in of this kind.
+        InputError: unknown name (with near matches and the folder searched), a module that fails
+            at import, or a class that is not a plug-in of this kind.
     """
-    package, interface_module, interface_name = _HOME[kind]
-    interface = getattr(importlib.import_module(interface_module), interface_name)
     if ":" in name:
-        module_name, _, class_name = name.partition(":")
-        try:
-            found: type[Any] = getattr(importlib.import_module(module_name), class_name)
-        except (ImportError, AttributeError) as error:
-            raise InputError(f"cannot load {kind} {name!r}: {error}") from error
-        if not (inspect.isclass(found) and issubclass(found, interface)):
-            raise InputError(f"{name!r} is no {kind}: expected a subclass of {interface.__name__}")
-        return found
-    if (folder(kind) / f"{name}.py").exists() and not name.startswith("_"):
-        module = importlib.import_module(f"{package}.{name}")
-    elif name in _third_party(kind):
-        loaded = _third_party(kind)[name].load()
-        if inspect.isclass(loaded):
-            loaded_class: type[Any] = loaded
-            return loaded_class
-        module = loaded
-    else:
-        known = names(kind)
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-        raise InputError(f"unknown {kind} {name!r}: {hint} (searched {folder(kind)})")
+        return _usable(kind, name, _imported(kind, name, lambda: _named_class(name)))
+    if name in _own(kind):
+        return _only_plugin(kind, importlib.import_module(f"{_HOME[kind][0]}.{name}"))
+    if name in _third_party(kind):
+        loaded = _imported(kind, name, _third_party(kind)[name].load)
+        if inspect.ismodule(loaded):
+            return _only_plugin(kind, loaded)
+        return _usable(kind, name, loaded)
+    known = names(kind)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    raise InputError(f"unknown {kind} {name!r}: {hint} (searched {folder(kind)})")
+
+
+def _named_class(name: str) -> Any:
+    """``package.module:Class``, looked for in the working directory first."""
+    for package, _, _ in _HOME.values():  # a folder of the same name there must not hide ours
+        importlib.import_module(package)
+    here = str(
+        Path.cwd()
+    )  # the ``fowh`` script, unlike ``python -m``, does not have it on its path
+    if here not in sys.path[:1]:
+        sys.path.insert(0, here)
+    module_name, _, class_name = name.partition(":")
+    return getattr(importlib.import_module(module_name), class_name)
+
+
+def _imported(kind: Kind, name: str, load_it: Callable[[], Any]) -> Any:
+    """What somebody else's code loads to; whatever it raises becomes one line."""
+    try:
+        return load_it()
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise InputError(f"cannot load {kind} {name!r}: {reason}") from error
+
+
+def _interface(kind: Kind) -> type[Any]:
+    _, module, name = _HOME[kind]
+    interface: type[Any] = getattr(importlib.import_module(module), name)
+    return interface
+
+
+def _usable(kind: Kind, name: str, found: Any) -> type[Any]:
+    """``found``, if it is a plug-in that can be built."""
+    interface = _interface(kind)
+    if not (inspect.isclass(found) and issubclass(found, interface)):
+        raise InputError(f"{name!r} is no {kind}: expected a subclass of {interface.__name__}")
+    if not dataclasses.is_dataclass(found):
+        raise InputError(f"{kind} {name!r} is no dataclass: put @dataclass(frozen=True) above it")
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        raise InputError(f"{kind} {name!r} is abstract: expected it to define {missing}")
+    return found
+
+
+def _only_plugin(kind: Kind, module: ModuleType) -> type[Any]:
     defined = [
         member
         for member in vars(module).values()
         if inspect.isclass(member)
-        and issubclass(member, interface)
+        and issubclass(member, _interface(kind))
         and member.__module__ == module.__name__
         and not inspect.isabstract(member)
     ]
     if len(defined) != 1:
         raise InputError(
-            f"{kind} file {name}.py must define exactly one plug-in, it has {len(defined)}"
+            f"module {module.__name__} must define exactly one {kind}, it has {len(defined)}"
         )
-    return defined[0]
+    return _usable(kind, module.__name__, defined[0])
 
 
 def split(text: str) -> tuple[str, dict[str, str]]:
-    """``name:key=value,key=value`` as name and parameters; ``package.module:Class`` is a name."""
-    head, _, tail = text.partition(":")
+    """``name:key=value,key=value`` as name and parameters; ``package.module:Class`` is a name.
+
+    What follows a comma without an equals sign belongs to the value before it (a file name).
+    """
+    head, colon, tail = text.partition(":")
     first = tail.partition(",")[0].partition(":")[0]
-    if "=" not in first and ("." in head or first[:1].isupper()):  # package.module:Class[:...]
+    if colon and "=" not in first and ("." in head or first[:1].isupper()):  # module:Class[:...]
         class_name, _, tail = tail.partition(":")
         head = f"{head}:{class_name}"
     given: dict[str, str] = {}
-    for item in filter(None, tail.split(",")):
-        key, equals, value = item.partition("=")
-        if not equals or not key.strip():
+    key = ""
+    for item in tail.split(",") if tail else ():
+        left, equals, value = item.partition("=")
+        if not equals and key:
+            given[key] += f",{item}"
+            continue
+        key = left.strip()
+        if not equals or not key:
             raise InputError(f"cannot read {item!r} in {text!r}: expected key=value")
-        given[key.strip()] = value.strip()
-    return head.strip(), given
+        if key in given:
+            raise InputError(f"{text!r} gives {key} twice: expected each parameter once")
+        given[key] = value
+    return head.strip(), {key: value.strip() for key, value in given.items()}
 
 
 def load(kind: Kind, text: str) -> Any:

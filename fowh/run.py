@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import typer
 
 from fowh import records
 from fowh.cache import write_atomically
 from fowh.dataset import Samples
 from fowh.errors import InputError
-from fowh.evaluate import Cell, observe
+from fowh.evaluate import Cell, observe, spec_of
 from fowh.progress import progress
 from fowh.records import Record
 from fowh.summarise import summarise
+
+REPORT = ("report.html", "summary.png")
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a folder that cannot be written to, without making it: bad input leaves no trace.
+
+    Raises:
+        InputError: the nearest part of the path that exists is no writable folder.
+    """
+    whole = out.absolute()
+    nearest = next(path for path in (whole, *whole.parents) if os.path.lexists(path))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out}: {nearest} is no writable folder; choose another folder")
+
+
+def answer_or_run(
+    cell: Cell, samples: Samples, out: Path, device: str, force: bool
+) -> tuple[Path, Record]:
+    """The cell's record of an earlier run if that succeeded, else of a run now.
+
+    Args:
+        cell: what to evaluate.
+        samples: of its dataset, loaded.
+        out: folder of all records.
+        device: as on the command line; looked at only if there is something to run.
+        force: run again although recorded.
+
+    Returns:
+        The cell's folder, with report, and its record.
+
+    Raises:
+        InputError: as ``run`` and ``pick_device``, or an unreadable record.
+    """
+    folder = records.folder(out, spec_of(cell, samples))
+    record = None if force else records.load(folder)
+    if record is None or record["status"] != "ok":  # what failed may work now
+        return folder, run(cell, samples, folder, pick_device(device))
+    typer.echo(f"answered from the record of an earlier run: {folder}", err=True)
+    if not all((folder / name).exists() for name in REPORT):  # interrupted after the record
+        write_report(folder, record)
+    return folder, record
 
 
 def run(cell: Cell, samples: Samples, folder: Path, device: str) -> Record:

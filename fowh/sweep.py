@@ -1,16 +1,18 @@
-"""Suites of cells in TOML: every combination of the lists given. Resumable: records answer."""
+"""Cells as a user writes them. A suite in TOML is every combination of the lists given."""
 
 from __future__ import annotations
 
 import itertools
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from fowh import protocol
+from fowh.attack import Attack
 from fowh.errors import InputError
-from fowh.evaluate import Cell, Threat
-from fowh.registry import load
+from fowh.evaluate import Cell, Threat, label
+from fowh.registry import Kind, describe, load
 
 _AXES: dict[str, Any] = {
     "dataset": ["orl"],
@@ -19,7 +21,36 @@ _AXES: dict[str, Any] = {
     "keys": ["subject"],
     "seed": [0],
 }
-_FIXED: dict[str, Any] = {"attacks": list(protocol.SUITE), "secret_keys": False, "white_box": False}
+_FLAGS = ("secret_keys", "white_box")
+_PLUGINS: tuple[Kind, ...] = ("dataset", "target", "scheme")
+
+
+def checked_attacks(texts: Iterable[str]) -> tuple[Attack, ...]:
+    """Build the attacks of a cell; each gets one row of the table.
+
+    Raises:
+        InputError: an attack that cannot be built, is given twice, or is a control of the protocol.
+    """
+    attacks = tuple(load("attack", text) for text in texts)
+    seen: set[str] = set()
+    for name in map(label, attacks):
+        if name in protocol.BLIND:
+            raise InputError(f"attack {name!r} is a control of every run already: leave it out")
+        if name in seen:
+            raise InputError(f"attack {name!r} is given twice: leave one out")
+        seen.add(name)
+    return attacks
+
+
+def cell_name(cell: Cell) -> str:
+    """A cell in one line, for messages: plug-ins with all their parameters, keys and seed."""
+    words = []
+    for kind, plugin in zip(_PLUGINS, (cell.dataset, cell.target, cell.scheme), strict=True):
+        if plugin is not None:
+            named = describe(plugin, kind)
+            params = ",".join(f"{key}={value}" for key, value in named["params"].items())
+            words.append(f"{named['name']}:{params}" if params else str(named["name"]))
+    return f"{' '.join(words)} keys={cell.threat.keys} seed={cell.seed}"
 
 
 def read_suite(path: Path) -> list[Cell]:
@@ -27,8 +58,9 @@ def read_suite(path: Path) -> list[Cell]:
 
     Args:
         path: a TOML file; ``dataset``, ``target``, ``scheme``, ``keys``, ``seed`` are values or
-            lists of values (all combinations are run), ``attacks`` one list, ``secret_keys`` and
-            ``white_box`` booleans. Plug-ins are written as on the command line.
+            lists of values (all combinations are run), ``attacks`` one value or list for all
+            cells, ``secret_keys`` and ``white_box`` booleans. Plug-ins are written as on the
+            command line.
 
     Raises:
         InputError: unreadable file, unknown key, or anything a cell cannot be built from.
@@ -39,33 +71,47 @@ def read_suite(path: Path) -> list[Cell]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no TOML file: {error}") from error
-    unknown = set(given) - set(_AXES) - set(_FIXED)
+    known = [*_AXES, "attacks", *_FLAGS]
+    unknown = set(given) - set(known)
     if unknown:
-        known = ", ".join([*_AXES, *_FIXED])
-        raise InputError(f"{path}: unknown key {min(unknown)!r}; a suite has {known}")
+        raise InputError(f"{path}: unknown key {min(unknown)!r}; a suite has {', '.join(known)}")
     if "scheme" not in given:
         raise InputError(f'{path}: no scheme; write scheme = ["lsh", "iom"]')
-    axes = {
-        name: value if isinstance(value := given.get(name, default), list) else [value]
-        for name, default in _AXES.items()
-    }
-    fixed = _FIXED | {name: given[name] for name in _FIXED if name in given}
-    attacks = tuple(load("attack", text) for text in fixed["attacks"])
-    cells = []
-    for dataset, target, scheme, keys, seed in itertools.product(*axes.values()):
-        if keys not in ("subject", "shared") or not isinstance(seed, int) or seed < 0:
-            raise InputError(
-                f"{path}: keys {keys!r}, seed {seed!r}: expected subject or shared, 0.."
-            )
-        threat = Threat(keys, not fixed["secret_keys"], "white" if fixed["white_box"] else "black")
-        cells.append(
-            Cell(
-                load("dataset", dataset),
-                load("target", target),
-                load("scheme", scheme),
-                attacks,
-                threat,
-                seed,
-            )
+    axes = {name: _listed(path, name, given.get(name, _AXES[name])) for name in _AXES}
+    attacks = checked_attacks(_listed(path, "attacks", given.get("attacks", list(protocol.SUITE))))
+    for name in _FLAGS:
+        if not isinstance(given.get(name, False), bool):
+            raise InputError(f"{path}: {name} = {given[name]!r}: expected true or false")
+    secret, white = (given.get(name, False) for name in _FLAGS)
+    # One object for each text: cells that share a dataset share what is loaded of it.
+    plugins = ([load(kind, text) for text in axes[kind]] for kind in _PLUGINS)
+    return [
+        Cell(
+            dataset,
+            target,
+            scheme,
+            attacks,
+            Threat(keys, not secret, "white" if white else "black"),
+            seed,
         )
-    return cells
+        for dataset, target, scheme, keys, seed in itertools.product(
+            *plugins, axes["keys"], axes["seed"]
+        )
+    ]
+
+
+def _listed(path: Path, name: str, value: Any) -> list[Any]:
+    """One value or a list of values as a list, each checked by what the key expects."""
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise InputError(f"{path}: {name} is an empty list: expected one value or more")
+    for item in values:
+        if name == "seed":
+            fits, expected = type(item) is int and item >= 0, "an integer of at least 0"
+        elif name == "keys":
+            fits, expected = item in ("subject", "shared"), "subject or shared"
+        else:
+            fits, expected = isinstance(item, str), "text, as on the command line"
+        if not fits:
+            raise InputError(f"{path}: {name} = {item!r}: expected {expected}")
+    return values

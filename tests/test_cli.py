@@ -54,7 +54,10 @@ def test_json_puts_the_record_on_stdout_and_nothing_else(tmp_path: Path) -> None
         (["--scheme", "iom", "--keys", "many"], "subject or shared"),
         (["--scheme", "iom", "--seed", "-1"], "at least 0"),
         (["--scheme", "iom", "--device", "abacus"], "--device abacus"),
+        (["--scheme", "../schemes/raw"], "unknown scheme"),
         (["--scheme", "iom", "--attack", "gann"], "did you mean gan"),
+        (["--scheme", "iom", "--attack", "mlp", "--attack", "mlp:"], "'mlp' is given twice"),
+        (["--scheme", "iom", "--attack", "medoid"], "a control of every run"),
         (["--scheme", "iom", "--dataset", "embeddings:path=nowhere.npz"], "nowhere.npz"),
         (["--scheme", "iom", "--dataset", "gaussian:subjects=3"], "at least 4"),
     ],
@@ -69,7 +72,7 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(
     assert len(lines) == 1, done.stderr
     assert said in lines[0]
     assert done.stdout == ""
-    assert not list(tmp_path.glob("out/**/*"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unwritable_folder_is_refused_before_any_work(tmp_path: Path) -> None:
@@ -77,6 +80,38 @@ def test_an_unwritable_folder_is_refused_before_any_work(tmp_path: Path) -> None
     done = run("evaluate", "--scheme", "raw", *FAST, "--out", str(tmp_path / "file" / "below"))
     assert done.returncode == 2
     assert "choose another folder" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def spoil(record: Path, status: str) -> None:
+    """A record as an earlier run might have left it, with a mark that a new run does not make."""
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": status, "old": True}))
+
+
+def test_only_a_successful_record_answers_and_force_runs_again(tmp_path: Path) -> None:
+    data = "gaussian:subjects=6,readings=2,dim=8,within=0.3"
+    suite = tmp_path / "suite.toml"
+    suite.write_text(f'scheme = "raw"\nattacks = "ridge"\ndataset = "{data}"\n')
+    out = tmp_path / "out"
+    words = ["--out", str(out), "--device", "cpu"]
+    once = ["evaluate", "--scheme", "raw", "--dataset", data, "--attack", "ridge", *words]
+    many = ["sweep", str(suite), *words]
+    runner = CliRunner()
+    for command, lost in ((once, "report.html"), (many, "summary.png")):
+        assert runner.invoke(cli.app, command).exit_code == 0
+        (record,) = out.glob("*/record.json")  # both commands speak of one cell
+        spoil(record, "ok")
+        (record.parent / lost).unlink()  # interrupted while it was drawn
+        assert runner.invoke(cli.app, command).exit_code == 0
+        assert json.loads(record.read_text())["old"]
+        assert (record.parent / lost).stat().st_size > 0
+        assert runner.invoke(cli.app, [*command, "--force"]).exit_code == 0
+        assert "old" not in json.loads(record.read_text())
+        spoil(record, "failed")
+        assert runner.invoke(cli.app, command).exit_code == 0
+        again = json.loads(record.read_text())
+        assert again["status"] == "ok"
+        assert "old" not in again
 
 
 def test_own_embeddings(tmp_path: Path) -> None:
@@ -124,6 +159,20 @@ def test_sweep_resumes_and_report_compares(tmp_path: Path) -> None:
         ('schemes = ["raw"]', "unknown key 'schemes'"),
         ('keys = "subject"', "no scheme"),
         ('scheme = "raw"\nkeys = "many"', "expected subject or shared"),
+        ('scheme = "raw"\nseed = true', "seed = True: expected an integer"),
+        ('scheme = "raw"\nseed = -1', "at least 0"),
+        ('scheme = "raw"\nsecret_keys = "no"', "secret_keys = 'no': expected true or false"),
+        ('scheme = "raw"\nwhite_box = 1', "white_box = 1: expected true or false"),
+        ('scheme = "raw"\nattacks = "gann"', "unknown attack 'gann': did you mean gan"),
+        ('scheme = "raw"\nattacks = ["mlp", "mlp"]', "given twice"),
+        ('scheme = "raw"\nattacks = ["mean"]', "a control of every run"),
+        ('scheme = ["raw", 3]', "scheme = 3: expected text"),
+        ("scheme = []", "empty list"),
+        ('scheme = "raw"\ndataset = ["orl", "embeddings:path=nowhere.npz"]', "nowhere.npz"),
+        (
+            'scheme = "raw"\ndataset = "gaussian:subjects=3"\nattacks = ["ridge"]',
+            "cell 1 of 1, gaussian:subjects=3",
+        ),
     ],
 )
 def test_a_broken_suite_is_one_clear_line(tmp_path: Path, text: str, said: str) -> None:
