@@ -160,24 +160,30 @@ def test_embeddings_are_not_compared_with_few_pictures(paired: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "gain", "expected"),
+    ("rate", "gain", "embedding", "expected"),
     [
-        (0.5, None, True),  # by intervals: 0.48 is beyond 0.369
-        (0.38, None, False),
-        (0.3, 0.2, True),  # paired: the bar of few pictures does not count
-        (0.3, 0.02, False),  # its interval touches 0
-        (0.3, 0.0201, True),
-        (0.03, 0.021, False),  # better than pictures, but a random embedding does as well
+        (0.5, None, 0.021, True),  # by intervals: 0.48 is beyond 0.369
+        (0.38, None, 0.021, False),
+        (0.5, None, 0.479, True),  # of embeddings, the rate alone
+        (0.5, None, 0.481, False),  # beyond pictures, but a blind embedding does as well
+        (0.3, 0.2, 0.021, True),  # paired: the bar of few pictures does not count
+        (0.3, 0.02, 0.021, False),  # its interval touches 0
+        (0.3, 0.0201, 0.021, True),
     ],
 )
 @pytest.mark.parametrize("as_face", [True, False])
 @pytest.mark.parametrize("metric", ["rank1", "type1_at_fmr_1e-3"])
 def test_pictures_are_compared_with_pictures_and_with_the_rates_of_embeddings(
-    rate: float, gain: float | None, expected: bool, as_face: bool, metric: str
+    rate: float,
+    gain: float | None,
+    embedding: float,
+    expected: bool,
+    as_face: bool,
+    metric: str,
 ) -> None:
     record = _few_pictures(resisting())
     for name in ("random", "mean", "medoid", "shuffled"):
-        record["controls"][name]["metrics"][metric] = value(0.021)
+        record["controls"][name]["metrics"][metric] = value(embedding)
     for part in record["attacks"].values():
         part["metrics"] = part["metrics"] | {metric: value(0.02)}
     metrics = success(0.0, 0.0, 0.8, 80) | {metric: value(rate, 80)}
