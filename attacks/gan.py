@@ -66,7 +66,7 @@ class Gan(Attack):
             )
         if min(self.pixels, self.structure, self.perceptual, self.adversarial) < 0:
             raise InputError("gan: the weight of a loss is negative; give 0 or more")
-        if self.rate <= 0 or self.spread <= 0:
+        if not (self.rate > 0 and self.spread > 0):
             raise InputError(f"gan: rate={self.rate}, spread={self.spread}; give numbers > 0")
         if self.condition not in ("embedding", "template"):
             raise InputError(f"gan: condition is {self.condition!r}; give embedding or template")

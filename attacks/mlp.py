@@ -49,7 +49,7 @@ class Mlp(Attack):
     rate: float = 3e-3
 
     def __post_init__(self) -> None:
-        if self.synthetic < 0 or self.hidden < 1 or self.steps < 1 or self.rate <= 0:
+        if self.synthetic < 0 or self.hidden < 1 or self.steps < 1 or not self.rate > 0:
             raise InputError(
                 f"mlp: synthetic={self.synthetic}, hidden={self.hidden}, steps={self.steps}, "
                 f"rate={self.rate}; give synthetic >= 0, the others > 0"

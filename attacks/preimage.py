@@ -42,7 +42,7 @@ class Preimage(Attack):
     prior: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.steps < 0 or self.rate <= 0 or self.margin <= 0 or not 0 <= self.prior <= 1:
+        if self.steps < 0 or not (self.rate > 0 and self.margin > 0 and 0 <= self.prior <= 1):
             raise InputError(
                 f"preimage: steps={self.steps}, rate={self.rate}, margin={self.margin}, "
                 f"prior={self.prior}; give steps >= 0, rate and margin > 0, prior in 0..1"

@@ -33,8 +33,8 @@ $ python -m bench.results results
 ```
 
 The 400 AT&T / ORL photographs under dlib's recogniser, protocol `standard`, seed 0. Values are
-percent with 95 % intervals clustered by subject, over all folds that the row ran on: n is the number
-of stolen templates. One data set of 40 people: read orders of magnitude, not decimals.
+percent with 95 % intervals clustered by subject, over all folds that the row ran on: n is the
+number of stolen templates. One data set of 40 people: read orders of magnitude, not decimals.
 """
 
 

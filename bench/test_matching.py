@@ -43,6 +43,13 @@ def one_hot(digits: np.ndarray, base: int) -> np.ndarray:
     return packed
 
 
+def flat_scan(gallery: np.ndarray, probes: np.ndarray) -> Callable[[], Any]:
+    """FAISS's exhaustive L2 search."""
+    index = faiss.IndexFlatL2(gallery.shape[1])
+    index.add(gallery)
+    return lambda: index.search(probes, 10)
+
+
 def hamming_scan(gallery: np.ndarray, probes: np.ndarray) -> Callable[[], Any]:
     """FAISS's exhaustive Hamming search."""
     index = faiss.IndexBinaryFlat(gallery.shape[1] * 8)
@@ -103,6 +110,8 @@ def test_search(against: Against, scheme: str, count: int, size: int, tried: int
     fitted, templates, probes = protected(scheme, count, size, tried)
     index: matching.Index = fitted.index(templates)
     floor_is, floor, floor_bytes = floor_for(scheme, templates.code, probes)
+    if scheme == "raw":
+        floor_is, floor = "FAISS L2 scan", flat_scan(templates.code, probes)
     against(
         lambda: index.search(probes, 10),
         floor,

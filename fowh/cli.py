@@ -16,6 +16,8 @@ from fowh.errors import InputError
 
 # Two OpenMP threads that spin against each other slow small layers down; read at torch's import.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The same for NumPy's own threads, which would take the cores from torch's after each product.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -1,0 +1,58 @@
+"""One adversarial training step against the bare forward and backward passes of its modules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from attacks._gan import coarse
+from attacks._gan.morphs import SIDE, Pairs
+from attacks._gan.training import Recipe, Trainer
+from attacks.gan import Gan
+from bench.conftest import Against
+
+
+def trainer(own: int, morphs: int) -> Trainer:
+    """A trainer on random pictures, with the default hyper-parameters."""
+    rng = np.random.default_rng(0)
+    count = own + morphs
+    pairs = Pairs(
+        rng.integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8),
+        rng.standard_normal((count, 128), dtype=np.float32),
+        np.concatenate([np.arange(own) // 10, own + np.arange(morphs)]),
+        own,
+    )
+    default = Gan()
+    recipe = Recipe(**{name: getattr(default, name) for name in Recipe.__dataclass_fields__})
+    fit = coarse.fit(pairs, "cpu")
+    features = coarse.surrogate(pairs, fit, "cpu")
+    return Trainer(pairs, fit, recipe, features, torch.Generator().manual_seed(0), "cpu")
+
+
+@pytest.mark.benchmark(group="training")
+def test_gan_step(against: Against) -> None:
+    train = trainer(320, 480)
+    batch = train.recipe.batch
+    rows, half = torch.arange(batch), batch // 2
+    generator = tuple(train.generator.refiner.parameters())
+    judges = tuple(train.discriminator.parameters())
+
+    def floor() -> None:
+        made = train.generator.refine(train.coarse[rows], train.embeddings[rows])
+        logits = train.discriminator(torch.cat([train.faces[:half], made[:half].detach()]))
+        torch.autograd.grad(logits.sum(), judges)
+        seen = train.features(made).sum() if train.features else made.sum()
+        loss = train.discriminator(made[:half]).sum() + seen
+        torch.autograd.grad(loss, generator)
+
+    against(
+        lambda: train.step(0.5),
+        floor,
+        floor_is="forward and backward of the same modules",
+        units=batch,
+        unit="images",
+        what="gan",
+        shape=f"batches of {batch}",
+        bytes_each=0,
+    )
