@@ -13,8 +13,8 @@ from attacks._gan.networks import kernel
 
 FACES = 300  # eigenfaces at most
 SAMPLE = 2000  # pairs that give the eigenfaces and choose the penalty
-WIDTHS = (1.0, 1.5, 2.2, 3.3)
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+WIDTHS = (1.0,)
+PENALTIES = (1e-2, 3e-2, 1e-1, 3e-1)
 LINEAR = 0.3  # weight of the linear kernel where embeddings have unit median distance
 
 

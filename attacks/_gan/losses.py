@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from pytorch_msssim import ssim
 from torch import Tensor
 from torch.nn.functional import l1_loss, softplus
@@ -32,7 +31,3 @@ def discriminator(real: Tensor, fake: Tensor) -> Tensor:
 def generator(fake: Tensor) -> Tensor:
     """Eq. 2 on logits: -log D(x')."""
     return softplus(-fake).mean()
-
-
-def finite(value: Tensor) -> bool:
-    return bool(torch.isfinite(value).all())

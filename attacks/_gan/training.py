@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks._gan import coarse, losses
 from attacks._gan.coarse import Fit
-from attacks._gan.morphs import Pairs
+from attacks._gan.morphs import BATCH, SIDE, Pairs
 from attacks._gan.networks import Discriminator, Generator, initialise
 from fowh.cache import Arrays
+from fowh.scheme import Floats
 
 Net = TypeVar("Net", bound=nn.Module)
 Features = Callable[[Tensor], Tensor]  # faces (n, 1, 64, 64) in 0..1 -> (n, d)
@@ -45,12 +49,8 @@ class Trainer:
         generator: torch.Generator,
         device: str,
     ) -> None:
-        self.recipe, self.features, self.randomness, self.device = (
-            recipe,
-            features,
-            generator,
-            device,
-        )
+        self.recipe, self.features, self.randomness = recipe, features, generator
+        self.device, self.fast = device, native_half(device)
         self.own, self.coarse = pairs.own, fit.held_out
         self.faces = torch.tensor(pairs.pictures, device=device)[:, None].float() / 255
         self.inputs = torch.tensor(pairs.inputs, device=device)
@@ -58,7 +58,8 @@ class Trainer:
         self.generator = start(fit, recipe.channels, generator, device)
         self.discriminator = blank(Discriminator, recipe.channels)
         initialise(self.discriminator, generator)
-        self.discriminator.to(device)
+        for net in (self.generator, self.discriminator):
+            net.to(device, memory_format=torch.channels_last)
         self.adam_g, self.adam_d = (
             torch.optim.Adam(net.parameters(), lr=recipe.rate, betas=(0.5, 0.99))
             for net in (self.generator.refiner, self.discriminator)
@@ -69,13 +70,15 @@ class Trainer:
         for adam in (self.adam_g, self.adam_d):
             adam.param_groups[0]["lr"] = self.recipe.rate * (1 - 0.9 * fraction)
         rows = self._rows()
-        made = self.generator.refine(self.coarse[rows], self.inputs[rows])
+        with self._half():
+            made = self.generator.refine(self.coarse[rows], self.inputs[rows])
         photographs = self._mirrored(self.faces[self._draw(self.own, len(rows) // 2)])
         seen = {"discriminator": self._discriminate(photographs, made[: len(rows) // 2].detach())}
         return seen | self._generate(made, rows)
 
     def _discriminate(self, real: Tensor, fake: Tensor) -> float:
-        logits = self.discriminator(torch.cat([real, fake]))
+        with self._half():
+            logits = self.discriminator(torch.cat([real, fake])).float()
         loss = losses.discriminator(logits[: len(real)], logits[len(real) :])
         _update(self.adam_d, loss)
         return loss.item()
@@ -87,16 +90,20 @@ class Trainer:
             "structure": (recipe.structure, losses.structural(made, true)),
         }
         if recipe.adversarial:
-            logits = self.discriminator(made[: len(rows) // 2])
+            with self._half():
+                logits = self.discriminator(made[: len(rows) // 2]).float()
             parts["adversarial"] = (recipe.adversarial, losses.generator(logits))
         if recipe.perceptual and self.features is not None:
-            seen = self.features(made)
-            parts["perceptual"] = (
-                recipe.perceptual,
-                losses.perceptual(seen, self.embeddings[rows]),
-            )
+            with self._half():
+                seen = self.features(made).float()
+            loss = losses.perceptual(seen, self.embeddings[rows])
+            parts["perceptual"] = (recipe.perceptual, loss)
         _update(self.adam_g, torch.stack([weight * loss for weight, loss in parts.values()]).sum())
         return {name: loss.item() for name, (_, loss) in parts.items()}
+
+    def _half(self) -> AbstractContextManager[object]:
+        """Convolutions in bfloat16 where the hardware has it; losses stay in single precision."""
+        return torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.fast)
 
     def _rows(self) -> Tensor:
         """Half photographs, half morphs (where there are any), photographs first."""
@@ -111,6 +118,14 @@ class Trainer:
     def _mirrored(self, faces: Tensor) -> Tensor:
         flip = torch.rand(len(faces), 1, 1, 1, generator=self.randomness) < 0.5
         return torch.where(flip.to(faces.device), faces.flip(3), faces)
+
+
+def native_half(device: str) -> bool:
+    """Whether the device multiplies bfloat16 itself (2.5 times faster here); emulation is slower."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported()
+    known = getattr(torch.cpu, "get_capabilities", dict)()
+    return device == "cpu" and bool(known.get("avx512_bf16"))
 
 
 def _update(adam: torch.optim.Optimizer, loss: Tensor) -> None:
@@ -176,3 +191,14 @@ def train(
             progress("gan: training", step / recipe.steps)
         trainer.step(step / recipe.steps)
     return {name: value.cpu().numpy() for name, value in trainer.generator.state_dict().items()}
+
+
+def apply(network: Generator, inputs: Floats, device: str) -> NDArray[np.uint8]:
+    """Faces (n, 64, 64) as bytes of inputs (n, m)."""
+    out = np.empty((len(inputs), SIDE, SIDE), dtype=np.uint8)
+    with torch.inference_mode():
+        for begin in range(0, len(inputs), BATCH):
+            rows = torch.tensor(inputs[begin : begin + BATCH], device=device)
+            made = network(rows)[:, 0].clamp(0, 1).mul(255).round().byte()
+            out[begin : begin + BATCH] = made.cpu().numpy()
+    return out
