@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from attacks._gan import coarse
+from attacks._gan.morphs import collect
+from attacks._gan.training import Recipe, Trainer
 from attacks.gan import Gan
 from fowh.attack import Query, View
 from fowh.errors import InputError
@@ -44,7 +48,7 @@ def test_one_face_per_template(condition):
     assert faces.shape == (5, 64, 64)
     assert faces.dtype == np.uint8
     assert faces.std() > 5
-    assert seen.query.used == 120
+    assert seen.query.used == 120 + 2 * 5  # morphs, and a round of correction
 
 
 def test_answer_from_the_cache_is_the_same_and_costs_the_same():
@@ -52,9 +56,57 @@ def test_answer_from_the_cache_is_the_same_and_costs_the_same():
     built = Gan(**TINY).invert(first, first.embeddings, np.random.default_rng(1))
     second_again = Gan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
     np.testing.assert_array_equal(built, second_again)
-    assert first.query.used == second.query.used == 120
+    assert first.query.used == second.query.used == 120 + 2 * 60
     Gan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
-    assert second.query.used == 120
+    assert second.query.used == 120 + 4 * 60  # the inverter is paid for once
+
+
+def test_correction_brings_faces_nearer_and_never_further():
+    plain, corrected = view(), view()
+    once = Gan(**TINY, corrections=0).invert(plain, plain.embeddings, np.random.default_rng(1))
+    more = Gan(**TINY, corrections=2).invert(
+        corrected, corrected.embeddings, np.random.default_rng(1)
+    )
+    off = [np.linalg.norm(embed(made) - plain.embeddings, axis=1) for made in (once, more)]
+    assert (off[1] <= off[0] + 1e-4).all()
+    assert off[1].mean() < off[0].mean()
+    assert plain.query.used == 120
+
+
+def test_a_short_budget_is_used_and_never_exceeded():
+    for budget in (0, 50, 121):
+        seen = view(budget=budget)
+        faces = Gan(**TINY).invert(seen, seen.embeddings, np.random.default_rng(1))
+        assert faces.shape == (60, 64, 64)
+        assert seen.query.used == min(budget, 120)
+
+
+def test_training_is_deterministic(tmp_path, monkeypatch):
+    made = []
+    for folder in ("one", "two"):
+        monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path / folder))
+        seen = view()
+        made.append(Gan(**TINY).invert(seen, seen.embeddings, np.random.default_rng(1)))
+    np.testing.assert_array_equal(*made)
+
+
+class Linear(torch.nn.Module):
+    """The target as a white box."""
+
+    def forward(self, images):
+        return images.flatten(1).float() @ torch.from_numpy(WEIGHTS).float()
+
+
+@pytest.mark.parametrize("white", [False, True])
+def test_training_brings_faces_nearer_to_their_embedding(white):
+    seen = view()
+    pairs = collect(seen, 120, 0.7, torch.Generator().manual_seed(1))
+    recipe = Recipe(60, 16, 1e-3, 8, 0.1, 0.1, 2.0, 0.0)
+    fit = coarse.fit(pairs, "cpu")
+    features = Linear() if white else coarse.surrogate(pairs, fit, "cpu")
+    trainer = Trainer(pairs, fit, recipe, features, torch.Generator().manual_seed(1), "cpu")
+    losses = [trainer.step(step / 60)["perceptual"] for step in range(60)]
+    assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:3])
 
 
 def test_no_images_is_a_reason():
