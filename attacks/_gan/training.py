@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -94,9 +94,10 @@ class Trainer:
                 logits = self.discriminator(made[: len(rows) // 2]).float()
             parts["adversarial"] = (recipe.adversarial, losses.generator(logits))
         if recipe.perceptual and self.features is not None:
-            with self._half():
-                seen = self.features(made).float()
-            loss = losses.perceptual(seen, self.embeddings[rows])
+            # The surrogate subtracts large numbers: half precision is for networks only.
+            with self._half() if isinstance(self.features, nn.Module) else nullcontext():
+                seen = self.features(made)
+            loss = losses.perceptual(seen.float(), self.embeddings[rows])
             parts["perceptual"] = (recipe.perceptual, loss)
         _update(self.adam_g, torch.stack([weight * loss for weight, loss in parts.values()]).sum())
         return {name: loss.item() for name, (_, loss) in parts.items()}
