@@ -102,7 +102,7 @@ class Gan(Attack):
     def _cached(self, view: View, seed: int) -> Arrays:
         """The inverter of embeddings: it depends on what the attacker owns, not on the scheme."""
         code = sorted((Path(__file__).parent / "_gan").glob("*.py"))
-        recipe = dataclasses.asdict(self) | {"condition": "embedding"}
+        recipe = dataclasses.asdict(self) | {"condition": "embedding", "corrections": 0}
         about = (view.images, view.embeddings, view.subjects, recipe, seed, view.module is not None)
         name = digest(*about, source_digest(__file__, *map(str, code)))
         paid = view.query.bills if view.query else {}
@@ -122,8 +122,7 @@ class Gan(Attack):
     def _train(self, view: View, pairs: Pairs, generator: torch.Generator) -> Arrays:
         from attacks._gan.training import Recipe, train
 
-        wanted = {field.name for field in dataclasses.fields(Recipe)}
-        given = {name: value for name, value in dataclasses.asdict(self).items() if name in wanted}
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Recipe)}
         return train(pairs, Recipe(**given), view.module, generator, view.device, view.progress)
 
     def _faces(self, view: View, arrays: Arrays, wanted: Floats) -> NDArray[np.uint8]:

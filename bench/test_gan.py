@@ -39,12 +39,13 @@ def test_gan_step(against: Against) -> None:
     judges = tuple(train.discriminator.parameters())
 
     def floor() -> None:
-        made = train.generator.refine(train.coarse[rows], train.embeddings[rows])
-        logits = train.discriminator(torch.cat([train.faces[:half], made[:half].detach()]))
+        with train.half():  # the same precision
+            made = train.generator.refine(train.coarse[rows], train.inputs[rows])
+            logits = train.discriminator(torch.cat([train.faces[:half], made[:half].detach()]))
+            judged = train.discriminator(made[:half]).sum()
         torch.autograd.grad(logits.sum(), judges)
         seen = train.features(made).sum() if train.features else made.sum()
-        loss = train.discriminator(made[:half]).sum() + seen
-        torch.autograd.grad(loss, generator)
+        torch.autograd.grad(judged + seen, generator)
 
     against(
         lambda: train.step(0.5),

@@ -13,7 +13,6 @@ from attacks._gan.networks import kernel
 
 FACES = 300  # eigenfaces at most
 SAMPLE = 2000  # pairs that give the eigenfaces and choose the penalty
-WIDTHS = (1.0,)
 PENALTIES = (1e-2, 3e-2, 1e-1, 3e-1)
 LINEAR = 0.3  # weight of the linear kernel where embeddings have unit median distance
 
@@ -33,18 +32,17 @@ class Fit:
 
 
 def fit(pairs: Pairs, device: str) -> Fit:
-    """Fit on all pairs; the width and the penalty are those of least error on left-out subjects."""
+    """Fit on all pairs; the kernel is as wide as own embeddings usually are apart."""
     pictures = torch.tensor(pairs.pictures, device=device).view(len(pairs.pictures), -1) / 255
     embeddings = torch.tensor(pairs.inputs, device=device)
     groups = torch.tensor(pairs.groups, device=device)
     origin, mean = embeddings.mean(dim=0), pictures.mean(dim=0)
     faces = eigenfaces(pictures[_spread(len(pictures))] - mean)
     target, centred = (pictures - mean) @ faces.T, embeddings - origin
-    median = torch.cdist(centred[: pairs.own], centred[: pairs.own]).median().clamp_min(1e-6)
-    width, penalty = choose(centred, target, groups, pairs.own, median)
-    linear = LINEAR / median**2
+    width = torch.cdist(centred[: pairs.own], centred[: pairs.own]).median().clamp_min(1e-6)
+    linear = LINEAR / width**2
     gram = kernel(centred, centred, width, linear)
-    gram.diagonal().add_(penalty)
+    gram.diagonal().add_(choose(gram, target, groups, pairs.own))
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
     dual = inverse @ target
     held_out = target - left_out(inverse, dual, groups, pairs.own)
@@ -69,23 +67,17 @@ def eigenfaces(deviations: Tensor) -> Tensor:
     return rows
 
 
-def choose(
-    embeddings: Tensor, target: Tensor, groups: Tensor, own: int, median: Tensor
-) -> tuple[Tensor, float]:
-    """Width and penalty of least error on the attacker's photographs, each subject left out."""
-    rows = torch.cat([torch.arange(own), own + _spread(len(groups) - own)]).to(embeddings.device)
-    embeddings, target, groups = embeddings[rows], target[rows], groups[rows]
-    best, chosen = float("inf"), (median, PENALTIES[0])
-    for width in WIDTHS:
-        gram = kernel(embeddings, embeddings, width * median, LINEAR / median**2)
-        for penalty in PENALTIES:
-            inverse = torch.cholesky_inverse(
-                torch.linalg.cholesky(gram + penalty * torch.eye(len(gram), device=gram.device))
-            )
-            error = left_out(inverse, inverse @ target, groups, own)[:own].square().sum().item()
-            if error < best:
-                best, chosen = error, (width * median, penalty)
-    return chosen
+def choose(gram: Tensor, target: Tensor, groups: Tensor, own: int) -> float:
+    """The penalty of least error on the attacker's photographs, each subject left out."""
+    rows = torch.cat([torch.arange(own), own + _spread(len(groups) - own)]).to(gram.device)
+    gram, target, groups = gram[rows][:, rows], target[rows], groups[rows]
+    errors = []
+    for penalty in PENALTIES:
+        penalised = gram + penalty * torch.eye(len(gram), device=gram.device)
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised))
+        off = left_out(inverse, inverse @ target, groups, own)[:own]
+        errors.append(off.square().sum().item())
+    return PENALTIES[errors.index(min(errors))]
 
 
 def left_out(inverse: Tensor, dual: Tensor, groups: Tensor, own: int) -> Tensor:

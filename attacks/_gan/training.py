@@ -70,14 +70,14 @@ class Trainer:
         for adam in (self.adam_g, self.adam_d):
             adam.param_groups[0]["lr"] = self.recipe.rate * (1 - 0.9 * fraction)
         rows = self._rows()
-        with self._half():
+        with self.half():
             made = self.generator.refine(self.coarse[rows], self.inputs[rows])
         photographs = self._mirrored(self.faces[self._draw(self.own, len(rows) // 2)])
         seen = {"discriminator": self._discriminate(photographs, made[: len(rows) // 2].detach())}
         return seen | self._generate(made, rows)
 
     def _discriminate(self, real: Tensor, fake: Tensor) -> float:
-        with self._half():
+        with self.half():
             logits = self.discriminator(torch.cat([real, fake])).float()
         loss = losses.discriminator(logits[: len(real)], logits[len(real) :])
         _update(self.adam_d, loss)
@@ -90,19 +90,19 @@ class Trainer:
             "structure": (recipe.structure, losses.structural(made, true)),
         }
         if recipe.adversarial:
-            with self._half():
+            with self.half():
                 logits = self.discriminator(made[: len(rows) // 2]).float()
             parts["adversarial"] = (recipe.adversarial, losses.generator(logits))
         if recipe.perceptual and self.features is not None:
             # The surrogate subtracts large numbers: half precision is for networks only.
-            with self._half() if isinstance(self.features, nn.Module) else nullcontext():
+            with self.half() if isinstance(self.features, nn.Module) else nullcontext():
                 seen = self.features(made)
             loss = losses.perceptual(seen.float(), self.embeddings[rows])
             parts["perceptual"] = (recipe.perceptual, loss)
         _update(self.adam_g, torch.stack([weight * loss for weight, loss in parts.values()]).sum())
         return {name: loss.item() for name, (_, loss) in parts.items()}
 
-    def _half(self) -> AbstractContextManager[object]:
+    def half(self) -> AbstractContextManager[object]:
         """Convolutions in bfloat16 where the hardware has it; losses stay in single precision."""
         return torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.fast)
 

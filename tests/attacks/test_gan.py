@@ -119,3 +119,29 @@ def test_bad_parameters_are_input_errors():
         Gan(queries=-1)
     with pytest.raises(InputError, match="condition"):
         Gan(condition="both")
+
+
+@pytest.mark.slow
+def test_faces_of_unseen_people_are_recognised():
+    """Black box, ORL and dlib: the true embedding's face, and the same for somebody else's."""
+    from fowh.datasets.orl import Orl
+    from fowh.protocol import folds
+    from fowh.target import embed_samples
+    from fowh.targets.dlib import Dlib
+
+    samples, target = Orl().load(), Dlib()
+    data = embed_samples(samples, target, "cpu")
+    fold = folds(samples.subjects, 0)[0]
+    scheme = Lsh().fit(data.embeddings[fold.own])
+    known, truth = data.embeddings[fold.own], data.embeddings[fold.stolen]
+    stolen = scheme.enroll(truth, np.arange(len(truth), dtype=np.uint64), np.random.default_rng(0))
+    query = Query(target.embed, 2000)
+    seen = View(scheme, stolen, known, samples.subjects[fold.own], data.images[fold.own], query)
+    inverter = Gan(queries=1500, steps=60, corrections=0)
+    faces = target.embed(inverter.invert(seen, truth, np.random.default_rng(1)))
+    distance = np.linalg.norm(faces[:, None] - data.embeddings, axis=2)
+    distance[np.arange(len(truth)), fold.stolen] = np.inf  # never the stolen reading itself
+    nearest = samples.subjects[distance.argmin(axis=1)]
+    owner = samples.subjects[fold.stolen]
+    assert (nearest == owner).mean() > 0.55
+    assert (nearest == np.roll(owner, 10)).mean() < 0.15
