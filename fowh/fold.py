@@ -244,6 +244,8 @@ class FoldRun:
                 swapped = other_subject(truth.subjects, self._stream("shuffle"))
                 outcome = judge(truth, again[swapped])
                 self.found.outcomes["controls", "shuffled_face"].append(outcome)
+        if view.query:
+            self.found.queries["faces"] += view.query.used
 
     def _embed_again(self, row: Row, pictures: NDArray[Any], truth: Truth) -> Floats:
         """Embeddings of pictures; keeps their likeness to the originals, and some to show."""
