@@ -97,7 +97,8 @@ def detailed(record: dict[str, Any]) -> str:
 def main(out: Path) -> None:
     """Write the page from the records below ``out``."""
     parts = [HEAD]
-    for path in sorted((HERE / "suites").glob("*.toml")):
+    suites = (HERE / "suites").glob("*.toml")
+    for path in sorted(suites, key=lambda path: (path.stem != "standard", path.stem)):
         records = []
         for cell in read_suite(path):
             where = folder(out, spec_of(cell, cell.dataset.load()))
