@@ -17,11 +17,13 @@ def trainer(own: int, morphs: int) -> Trainer:
     """A trainer on random pictures, with the default hyper-parameters."""
     rng = np.random.default_rng(0)
     count = own + morphs
+    known = rng.standard_normal((count, 128), dtype=np.float32)
     pairs = Pairs(
-        rng.integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8),
-        rng.standard_normal((count, 128), dtype=np.float32),
-        np.concatenate([np.arange(own) // 10, own + np.arange(morphs)]),
-        own,
+        pictures=rng.integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8),
+        inputs=known,
+        embeddings=known,
+        groups=np.concatenate([np.arange(own) // 10, own + np.arange(morphs)]),
+        own=own,
     )
     default = Gan()
     recipe = Recipe(**{name: getattr(default, name) for name in Recipe.__dataclass_fields__})
