@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ class Samples:
         images: (n, h, w) or (n, h, w, 3) uint8, or None.
         embeddings: (n, d) float32, or None.
         sha256: hex digest of the content (labels and samples), for caches and records.
+        left: (s,) bool, which subjects are left eyes; None where there are no eyes. The two eyes
+            of a person are different subjects (Daugman, 2004).
     """
 
     subjects: NDArray[np.int64]
@@ -30,13 +32,20 @@ class Samples:
     sha256: str
     images: NDArray[np.uint8] | None = None
     embeddings: NDArray[np.float32] | None = None
+    left: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.subjects)
 
 
 class Dataset(ABC):
-    """A source of samples: a frozen dataclass whose fields are its parameters."""
+    """A source of samples: a frozen dataclass whose fields are its parameters.
+
+    Attributes:
+        published: the protocol that a target trained on this dataset is attacked under.
+    """
+
+    published: ClassVar[Literal["afm-face", "afm-iris"]] = "afm-face"
 
     @abstractmethod
     def load(self) -> Samples:
