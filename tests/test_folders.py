@@ -444,6 +444,12 @@ def test_nd_iris_without_known_eyes(tmp_path: Path) -> None:
     assert f"1 of 12 images without a known eye (the first is {first}: 'left or right'" in line(
         NdIris(str(tmp_path))
     )
+    text.write_text("shotid 04200d0001\n\neye Right\n" + records.partition("\n\n")[2])
+    assert f"1 of 12 images without a known eye (the first is {first}: '')" in line(
+        NdIris(str(tmp_path))
+    )
+    text.write_text(records + "\nshotid 04200d0001\neye L\n")  # the same in another word
+    assert len(NdIris(str(tmp_path)).load()) == 12
     text.unlink()
     assert f"4 of 12 images without a known eye (the first is {first}: '')" in line(
         NdIris(str(tmp_path))
@@ -506,6 +512,13 @@ def test_nd_iris_pads_beyond_the_image(tmp_path: Path) -> None:
     images = pixels(NdIris(str(root), str(masks), side=32).load())
     truth = np.zeros((32, 32), np.uint8)
     truth[12:20] = noise(20, 48, 64)[40:, 0:32]
+    assert np.array_equal(images[0], truth)
+    tall = np.zeros((48, 64), bool)
+    tall[0:32, 60:] = True
+    save(masks / "02463" / "02463d0001.png", tall)
+    images = pixels(NdIris(str(root), str(masks), side=32).load())
+    truth[:] = 0
+    truth[:, 14:18] = noise(20, 48, 64)[:32, 60:]
     assert np.array_equal(images[0], truth)
 
 
