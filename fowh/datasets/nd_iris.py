@@ -26,14 +26,14 @@ SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 class NdIris(Dataset):
     """Images ``root/04200/04200d0001.tiff``, grey 640 x 480 (Bowyer and Flynn, 2016).
 
-    The data are given out under a licence and their layout is not publicly described, so this
-    reads two sources of the side, and neither has met the original files:
+    The data are given out under a licence and no public description of their layout was found.
+    Two sources of the side are read; neither has been tried on the original files:
 
     - ``root/metadata.csv`` with the columns file (below root), subject, eye; where it is there,
       it is the list of what is read.
     - else text files, ``root/04200/*.txt`` or ``root/04200.txt``: lines of a key and a value; a
-      record ends at an empty line or where a key comes again; its ``sequenceid`` or ``shotid``
-      names an image without the suffix, its ``eye`` is Left or Right.
+      record ends at an empty line or where a key comes again; its ``sequenceid``,
+      ``shotid`` or ``file`` names an image, its ``eye`` is Left or Right.
 
     Attributes:
         root: the folder of people.
