@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from fowh.errors import InputError
 
 if TYPE_CHECKING:
     import torch
+
+    from fowh.attack import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +32,29 @@ class Prepared:
     found: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """What a target that is trained here learns from; it is private, the attacker never has it.
+
+    Attributes:
+        images: (n, h, w[, 3]) uint8 prepared images.
+        subjects: (n,) int64 codes of any values.
+        newcomer: (k, h, w[, 3]) uint8, a subject enrolled later (schedule update); None otherwise.
+    """
+
+    images: NDArray[np.uint8]
+    subjects: NDArray[np.int64]
+    newcomer: NDArray[np.uint8] | None = None
+
+
 class Target(ABC):
-    """A target model: a frozen dataclass whose fields are its parameters."""
+    """A target model: a frozen dataclass whose fields are its parameters.
+
+    Attributes:
+        classifies: True when ``embed`` gives probabilities of the subjects it was trained on.
+    """
+
+    classifies: ClassVar[bool] = False
 
     @abstractmethod
     def prepare(self, images: NDArray[np.uint8]) -> Prepared:
@@ -56,6 +79,16 @@ class Target(ABC):
         is none.
         """
         return None
+
+    def fit(
+        self, lessons: Lessons, device: str = "cpu", progress: Progress | None = None
+    ) -> Target:
+        """The target after training on private samples; itself where it came trained."""
+        return self
+
+    def versions(self) -> dict[str, Target]:
+        """The models that an attacker may query, oldest first, the one in use last; by name."""
+        return {"final": self}
 
     @property
     @abstractmethod

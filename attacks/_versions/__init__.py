@@ -1,0 +1,1 @@
+"""Parts of the inverter that learns from several versions of the target (attacks/gan.py)."""

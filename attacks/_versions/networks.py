@@ -1,0 +1,74 @@
+"""The generator, the same for every method but for the width of its input, and its opponents."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle
+
+START = 4  # pixels; doubled until the picture's side is reached
+
+
+class Generator(nn.Module):
+    """Vectors (n, width) -> pictures (n, channels, side, side) in 0..1 and version logits (n, a).
+
+    A linear layer makes a 4 x 4 map, which is doubled and convolved until it is half as wide as the
+    picture; the last doubling rearranges channels. The version is predicted from the map of 8 x 8
+    pixels, an intermediate layer (paper, sec. 4.3 and fig. 1; which one it leaves open).
+    """
+
+    def __init__(self, width: int, versions: int, side: int, channels: int, base: int) -> None:
+        super().__init__()
+        steps = int(math.log2(side // START)) - 1
+        wide = [max(base, 4 * base >> number) for number in range(steps + 1)]
+        self.enter = nn.Linear(width, wide[0] * START * START, bias=False)
+        self.settle = nn.BatchNorm2d(wide[0])
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in pairwise(wide)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(b) for b in wide[1:])
+        self.leave = nn.Conv2d(wide[-1], 4 * channels, 3, padding=1)
+        self.align = nn.Linear(wide[1], versions)
+
+    def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.enter(vectors).view(len(vectors), -1, START, START)
+        x = leaky_relu(self.settle(x), 0.1)
+        for number, (convolve, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            x = interpolate(x, scale_factor=2.0, mode="nearest")
+            x = leaky_relu(norm(convolve(x)), 0.1)
+            if number == 0:
+                versions = self.align(x.mean(dim=(2, 3)))
+        return pixel_shuffle(self.leave(x), 2).sigmoid(), versions
+
+
+class Discriminator(nn.Module):
+    """Pictures (n, channels, side, side) -> logits (n,) of being a photograph."""
+
+    def __init__(self, channels: int, base: int) -> None:
+        super().__init__()
+        wide = (4 * channels, base // 2, base, 2 * base)
+        self.layers = nn.ModuleList(
+            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(wide)
+        )
+        self.leave = nn.Conv2d(wide[-1], 1, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        x = nn.functional.pixel_unshuffle(pictures - 0.5, 2)
+        for layer in self.layers:
+            x = leaky_relu(layer(x), 0.2)
+        logits: Tensor = self.leave(x).mean(dim=(1, 2, 3))
+        return logits
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw every weight from ``generator`` (He et al., 2015), so that no global state is used."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fan = module.weight[0].numel()
+            with torch.no_grad():
+                module.weight.normal_(0, math.sqrt(2 / fan), generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()

@@ -1,0 +1,180 @@
+"""Training a recogniser and keeping its versions (paper, sec. 2.1 and 5.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from fowh.cache import Arrays
+from fowh.fabric import fabric
+from fowh.targets import _margin
+from fowh.trained import SHARES, UPDATE_EPOCHS, TrainedTarget, Weights
+
+if TYPE_CHECKING:
+    from fowh.attack import Progress
+    from fowh.target import Lessons
+
+BATCH = 64
+RATE = 2e-3
+WARM = 50  # steps
+BLUR_SIGMA = 0.8  # of the newcomer's pictures, 3 x 3 kernel (paper, sec. 2.1)
+
+
+class Recogniser(nn.Module):
+    """Pictures (n, 1 or 3, h, w) in 0..1 to what the target reveals."""
+
+    def __init__(self, target: TrainedTarget, classes: int) -> None:
+        super().__init__()
+        self.features = target.network(classes)
+        self.weights = nn.Parameter(torch.empty(classes, target.dimension))
+        self.side, self.loss, self.head = target.side, target.loss, target.head
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        features = self.encode(pictures)
+        if self.head == "extractor":
+            return normalize(features)
+        return _margin.logits(self.loss, features, self.weights).softmax(dim=1)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Features (n, dimension) of the fully connected layer."""
+        if pictures.shape[-1] != self.side:
+            size = (self.side, self.side)
+            pictures = nn.functional.interpolate(pictures, size, mode="bilinear", antialias=True)
+        pictures = pictures.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        features: Tensor = self.features(pictures)
+        return features
+
+    @classmethod
+    def restore(cls, target: TrainedTarget, weights: Weights, device: str) -> Recogniser:
+        """One version, frozen, in eval mode."""
+        state = {name: torch.from_numpy(array) for name, array in weights.state().items()}
+        with torch.device("meta"):
+            made = cls(target, len(state["weights"]))
+        made.load_state_dict(state, assign=True)
+        made.to(device).to(memory_format=torch.channels_last)
+        return made.eval().requires_grad_(False)
+
+
+def learn(
+    target: TrainedTarget, lessons: Lessons, device: str, progress: Progress | None
+) -> Arrays:
+    """Weights of every version of the schedule, by "version/parameter"."""
+    _, labels = np.unique(lessons.subjects, return_inverse=True)
+    people = int(labels.max()) + 1
+    generator = torch.Generator().manual_seed(target.seed)
+    with torch.device("meta"):
+        made = Recogniser(target, people)
+    made.to_empty(device="cpu")
+    target.start(made.features, generator)
+    with torch.no_grad():
+        made.weights.normal_(0, target.dimension**-0.5, generator=generator)
+    school = School(target, made, device, generator, progress)
+    if target.schedule != "update":
+        kept = {round(share * target.epochs): name for name, share in SHARES.items()}
+        return school.teach(lessons.images, labels, target.epochs, kept)
+    school.teach(lessons.images, labels, target.epochs, {})
+    if lessons.newcomer is None:
+        raise ValueError("schedule update needs the newcomer's pictures")
+    school.admit()
+    images = np.concatenate([lessons.images, blurred(lessons.newcomer)])
+    labels = np.concatenate([labels, np.full(len(lessons.newcomer), people)])
+    kept = {epoch: str(epoch) for epoch in (0, UPDATE_EPOCHS // 2, UPDATE_EPOCHS)}
+    return school.teach(images, labels, UPDATE_EPOCHS, kept, rate=RATE / 4)
+
+
+class School:
+    """A recogniser in training."""
+
+    def __init__(
+        self,
+        target: TrainedTarget,
+        made: Recogniser,
+        device: str,
+        generator: torch.Generator,
+        progress: Progress | None,
+    ) -> None:
+        self.target, self.made, self.generator = target, made, generator
+        self.progress = progress or (lambda text, fraction: None)
+        self.fabric: Fabric = fabric(device)
+
+    def admit(self) -> None:
+        """One subject more in the last layer."""
+        fresh = torch.empty(1, self.target.dimension).normal_(
+            0, self.target.dimension**-0.5, generator=self.generator
+        )
+        old = self.made.weights.detach().cpu()
+        self.made.weights = nn.Parameter(torch.cat([old, fresh]))
+
+    def teach(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[Any],
+        epochs: int,
+        kept: dict[int, str],
+        rate: float = RATE,
+    ) -> Arrays:
+        """Train with Adam; the weights after the epochs that ``kept`` names, by its names."""
+        device = self.fabric.device
+        data, wanted = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)
+        adam = torch.optim.Adam(self.made.parameters(), lr=rate, fused=True)
+        made, adam = self.fabric.setup(self.made, adam, move_to_device=True)
+        made.mark_forward_method("encode")
+        made.to(memory_format=torch.channels_last)
+        arrays = self._keep(kept, 0)
+        steps = max(1, len(data) // BATCH)
+        for epoch in range(epochs):
+            made.train()
+            order = torch.randperm(len(data), generator=self.generator)
+            for step in range(steps):
+                done = (epoch + step / steps) / epochs
+                if step % 10 == 0:
+                    self.progress(f"target: training, epoch {epoch + 1} of {epochs}", done)
+                adam.param_groups[0]["lr"] = rate * min(
+                    1.0, 1.5 * (1 - done), (epoch * steps + step + 1) / WARM
+                )
+                rows = order[step * BATCH : (step + 1) * BATCH].to(device)
+                pictures = data[rows][:, None] if data.ndim == 3 else data[rows].permute(0, 3, 1, 2)
+                features = self._dropped(made.encode(pictures.float() / 255).float())
+                loss = _margin.loss(
+                    self.target.loss, features, self.made.weights, wanted[rows], done
+                )
+                adam.zero_grad(set_to_none=True)
+                self.fabric.backward(loss)
+                adam.step()
+            arrays |= self._keep(kept, epoch + 1)
+        return arrays
+
+    def _dropped(self, features: Tensor) -> Tensor:
+        """Dropout with the training's own randomness (paper, sec. 5.1)."""
+        share = self.target.dropout
+        keep = torch.rand(features.shape, generator=self.generator) >= share
+        return features * keep.to(features.device) / (1 - share)
+
+    def _keep(self, kept: dict[int, str], epoch: int) -> Arrays:
+        if epoch not in kept:
+            return {}
+        return {
+            f"{kept[epoch]}/{name}": value.detach().cpu().numpy().copy()
+            for name, value in self.made.state_dict().items()
+        }
+
+
+def blurred(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The newcomer's pictures after the paper's 3 x 3 Gaussian blur of sigma 0.8."""
+    offsets = np.array([-1.0, 0.0, 1.0])
+    line = np.exp(-(offsets**2) / (2 * BLUR_SIGMA**2))
+    line /= line.sum()
+    smooth = images.astype(np.float64)
+    for axis in (1, 2):
+        padded = np.pad(
+            smooth, [(1, 1) if at == axis else (0, 0) for at in range(smooth.ndim)], mode="edge"
+        )
+        parts = [np.take(padded, range(k, k + smooth.shape[axis]), axis=axis) for k in range(3)]
+        smooth = sum(weight * part for weight, part in zip(line, parts, strict=True))
+    return smooth.round().astype(np.uint8)

@@ -1,0 +1,84 @@
+"""DenseNet trained here, in versions: DenseNet-169 as published, or a sibling for two cores."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fowh.trained import TrainedTarget
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Densenet(TrainedTarget):
+    """Target of Ahmad, Mahmood and Fuller (2022, sec. 5.1): densely connected convolutions.
+
+    ``depth=169`` is torchvision's DenseNet-169 (Huang et al. 2017) with the paper's fully connected
+    layer, dropout 0.5 and SphereFace; version 0 has ImageNet weights where they can be loaded. Take
+    ``epochs=100,dimension=512,side=128`` with it for the paper's training; that wants a GPU.
+    ``small`` has three short blocks and keeps the last map of 4 x 4 pixels instead of averaging it,
+    which is what lets it learn in minutes; its version 0 is random.
+    """
+
+    depth: Literal["small", "169"] = "small"
+
+    def network(self, classes: int) -> nn.Module:
+        from torch import nn
+        from torchvision.models import DenseNet
+
+        if self.depth == "169":
+            whole = DenseNet(32, (6, 12, 32, 32), 64)
+            pool: nn.Module = nn.AdaptiveAvgPool2d(1)
+            count = 1664
+        else:
+            whole = DenseNet(16, (2, 4, 4), 32)
+            pool, count = nn.AdaptiveAvgPool2d(4), 112 * 16
+        return nn.Sequential(
+            whole.features,
+            nn.ReLU(inplace=True),
+            pool,
+            nn.Flatten(),
+            nn.Linear(count, self.dimension, bias=False),
+            nn.BatchNorm1d(self.dimension),
+        )
+
+    def start(self, network: nn.Module, generator: torch.Generator) -> None:
+        draw(network, generator)
+        if self.depth == "169":
+            load_imagenet(network)
+
+
+def draw(network: nn.Module, generator: torch.Generator) -> None:
+    """He et al. (2015) for every weight; normalisations start neutral."""
+    from torch import nn, no_grad
+
+    with no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                fan = module.weight[0].numel()
+                module.weight.normal_(0, math.sqrt(2 / fan), generator=generator)
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.reset_running_stats()
+                module.reset_parameters()
+
+
+def load_imagenet(network: nn.Module) -> None:
+    """ImageNet weights for the trunk, where torchvision has or gets them; else a note."""
+    import sys
+
+    from torchvision.models import DenseNet169_Weights, densenet169
+
+    try:
+        published = densenet169(weights=DenseNet169_Weights.IMAGENET1K_V1).features.state_dict()
+    except Exception as error:  # no network, a proxy's page, a full disk ...
+        print(  # noqa: T201
+            f"note: no ImageNet weights for DenseNet-169 ({error}); version 0 is random",
+            file=sys.stderr,
+        )
+        return
+    trunk: nn.Module = network[0]  # type: ignore[index]
+    trunk.load_state_dict(published)
