@@ -1,150 +1,118 @@
-"""Generative adversarial inverter: embeddings, or what is read off templates, to faces."""
+"""Generator trained on several versions of the target: single, rand, concat, sr, srwal, slots."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._gan.morphs import Pairs, affordable, collect
-from fowh.attack import Attack, View
-from fowh.cache import Arrays, cached, digest, source_digest
+from attacks._versions.slots import ANY_SLOTS, Method
+from fowh.attack import Attack, Version, View
+from fowh.cache import cached, digest, source_digest
 from fowh.errors import InputError
-from fowh.scheme import Floats
-
-if TYPE_CHECKING:
-    import torch
-
-CORRECTION = 0.5  # of the missing part of an embedding that is asked for on top
 
 
 @dataclass(frozen=True)
 class Gan(Attack):
-    """The inverter of Ahmad, Mahmood and Fuller (2022, sec. 4.2) for one model, in 64 x 64 grey.
+    """The attack of Ahmad, Mahmood and Fuller (2022, sec. 4): templates of versions to pictures.
 
-    Its generator starts at a closed form (kernel ridge regression from embeddings to eigenfaces) on
-    the attacker's own faces and on faces of nobody that he asks the target about. Adam then trains
-    it against a discriminator with L1, SSIM, perceptual and adversarial losses (eq. 1 to 3). The
-    perceptual feature is the target's own embedding under white box; under black box it is that of
-    a surrogate fitted to the same queries. Trained inverters are cached, whatever the scheme.
+    The attacker asks every version of the target about his own samples and trains one generator on
+    them, against a discriminator, with L1, SSIM, perceptual and adversarial losses (eq. 1 to 3).
+    The methods of incorporation (sec. 4.3) differ in what is put in front of the generator, and in
+    nothing else; docs/versions.md says where the paper leaves room and what was chosen.
 
     Attributes:
-        queries: faces of nobody to ask about; fewer where the budget is short.
-        spread: their distance from the mean face, in standard deviations of the own faces.
-        steps: updates of both networks.
+        incorporate: single (final version only), rand (one version at random), concat (all), sr
+            (one at random, in its own slot, zeros elsewhere), srwal (sr, and the generator must
+            tell the slot: alignment loss) or slot_dropout (a random subset of the slots; ours).
+        test: what is presented in the attack: the final version's template, or those of all.
+        versions: names of the versions to train on, joined by +; empty: all that the view grants.
+            The final version's template is what is attacked, whether it was trained on or not.
+        copies: control: every slot holds the final version's template, so that no slot tells more.
+        input_dropout: control: share of the input's coordinates that training sets to zero.
+        steps: updates of both networks, at most; a tenth of the attacker's own subjects is held out
+            and the weights of least validation loss are kept.
         batch: pictures per update.
-        rate: Adam's step size at the start.
-        channels: width of both networks.
-        pixels, structure, perceptual, adversarial: weights of the four losses.
-        corrections: rounds of closed-loop correction: the target is asked about each face, and what
-            is missing from the wanted embedding is added to the generator's input. The nearest face
-            is kept. One round asks twice per template; 0 asks nothing.
-        condition: what the inverter is trained on: embeddings, or approximations read off templates
-            of the same samples under the stolen keys (adaptive, trained anew for every scheme).
+        rate: Adam's step size.
+        base: width of the networks.
+        pixels, structure, perceptual, adversarial, alignment: weights of the losses.
     """
 
     yields: ClassVar[Literal["embeddings", "images"]] = "images"
     learned: ClassVar[bool] = True
-    queries: int = 3000
-    spread: float = 0.7
-    steps: int = 120
+    incorporate: Method = "single"
+    test: Literal["final", "all"] = "final"
+    versions: str = ""
+    copies: bool = False
+    input_dropout: float = 0.0
+    steps: int = 400
     batch: int = 32
-    rate: float = 3e-4
-    channels: int = 24
+    rate: float = 3e-3
+    base: int = 24
     pixels: float = 1.0
-    structure: float = 0.5
-    perceptual: float = 0.3
-    adversarial: float = 0.01
-    corrections: int = 1
-    condition: Literal["embedding", "template"] = "embedding"
+    structure: float = 0.3
+    perceptual: float = 0.1
+    adversarial: float = 0.02
+    alignment: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.queries < 0 or self.steps < 0 or self.batch < 4 or self.channels < 1:
+        if self.steps < 0 or self.batch < 4 or self.base < 4 or not self.rate > 0:
             raise InputError(
-                f"gan: queries={self.queries}, steps={self.steps}, batch={self.batch}, channels="
-                f"{self.channels}; give queries and steps >= 0, batch >= 4, channels >= 1"
+                f"gan: steps={self.steps}, batch={self.batch}, base={self.base}, rate={self.rate}; "
+                "give steps >= 0, batch >= 4, base >= 4, rate > 0"
             )
-        if min(self.pixels, self.structure, self.perceptual, self.adversarial) < 0:
+        weights = (self.pixels, self.structure, self.perceptual, self.adversarial, self.alignment)
+        if min(weights) < 0:
             raise InputError("gan: the weight of a loss is negative; give 0 or more")
-        if not (self.rate > 0 and self.spread > 0):
-            raise InputError(f"gan: rate={self.rate}, spread={self.spread}; give numbers > 0")
-        if self.condition not in ("embedding", "template"):
-            raise InputError(f"gan: condition is {self.condition!r}; give embedding or template")
+        if not 0 <= self.input_dropout < 1:
+            raise InputError(f"gan: input_dropout={self.input_dropout}; give 0 or more, below 1")
+        if self.test == "all" and self.incorporate not in ANY_SLOTS:
+            raise InputError(
+                f"gan: test=all with incorporate={self.incorporate}, which takes one template; "
+                f"give one of {', '.join(ANY_SLOTS)}"
+            )
 
     def unsupported(self, view: View) -> str | None:
         if view.images is None:
-            return "the attacker has no images of his own to learn faces from"
+            return "the attacker has no images of his own to learn pictures from"
+        known = [version.name for version in view.history()]
+        missing = [name for name in self._wanted(view) if name not in known]
+        if missing:
+            return f"no version {missing[0]!r}: the view grants {', '.join(known)}"
+        if self.test == "all" and any(v.templates is None for v in view.history()):
+            return "test=all needs the stolen templates of every version (threat: versions all)"
         return None
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
-        from attacks._gan.estimate import Reader
-        from attacks._readout import with_token
+        from attacks._versions.inputs import read
+        from attacks._versions.training import Recipe, apply, train
 
+        assert view.images is not None
         seed = int(rng.integers(2**63))
-        if self.condition == "embedding":
-            reader = Reader(view, view.embeddings[:0], rng)
-            return self._faces(view, self._cached(view, seed), reader(with_token(view)))
-        generator = _generator(seed)
-        pairs = collect(view, affordable(view, self.queries), self.spread, generator)
-        reader = Reader(view, pairs.embeddings[pairs.own :], rng)
-        inputs = reader.approximations[: len(pairs.embeddings)]
-        arrays = self._train(view, dataclasses.replace(pairs, inputs=inputs), generator)
-        return self._faces(view, arrays, reader(with_token(view)))
+        chosen = [version for version in view.history() if version.name in self._wanted(view)]
+        known, stolen = read(view, self._sources(view, chosen), self.test == "all", rng)
+        given = {item.name: getattr(self, item.name) for item in dataclasses.fields(Recipe)}
+        recipe = Recipe(**given)
+        about = (given, seed, known, view.images, view.subjects, view.embeddings)
+        code = sorted((Path(__file__).parent / "_versions").glob("*.py"))
+        name = digest(*about, source_digest(*map(str, code)))
+        arrays = cached("inverter", name, lambda: train(known, view, recipe, seed, checkpoint=name))
+        view.remarks.append(str(arrays["perceptual"]))
+        return apply(arrays, recipe, stolen, self.test, view)
 
-    def invert(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Faces (n, 64, 64) of embeddings (n, d), by the inverter trained on embeddings."""
-        return self._faces(view, self._cached(view, int(rng.integers(2**63))), embeddings)
+    def _wanted(self, view: View) -> list[str]:
+        """Names of the versions to train on."""
+        if self.incorporate == "single" and not self.versions:
+            return [view.history()[-1].name]
+        return self.versions.split("+") if self.versions else [v.name for v in view.history()]
 
-    def _cached(self, view: View, seed: int) -> Arrays:
-        """The inverter of embeddings: it depends on what the attacker owns, not on the scheme."""
-        code = sorted((Path(__file__).parent / "_gan").glob("*.py"))
-        recipe = dataclasses.asdict(self) | {"condition": "embedding", "corrections": 0}
-        about = (view.images, view.embeddings, view.subjects, recipe, seed, view.module is not None)
-        name = digest(*about, source_digest(__file__, *map(str, code)))
-        paid = view.query.bills if view.query else {}
-        count = paid.get(name, affordable(view, self.queries))
-        used = view.query.used if view.query else 0
-
-        def build() -> Arrays:
-            generator = _generator(seed)
-            return self._train(view, collect(view, count, self.spread, generator), generator)
-
-        arrays = cached("inverter", digest(name, count), build)
-        if view.query and name not in paid:
-            view.query.charge(used + count - view.query.used)  # from the cache: the same bill
-            paid[name] = count
-        return arrays
-
-    def _train(self, view: View, pairs: Pairs, generator: torch.Generator) -> Arrays:
-        from attacks._gan.training import Recipe, train
-
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Recipe)}
-        return train(pairs, Recipe(**given), view.module, generator, view.device, view.progress)
-
-    def _faces(self, view: View, arrays: Arrays, wanted: Floats) -> NDArray[np.uint8]:
-        """Faces of the wanted embeddings, each the better of the first and the corrected ones."""
-        from attacks._gan.training import apply, restore
-
-        network = restore(arrays, view.device)
-        made = best = apply(network, wanted, view.device)
-        asked, least = wanted, np.full(len(wanted), np.inf)
-        for _ in range(self.corrections + 1 if self.corrections else 0):
-            if view.query is None or affordable(view, len(wanted)) < len(wanted):
-                break
-            missing = wanted - view.query(made)
-            distance = np.linalg.norm(missing, axis=1)
-            best = np.where((distance < least)[:, None, None], made, best)
-            least = np.minimum(distance, least)
-            asked = asked + CORRECTION * missing
-            made = apply(network, asked, view.device)
-        return best
-
-
-def _generator(seed: int) -> torch.Generator:
-    import torch
-
-    return torch.Generator().manual_seed(seed)
+    def _sources(self, view: View, chosen: list[Version]) -> list[Version]:
+        """What each slot is filled from; the last slot is the one that is attacked."""
+        final = view.history()[-1]
+        if self.copies:
+            return [final] * len(chosen)
+        return chosen

@@ -53,6 +53,24 @@ def _quiet(text: str, fraction: float) -> None:
 
 
 @dataclass(frozen=True, eq=False)
+class Version:
+    """What the attacker has of one version of the target.
+
+    Attributes:
+        name: of the version.
+        scheme: fitted to the system's embeddings under this version.
+        embeddings: (n, d) float32, the attacker's own samples under this version.
+        templates: the stolen samples' templates under this version, row by row those of the view;
+            None where only the final version's leaked.
+    """
+
+    name: str
+    scheme: Scheme
+    embeddings: Floats
+    templates: Templates | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class View:
     """All that an attack sees. The truth is not in it.
 
@@ -64,8 +82,10 @@ class View:
         images: (n, h, w[, 3]) uint8, the same samples as prepared images; None without images.
         query: counted black-box handle on the target; None without images.
         module: the target's network, only if white box is granted.
+        versions: of the target, oldest first, the final one last; empty where there is only that.
         device: torch device name.
         progress: callback for long work.
+        remarks: what the attack wants the record to say about this run; it may append.
     """
 
     scheme: Scheme
@@ -75,8 +95,14 @@ class View:
     images: NDArray[np.uint8] | None = None
     query: Query | None = None
     module: torch.nn.Module | None = None
+    versions: tuple[Version, ...] = ()
     device: str = "cpu"
     progress: Progress = field(default=_quiet, repr=False)
+    remarks: list[str] = field(default_factory=list, repr=False)
+
+    def history(self) -> tuple[Version, ...]:
+        """All versions that may be queried; the one in use alone where there are no others."""
+        return self.versions or (Version("final", self.scheme, self.embeddings, self.templates),)
 
 
 class Attack(ABC):

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -48,6 +48,12 @@ def evaluate(
         bool, typer.Option("--white-box", help="Grant the attacker the target's network.")
     ] = False,
     queries: Annotated[int, typer.Option(help="Query budget of the attacker, per fold.")] = 50_000,
+    samples: Annotated[
+        int, typer.Option(help="How many samples of his own the attacker has, at most.")
+    ] = 2000,
+    versions: Annotated[
+        str, typer.Option(help="Versions of the target he may query: final, train or all (leaked).")
+    ] = "train",
     seed: Annotated[int, typer.Option(help="Seed of every stream of randomness.")] = 0,
     device: Device = "auto",
     out: Out = Path("results"),
@@ -65,8 +71,12 @@ def evaluate(
 
     if keys not in ("subject", "shared"):
         raise InputError(f"--keys {keys}: expected subject or shared")
+    if versions not in ("final", "train", "all"):
+        raise InputError(f"--versions {versions}: expected final, train or all")
     if seed < 0 or queries < 0:
         raise InputError(f"--seed {seed} --queries {queries}: expected numbers of at least 0")
+    if samples < 2:
+        raise InputError(f"--samples {samples}: expected at least 2 samples")
     policy: Literal["subject", "shared"] = "shared" if keys == "shared" else "subject"
     started = time.perf_counter()
     loaded = load("dataset", dataset)
@@ -75,7 +85,14 @@ def evaluate(
         load("target", target),
         load("scheme", scheme),
         checked_attacks(attack or protocol.SUITE),
-        Threat(policy, not secret_keys, "white" if white_box else "black", queries),
+        Threat(
+            policy,
+            not secret_keys,
+            "white" if white_box else "black",
+            queries,
+            samples,
+            cast(Literal["final", "train", "all"], versions),
+        ),
         seed,
     )
     check_writable(out)

@@ -14,9 +14,10 @@ from fowh.attack import Attack
 from fowh.cache import source_digest
 from fowh.dataset import Dataset, Samples
 from fowh.findings import Findings
+from fowh.plan import make_plan, protocol_of
 from fowh.registry import describe
 from fowh.scheme import Scheme
-from fowh.target import Target, embed_samples
+from fowh.target import Target
 
 Note = Callable[[str, float], None]  # (stage, fraction of the whole run)
 
@@ -30,12 +31,17 @@ class Threat:
         leaked: whether the keys leak with the database.
         box: black box (queries only) or white box (the network itself).
         queries: budget of the counted query handle, per fold.
+        samples: how many samples of his own the attacker has, at most.
+        versions: which versions of the target he may query (final; train: all that there are), and
+            whether the stolen samples' templates leaked under all of them (all).
     """
 
     keys: Literal["subject", "shared"] = "subject"
     leaked: bool = True
     box: Literal["black", "white"] = "black"
     queries: int = 50_000
+    samples: int = protocol.MAX_OWN
+    versions: Literal["final", "train", "all"] = "train"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +58,7 @@ class Cell:
 
 def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
     """Everything that determines the record, as JSON values."""
-    plugins = (cell.scheme, *cell.attacks, cell.dataset)
+    plugins = (cell.scheme, *cell.attacks, cell.dataset)  # targets digest their own code
     target = None
     if samples.images is not None and cell.target is not None:
         target = {**describe(cell.target, "target"), "sha256": cell.target.sha256}
@@ -61,11 +67,21 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
         "target": target,
         "scheme": describe(cell.scheme, "scheme"),
         "attacks": [describe(attack, "attack") for attack in cell.attacks],
-        "protocol": protocol.STANDARD,
+        "protocol": _protocol(cell),
         "threat": dataclasses.asdict(cell.threat),
         "seed": cell.seed,
         "code": _code(plugins),
     }
+
+
+def _protocol(cell: Cell) -> dict[str, Any]:
+    """The protocol's name and numbers."""
+    name = protocol_of(cell.dataset, cell.target)
+    if name == "standard":
+        return protocol.STANDARD
+    from fowh.afm import published_protocol
+
+    return published_protocol(name)
 
 
 def _code(plugins: tuple[Any, ...]) -> str:
@@ -110,12 +126,18 @@ def observe(cell: Cell, samples: Samples, device: str, note: Note) -> Findings:
     from fowh.fold import FoldRun
 
     found = Findings()
-    note("embedding the dataset", 0.0)
     with found.clock("embed"):
-        data = embed_samples(samples, cell.target, device)
-    if data.not_found is not None:
-        found.facts["not_found"] = data.not_found
-    folds = protocol.folds(samples.subjects, cell.seed)
-    for fold in folds:
-        FoldRun(cell, samples, data, fold, device, found, note, len(folds)).run()
+        plan = make_plan(
+            cell.dataset,
+            samples,
+            cell.target,
+            cell.threat.samples,
+            cell.seed,
+            device,
+            lambda text, done: note(text, 0.3 * done),
+        )
+    if plan.data.not_found is not None:
+        found.facts["not_found"] = plan.data.not_found
+    for fold in plan.folds:
+        FoldRun(cell, plan, fold, device, found, note).run()
     return found

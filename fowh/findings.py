@@ -30,6 +30,7 @@ class Findings:
         queries: by attack.
         pictures: (k, s, s) uint8 by row of the report's grid, from the first fold.
         likeness: per row, arrays ssim and psnr per fold of image reconstructions.
+        remarks: by attack, what it said about its runs (the keys, in order).
         exhausted: attacks that used up their query budget in some fold.
         facts: single numbers, such as costs on the first fold.
     """
@@ -45,6 +46,7 @@ class Findings:
     likeness: dict[Row, list[dict[str, NDArray[Any]]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    remarks: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     exhausted: set[str] = field(default_factory=set)
     facts: dict[str, float] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.attack import Version
 from fowh.metrics import inversion
 from fowh.metrics.inversion import Outcome, Thresholds
 from fowh.scheme import Floats, Scheme, Templates
@@ -23,11 +24,14 @@ class Truth:
         templates: the (n) stolen templates, with their keys.
         renewed: (n) templates of another reading of the same subject, under a fresh key.
         alone: (n,) bool, where the subject has no other reading: nothing is measured there.
-        gallery: (g, d) every reading of the dataset.
+        gallery: (g, d) the readings that Rank-1 searches.
         gallery_subjects: (g,) whose they are.
         stolen: (n,) row of each stolen template in the gallery.
+        rows: (n,) the same in the dataset.
         mean: (d,) development mean.
         t_embedding, t_protected: thresholds by FMR, from non-mated development comparisons.
+        versions: what the threat model grants the attacker of each version of the target.
+        classes: (c,) subjects by the index of their probability, where the target classifies.
     """
 
     fold: int
@@ -38,9 +42,12 @@ class Truth:
     gallery: Floats
     gallery_subjects: NDArray[np.int64]
     stolen: NDArray[np.intp]
+    rows: NDArray[np.intp]
     mean: Floats
     t_embedding: dict[str, float]
     t_protected: dict[str, float]
+    versions: tuple[Version, ...] = ()
+    classes: NDArray[np.int64] | None = None
 
     @property
     def subjects(self) -> NDArray[np.int64]:
@@ -74,7 +81,17 @@ def judge(truth: Truth, reconstructions: Floats) -> Outcome:
         ),
         purity=seen.purity,
         purity_centred=seen.purity_centred,
+        correct=_correct(truth, reconstructions),
     )
+
+
+def _correct(truth: Truth, reconstructions: Floats) -> NDArray[np.float64]:
+    """1 where a classifier takes the reconstruction for its subject, else 0; NaN without one."""
+    if truth.classes is None:
+        return np.full(len(reconstructions), np.nan)
+    usable = np.isfinite(reconstructions).all(axis=1)
+    taken = truth.classes[np.nan_to_num(reconstructions).argmax(axis=1)]
+    return (usable & (taken == truth.subjects)).astype(np.float64)
 
 
 def other_subject(subjects: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:

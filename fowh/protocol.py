@@ -18,9 +18,9 @@ from fowh.scheme import COMPARISONS, Floats, Keys, Scheme, Shortcut, Templates
 FMRS: dict[str, float] = {"1e-2": 1e-2, "1e-3": 1e-3}
 FOLDS = 5  # subject-disjoint; every subject is a victim once
 IMAGE_FOLDS = 1  # folds on which image inverters are trained (minutes each); stated in the record
-SUITE = ("dictionary", "preimage", "ridge", "mlp", "gan")  # the standard suite
+SUITE = ("dictionary", "preimage", "ridge", "mlp", "morph_gan")  # the standard suite
 BLIND = ("random", "mean", "medoid")  # controls that never read a template
-MAX_OWN = 2000  # the attacker's own samples
+MAX_OWN = 2000  # the attacker's own samples, unless the threat says fewer
 MAX_STOLEN = 400  # stolen templates that are attacked, per fold
 STANDARD: dict[str, Any] = {
     "name": "standard",
@@ -51,6 +51,7 @@ class Fold:
         own: rows of the attacker's own samples, drawn from the development subjects.
         victims: rows of the enrolled subjects.
         stolen: rows (among ``victims``) whose templates are attacked.
+        gallery: rows that Rank-1 searches; None: every reading of the dataset.
     """
 
     number: int
@@ -58,14 +59,16 @@ class Fold:
     own: Indices
     victims: Indices
     stolen: Indices
+    gallery: Indices | None = None
 
 
-def folds(subjects: NDArray[np.int64], seed: int) -> list[Fold]:
+def folds(subjects: NDArray[np.int64], seed: int, own: int = MAX_OWN) -> list[Fold]:
     """Split subjects into disjoint folds.
 
     Args:
         subjects: (n,) codes of the subject of each sample.
         seed: of the run.
+        own: how many samples the attacker has, at most.
 
     Raises:
         InputError: fewer than four subjects (two to develop on, two to attack).
@@ -82,7 +85,7 @@ def folds(subjects: NDArray[np.int64], seed: int) -> list[Fold]:
             Fold(
                 number,
                 rest,
-                _sample(rest, MAX_OWN, stream(seed, "own", number)),
+                _sample(rest, own, stream(seed, "own", number)),
                 rows,
                 _sample(rows, MAX_STOLEN, stream(seed, "stolen", number)),
             )

@@ -49,6 +49,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         entry["seconds"] = found.seconds.get(name, 0.0)
         entry["queries"] = found.queries.get(name, 0)
         entry["exhausted"] = name in found.exhausted
+        entry["remarks"] = list(found.remarks.get(name, ()))
         for status, reasons in (("skipped", found.skipped), ("failed", found.failed)):
             if name in reasons:
                 entry |= {"status": status, "reason": reasons[name]}

@@ -28,7 +28,7 @@ VARIANTS = [
     "iom_urp:hashes=50,window=20,order=1",
     "lsh:bits=100",
 ]
-SLOW = {"gan", "fuzzy_commitment", "salted_hash:kdf=argon2id"}
+SLOW = {"gan", "morph_gan", "fuzzy_commitment", "salted_hash:kdf=argon2id"}
 PLUGINS = [
     pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
     for name in [*names("scheme"), *VARIANTS, *names("attack")]

@@ -30,7 +30,7 @@ def rank1(record: dict[str, Any], name: str, section: str = "attacks") -> float:
 
 @pytest.fixture(scope="module")
 def broken() -> tuple[dict[str, Any], Arrays]:
-    return run("raw", ("preimage", "ridge", "dictionary", "gan"))
+    return run("raw", ("preimage", "ridge", "dictionary", "morph_gan"))
 
 
 def test_unprotected_templates_are_inverted_or_the_testbed_is_broken(
@@ -72,8 +72,8 @@ def test_the_worst_case_is_the_maximum_per_template(
 
 def test_an_attack_that_cannot_run_says_why(broken: tuple[dict[str, Any], Arrays]) -> None:
     record, _ = broken
-    assert record["attacks"]["gan"]["status"] == "skipped"
-    assert "image" in record["attacks"]["gan"]["reason"]
+    assert record["attacks"]["morph_gan"]["status"] == "skipped"
+    assert "image" in record["attacks"]["morph_gan"]["reason"]
 
 
 def test_every_value_has_an_interval_and_a_count(broken: tuple[dict[str, Any], Arrays]) -> None:
@@ -135,8 +135,8 @@ def test_a_crashing_attack_loses_only_itself(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_labels_name_what_is_not_the_default() -> None:
     assert label(load("attack", "ridge")) == "ridge"
-    changed = label(load("attack", "gan:steps=7"))
-    assert changed == "gan:steps=7"
+    changed = label(load("attack", "morph_gan:steps=7"))
+    assert changed == "morph_gan:steps=7"
 
 
 def test_the_spec_holds_what_determines_the_record_and_nothing_else() -> None:

@@ -42,7 +42,7 @@ def test_one_subject_alone_cannot_be_shuffled() -> None:
 
 def test_unmeasured_rows_are_nan_and_the_others_untouched() -> None:
     one = np.ones(3)
-    before = Outcome(one, one, one > 0, one, np.ones((3, 2)), one, one, one, one)
+    before = Outcome(one, one, one > 0, one, np.ones((3, 2)), one, one, one, one, one)
     after = unmeasured(before, np.array([False, True, False]))
     for name in ("rank1", "distance", "accept_score", "purity"):
         np.testing.assert_array_equal(np.isnan(getattr(after, name)), [False, True, False])
@@ -59,7 +59,7 @@ def test_nearest_rows() -> None:
 def test_join_pads_subjects_with_fewer_readings() -> None:
     def outcome(n: int, r: int) -> Outcome:
         one = np.ones(n)
-        return Outcome(one, one, one, one, np.ones((n, r)), one, one, one, one)
+        return Outcome(one, one, one, one, np.ones((n, r)), one, one, one, one, one)
 
     joined = join([outcome(2, 3), outcome(1, 1)])
     assert joined.other_distance.shape == (3, 3)

@@ -55,7 +55,7 @@ def run(attacks: tuple[Attack, ...], **threat: Any) -> tuple[dict[str, Any], Arr
     return summarise(cell, samples, found, "cpu")
 
 
-TINY = "gan:queries=60,steps=2,batch=8,channels=4"
+TINY = "morph_gan:queries=60,steps=2,batch=8,channels=4"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def cell() -> tuple[dict[str, Any], Arrays]:
 
 def test_the_inverter_is_judged_on_its_one_fold(cell: tuple[dict[str, Any], Arrays]) -> None:
     record, _ = cell
-    name = next(name for name in record["attacks"] if name.startswith("gan"))
+    name = next(name for name in record["attacks"] if name.startswith("morph_gan"))
     row = record["attacks"][name]
     assert (row["status"], row["folds"], row["metrics"]["rank1"]["n"]) == ("ok", 1, 8)
     assert row["queries"] == 60 + 2 * 8
@@ -94,7 +94,7 @@ def test_the_worst_case_counts_pictures_on_their_own_rows_only(
     cell: tuple[dict[str, Any], Arrays],
 ) -> None:
     record, observations = cell
-    name = next(name for name in record["attacks"] if name.startswith("gan"))
+    name = next(name for name in record["attacks"] if name.startswith("morph_gan"))
     best = observations["attack.preimage.rank1"].astype(float)
     for row in (f"attack.{name}.rank1", "face.preimage.rank1"):
         best[:8] = np.maximum(best[:8], observations[row])

@@ -1,1 +1,1 @@
-"""Parts of the image inverter (attacks/gan.py)."""
+"""Parts of the image inverter (attacks/morph_gan.py)."""

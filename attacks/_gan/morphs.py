@@ -91,7 +91,7 @@ def collect(view: View, count: int, spread: float, generator: torch.Generator) -
         made = draw(own, count, spread, generator)
         pictures.append(made)
         for start in range(0, count, BATCH):
-            view.progress("gan: querying", start / count)
+            view.progress("morph_gan: querying", start / count)
             embeddings.append(view.query(made[start : start + BATCH]))
         groups.append(view.subjects.max() + 1 + np.arange(count))
     known = np.concatenate(embeddings).astype(np.float32)

@@ -17,6 +17,7 @@ from attacks._gan.coarse import Fit
 from attacks._gan.morphs import BATCH, SIDE, Pairs
 from attacks._gan.networks import Discriminator, Generator, initialise
 from fowh.cache import Arrays
+from fowh.fabric import native_half
 from fowh.scheme import Floats
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -25,7 +26,7 @@ Features = Callable[[Tensor], Tensor]  # faces (n, 1, 64, 64) in 0..1 -> (n, d)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hyper-parameters of the training; the fields of ``Gan`` that bear the same names."""
+    """Hyper-parameters of the training; the fields of ``MorphGan`` that bear the same names."""
 
     steps: int
     batch: int
@@ -121,14 +122,6 @@ class Trainer:
         return torch.where(flip.to(faces.device), faces.flip(3), faces)
 
 
-def native_half(device: str) -> bool:
-    """Whether the device multiplies bfloat16 itself (2.5 times faster); emulation is slower."""
-    if device.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported())
-    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return device == "cpu" and bool(known.get("avx512_bf16"))
-
-
 def _update(adam: torch.optim.Optimizer, loss: Tensor) -> None:
     """One step down the loss; gradients are computed for this optimiser's parameters only."""
     parameters = adam.param_groups[0]["params"]
@@ -183,13 +176,13 @@ def train(
         device: torch device name.
         progress: is told how far it is.
     """
-    progress("gan: closed form", 0.0)
+    progress("morph_gan: closed form", 0.0)
     fit = coarse.fit(pairs, device)
     features = module if module is not None else coarse.surrogate(pairs, fit, device)
     trainer = Trainer(pairs, fit, recipe, features, generator, device)
     for step in range(recipe.steps):
         if step % 10 == 0:
-            progress("gan: training", step / recipe.steps)
+            progress("morph_gan: training", step / recipe.steps)
         trainer.step(step / recipe.steps)
     return {name: value.cpu().numpy() for name, value in trainer.generator.state_dict().items()}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle
 
@@ -14,6 +13,8 @@ START = 4  # pixels; doubled until the picture's side is reached
 
 class Generator(nn.Module):
     """Vectors (n, width) -> pictures (n, channels, side, side) in 0..1 and version logits (n, a).
+
+    ``versions=0`` leaves the logits out (None): only srwal has the alignment head.
 
     A linear layer makes a 4 x 4 map, which is doubled and convolved until it is half as wide as the
     picture; the last doubling rearranges channels. The version is predicted from the map of 8 x 8
@@ -31,15 +32,16 @@ class Generator(nn.Module):
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(b) for b in wide[1:])
         self.leave = nn.Conv2d(wide[-1], 4 * channels, 3, padding=1)
-        self.align = nn.Linear(wide[1], versions)
+        self.align = nn.Linear(wide[1], versions) if versions else None
 
-    def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor | None]:
+        versions = None
         x = self.enter(vectors).view(len(vectors), -1, START, START)
         x = leaky_relu(self.settle(x), 0.1)
         for number, (convolve, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             x = interpolate(x, scale_factor=2.0, mode="nearest")
             x = leaky_relu(norm(convolve(x)), 0.1)
-            if number == 0:
+            if number == 0 and self.align is not None:
                 versions = self.align(x.mean(dim=(2, 3)))
         return pixel_shuffle(self.leave(x), 2).sigmoid(), versions
 
@@ -61,14 +63,3 @@ class Discriminator(nn.Module):
             x = leaky_relu(layer(x), 0.2)
         logits: Tensor = self.leave(x).mean(dim=(1, 2, 3))
         return logits
-
-
-def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw every weight from ``generator`` (He et al., 2015), so that no global state is used."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            fan = module.weight[0].numel()
-            with torch.no_grad():
-                module.weight.normal_(0, math.sqrt(2 / fan), generator=generator)
-                if module.bias is not None:
-                    module.bias.zero_()

@@ -103,9 +103,7 @@ def _band(
     return np.asarray(field / field.std())
 
 
-def photograph(
-    polar: Floats, side: int, count: int, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def photograph(polar: Floats, side: int, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Readings (count, side, side) uint8 of one eye."""
     import torch
     from torch.nn.functional import avg_pool2d, grid_sample

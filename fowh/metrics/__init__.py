@@ -115,6 +115,13 @@ METRICS: tuple[Metric, ...] = (
         "The scheme accepts it against another reading, enrolled under a fresh key.",
     ),
     Metric(
+        "accuracy",
+        "Accuracy",
+        "higher",
+        _RATE,
+        "The target, a classifier, names the victim when it sees the reconstruction.",
+    ),
+    Metric(
         "purity",
         "Purity",
         "higher",

@@ -76,7 +76,7 @@ def learn(
         made.weights.normal_(0, target.dimension**-0.5, generator=generator)
     school = School(target, made, device, generator, progress)
     if target.schedule != "update":
-        kept = {round(share * target.epochs): name for name, share in SHARES.items()}
+        kept = {name: round(share * target.epochs) for name, share in SHARES.items()}
         return school.teach(lessons.images, labels, target.epochs, kept)
     school.teach(lessons.images, labels, target.epochs, {})
     if lessons.newcomer is None:
@@ -84,7 +84,7 @@ def learn(
     school.admit()
     images = np.concatenate([lessons.images, blurred(lessons.newcomer)])
     labels = np.concatenate([labels, np.full(len(lessons.newcomer), people)])
-    kept = {epoch: str(epoch) for epoch in (0, UPDATE_EPOCHS // 2, UPDATE_EPOCHS)}
+    kept = {str(epoch): epoch for epoch in (0, UPDATE_EPOCHS // 2, UPDATE_EPOCHS)}
     return school.teach(images, labels, UPDATE_EPOCHS, kept, rate=RATE / 4)
 
 
@@ -116,10 +116,10 @@ class School:
         images: NDArray[np.uint8],
         labels: NDArray[Any],
         epochs: int,
-        kept: dict[int, str],
+        kept: dict[str, int],
         rate: float = RATE,
     ) -> Arrays:
-        """Train with Adam; the weights after the epochs that ``kept`` names, by its names."""
+        """Train with Adam; by the names in ``kept``, the weights after so many epochs."""
         device = self.fabric.device
         data, wanted = torch.from_numpy(images).to(device), torch.from_numpy(labels).to(device)
         adam = torch.optim.Adam(self.made.parameters(), lr=rate, fused=True)
@@ -156,11 +156,11 @@ class School:
         keep = torch.rand(features.shape, generator=self.generator) >= share
         return features * keep.to(features.device) / (1 - share)
 
-    def _keep(self, kept: dict[int, str], epoch: int) -> Arrays:
-        if epoch not in kept:
-            return {}
+    def _keep(self, kept: dict[str, int], epoch: int) -> Arrays:
         return {
-            f"{kept[epoch]}/{name}": value.detach().cpu().numpy().copy()
+            f"{version}/{name}": value.detach().cpu().numpy().copy()
+            for version, due in kept.items()
+            if due == epoch
             for name, value in self.made.state_dict().items()
         }
 

@@ -9,7 +9,7 @@ import torch
 from attacks._gan import coarse
 from attacks._gan.morphs import collect
 from attacks._gan.training import Recipe, Trainer
-from attacks.gan import Gan
+from attacks.morph_gan import MorphGan
 from fowh.attack import Query, View
 from fowh.errors import InputError
 from schemes.lsh import Lsh
@@ -44,7 +44,7 @@ def cache_of_its_own(tmp_path, monkeypatch):
 @pytest.mark.parametrize("condition", ["embedding", "template"])
 def test_one_face_per_template(condition):
     seen = view()
-    faces = Gan(**TINY, condition=condition).run(seen, np.random.default_rng(1))
+    faces = MorphGan(**TINY, condition=condition).run(seen, np.random.default_rng(1))
     assert faces.shape == (5, 64, 64)
     assert faces.dtype == np.uint8
     assert faces.std() > 5
@@ -53,18 +53,18 @@ def test_one_face_per_template(condition):
 
 def test_answer_from_the_cache_is_the_same_and_costs_the_same():
     first, second = view(), view()
-    built = Gan(**TINY).invert(first, first.embeddings, np.random.default_rng(1))
-    second_again = Gan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
+    built = MorphGan(**TINY).invert(first, first.embeddings, np.random.default_rng(1))
+    second_again = MorphGan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
     np.testing.assert_array_equal(built, second_again)
     assert first.query.used == second.query.used == 120 + 2 * 60
-    Gan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
+    MorphGan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
     assert second.query.used == 120 + 4 * 60  # the inverter is paid for once
 
 
 def test_correction_brings_faces_nearer_and_never_further():
     plain, corrected = view(), view()
-    once = Gan(**TINY, corrections=0).invert(plain, plain.embeddings, np.random.default_rng(1))
-    more = Gan(**TINY, corrections=2).invert(
+    once = MorphGan(**TINY, corrections=0).invert(plain, plain.embeddings, np.random.default_rng(1))
+    more = MorphGan(**TINY, corrections=2).invert(
         corrected, corrected.embeddings, np.random.default_rng(1)
     )
     off = [np.linalg.norm(embed(made) - plain.embeddings, axis=1) for made in (once, more)]
@@ -76,7 +76,7 @@ def test_correction_brings_faces_nearer_and_never_further():
 def test_a_short_budget_is_used_and_never_exceeded():
     for budget in (0, 50, 121):
         seen = view(budget=budget)
-        faces = Gan(**TINY).invert(seen, seen.embeddings, np.random.default_rng(1))
+        faces = MorphGan(**TINY).invert(seen, seen.embeddings, np.random.default_rng(1))
         assert faces.shape == (60, 64, 64)
         assert seen.query.used == min(budget, 120)
 
@@ -86,7 +86,7 @@ def test_training_is_deterministic(tmp_path, monkeypatch):
     for folder in ("one", "two"):
         monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path / folder))
         seen = view()
-        made.append(Gan(**TINY).invert(seen, seen.embeddings, np.random.default_rng(1)))
+        made.append(MorphGan(**TINY).invert(seen, seen.embeddings, np.random.default_rng(1)))
     np.testing.assert_array_equal(*made)
 
 
@@ -110,15 +110,15 @@ def test_training_brings_faces_nearer_to_their_embedding(white):
 
 
 def test_no_images_is_a_reason():
-    assert "images" in Gan().unsupported(view(images=False))
-    assert Gan().unsupported(view()) is None
+    assert "images" in MorphGan().unsupported(view(images=False))
+    assert MorphGan().unsupported(view()) is None
 
 
 def test_bad_parameters_are_input_errors():
     with pytest.raises(InputError, match="queries"):
-        Gan(queries=-1)
+        MorphGan(queries=-1)
     with pytest.raises(InputError, match="condition"):
-        Gan(condition="both")
+        MorphGan(condition="both")
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def test_faces_of_unseen_people_are_recognised():
     stolen = scheme.enroll(truth, np.arange(len(truth), dtype=np.uint64), np.random.default_rng(0))
     query = Query(target.embed, 2000)
     seen = View(scheme, stolen, known, samples.subjects[fold.own], data.images[fold.own], query)
-    inverter = Gan(queries=1500, steps=60, corrections=0)
+    inverter = MorphGan(queries=1500, steps=60, corrections=0)
     faces = target.embed(inverter.invert(seen, truth, np.random.default_rng(1)))
     distance = np.linalg.norm(faces[:, None] - data.embeddings, axis=2)
     distance[np.arange(len(truth)), fold.stolen] = np.inf  # never the stolen reading itself

@@ -9,7 +9,7 @@ import torch
 from attacks._gan import coarse
 from attacks._gan.morphs import SIDE, Pairs
 from attacks._gan.training import Recipe, Trainer
-from attacks.gan import Gan
+from attacks.morph_gan import MorphGan
 from bench.conftest import Against
 
 
@@ -25,7 +25,7 @@ def trainer(own: int, morphs: int) -> Trainer:
         groups=np.concatenate([np.arange(own) // 10, own + np.arange(morphs)]),
         own=own,
     )
-    default = Gan()
+    default = MorphGan()
     recipe = Recipe(**{name: getattr(default, name) for name in Recipe.__dataclass_fields__})
     fit = coarse.fit(pairs, "cpu")
     features = coarse.surrogate(pairs, fit, "cpu")
@@ -33,7 +33,7 @@ def trainer(own: int, morphs: int) -> Trainer:
 
 
 @pytest.mark.benchmark(group="training")
-def test_gan_step(against: Against) -> None:
+def test_morph_gan_step(against: Against) -> None:
     train = trainer(320, 480)
     batch = train.recipe.batch
     rows, half = torch.arange(batch), batch // 2
@@ -55,7 +55,7 @@ def test_gan_step(against: Against) -> None:
         floor_is="forward and backward of the same modules",
         units=batch,
         unit="images",
-        what="gan",
+        what="morph_gan",
         shape=f"batches of {batch}",
         bytes_each=0,
     )

@@ -1,0 +1,75 @@
+"""What fills the slots: templates of each version, read under the keys that leaked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks._gan.estimate import Reader
+from attacks._readout import with_token
+from fowh.attack import Version, View
+from fowh.scheme import Floats, Templates
+
+Slots = NDArray[np.float32]  # (versions, samples, length)
+
+
+def read(
+    view: View, sources: list[Version], all_stolen: bool, rng: np.random.Generator
+) -> tuple[Slots, Slots]:
+    """The attacker's samples and the stolen ones, as vectors of one length, slot by slot.
+
+    Under one key for all (or none) a slot holds the template itself. Under a key for each subject
+    templates of different subjects mean different things: there a slot holds the approximate
+    embedding that is read off the template under its key (``Reader``), which is public knowledge.
+    Each slot is divided by its root mean square on the attacker's samples; it is not centred, so
+    that zeros stay "nothing".
+
+    Args:
+        view: what the threat model grants.
+        sources: the version of each slot.
+        all_stolen: whether every slot's stolen templates are wanted; else the final version's
+            stand in the last slot, and the others are zero.
+        rng: draws keys where none leaked.
+
+    Returns:
+        (a, n, m) of the attacker's samples and (a, k, m) of the stolen ones.
+    """
+    final = view.history()[-1]
+    made: dict[str, tuple[Floats, Floats]] = {}
+    seed = int(rng.integers(2**63))  # one stream for every version: their keys agree
+    for version in {v.name: v for v in (*sources, final)}.values():
+        stolen = version.templates if all_stolen or version is final else None
+        made[version.name] = _vectors(view, version, stolen, np.random.default_rng(seed))
+    known = np.stack([made[version.name][0] for version in sources])
+    last = made[final.name][1]
+    present = np.zeros((len(sources), *last.shape), dtype=np.float32)
+    for slot, version in enumerate(sources):
+        if all_stolen:
+            present[slot] = made[version.name][1]
+    if not all_stolen:
+        present[-1] = last
+    return known, present
+
+
+def _vectors(
+    view: View, version: Version, stolen: Templates | None, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """One version's vectors, own and stolen (none: no rows), in units of the own ones' RMS."""
+    seen = replace(view, scheme=version.scheme, embeddings=version.embeddings, versions=())
+    token = with_token(seen).token
+    keys = np.unique(token) if token is not None else rng.integers(2**64, size=1, dtype=np.uint64)
+    if len(keys) == 1:
+        enrolled = version.scheme.enroll(
+            version.embeddings, np.repeat(keys, len(seen.subjects)), rng
+        )
+        own = version.scheme.features(enrolled)
+        other = None if stolen is None else version.scheme.features(stolen)
+    else:
+        reader = Reader(seen, version.embeddings[:0], rng)
+        own = reader.approximations[: len(version.embeddings)]
+        other = None if stolen is None else reader(with_token(replace(seen, templates=stolen)))
+    scale = np.sqrt(np.square(own).mean()) + np.float32(1e-12)
+    empty = own[:0]
+    return own / scale, empty if other is None else other / scale

@@ -1,0 +1,136 @@
+"""The attacker's held-out samples: which weights to keep, when to stop, and how to go on later."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attacks._gan.morphs import affordable
+from attacks._versions import slots
+from attacks._versions.inputs import Slots
+from fowh.attack import View
+from fowh.cache import Arrays, cache_dir, load_arrays, save_arrays, write_atomically
+
+if TYPE_CHECKING:
+    from attacks._versions.training import Trainer
+
+SHARE = 0.1  # of the attacker's subjects
+SHOWN = 8  # pictures in the sample image
+
+
+class Validation:
+    """Looks at pictures of held-out samples while the generator trains.
+
+    Attributes:
+        others: rows that are left for training.
+        best: weights of the best look so far; empty before the first.
+        waited: looks since then.
+    """
+
+    def __init__(self, known: Slots, view: View, method: str, rng: np.random.Generator) -> None:
+        people = rng.permutation(np.unique(view.subjects))
+        held = np.isin(view.subjects, people[: round(SHARE * len(people))])
+        self.held, self.others = np.flatnonzero(held), np.flatnonzero(~held)
+        self.view, self.method = view, method
+        self.inputs = slots.present(method, torch.from_numpy(known[:, self.held]), "final")
+        self.best: Arrays = {}
+        self.least, self.waited = np.inf, 0
+
+    def look(self, trainer: Trainer, step: int, parts: dict[str, Tensor]) -> str:
+        """Measure, keep the weights if they are the best so far; the state of affairs in words."""
+        from attacks._versions.training import pictures_of, state_of
+
+        words = " ".join(f"{name} {float(loss):.3f}" for name, loss in parts.items())
+        if len(self.held) == 0:
+            return f"step {step}: {words}"
+        trainer.generator.eval()
+        made = pictures_of(trainer.generator, self.inputs, str(trainer.fabric.device))
+        trainer.generator.train()
+        missed = self._missed(made)
+        self.waited += 1
+        if missed < self.least:
+            self.least, self.best, self.waited = missed, state_of(trainer.generator), 0
+        self._show(made)
+        return f"step {step}: {words} validation {missed:.3f}"
+
+    def _missed(self, made: Any) -> float:
+        """Mean distance of the re-embedded pictures to the truth; of pixels without queries."""
+        view, count = self.view, len(self.held)
+        assert view.images is not None
+        if view.query is not None and affordable(view, count) == count:
+            gap = view.query(made) - view.embeddings[self.held]
+            return float(np.linalg.norm(gap, axis=1).mean())
+        return float(np.abs(made.astype(np.float32) - view.images[self.held]).mean())
+
+    def _show(self, made: Any) -> None:
+        """Originals above, what the generator makes of them below; beside the caches."""
+        from PIL import Image
+
+        assert self.view.images is not None
+        rows = [
+            np.concatenate(list(p[:SHOWN]), axis=1) for p in (self.view.images[self.held], made)
+        ]
+        grid = Image.fromarray(np.concatenate(rows))
+        path = cache_dir() / "training" / f"{self.method}.png"
+        write_atomically(path, lambda partial: grid.save(partial, format="png"))
+
+    def save(self, trainer: Trainer, name: str, step: int) -> None:
+        """Write all that the training needs to go on, as plain arrays."""
+        arrays: Arrays = {
+            "randomness": trainer.randomness.get_state().numpy(),
+            "numbers": np.array([step, self.least, self.waited], dtype=np.float64),
+        }
+        for net, adam, key in _pairs(trainer):
+            arrays |= {
+                f"{key}/net/{k}": v.detach().cpu().numpy() for k, v in net.state_dict().items()
+            }
+            for number, state in adam.state_dict()["state"].items():
+                arrays |= {f"{key}/adam/{number}/{k}": v.cpu().numpy() for k, v in state.items()}
+        arrays |= {f"best/{k}": v for k, v in self.best.items()}
+        save_arrays(_path(name), arrays)
+
+    def resume(self, trainer: Trainer, name: str) -> int:
+        """Steps done already by an interrupted training of this name, whose state is taken over."""
+        if not _path(name).exists():
+            return 0
+        try:
+            arrays = load_arrays(_path(name))
+        except (OSError, ValueError):
+            return 0
+        trainer.randomness.set_state(torch.from_numpy(arrays["randomness"]))
+        step, self.least, self.waited = arrays["numbers"].tolist()
+        self.best = _below(arrays, "best/")
+        for net, adam, key in _pairs(trainer):
+            net.load_state_dict(_tensors(_below(arrays, f"{key}/net/")))
+            state: dict[int, dict[str, Tensor]] = {}
+            for path, array in _tensors(_below(arrays, f"{key}/adam/")).items():
+                number, _, part = path.partition("/")
+                state.setdefault(int(number), {})[part] = array
+            adam.load_state_dict({**adam.state_dict(), "state": state})
+        return int(step)
+
+    def clear(self, name: str) -> None:
+        """The training is over: its checkpoint goes."""
+        _path(name).unlink(missing_ok=True)
+
+
+def _pairs(trainer: Trainer) -> list[tuple[torch.nn.Module, Any, str]]:
+    return [
+        (trainer.generator, trainer.adam_g, "generator"),
+        (trainer.discriminator, trainer.adam_d, "discriminator"),
+    ]
+
+
+def _path(name: str) -> Any:
+    return cache_dir() / "training" / f"{name}.npz"
+
+
+def _below(arrays: Arrays, head: str) -> Arrays:
+    return {key[len(head) :]: value for key, value in arrays.items() if key.startswith(head)}
+
+
+def _tensors(arrays: Arrays) -> dict[str, Tensor]:
+    return {key: torch.from_numpy(value) for key, value in arrays.items()}

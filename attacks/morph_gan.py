@@ -1,0 +1,152 @@
+"""Generative adversarial inverter: embeddings, or what is read off templates, to faces."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks._gan.morphs import Pairs, affordable, collect
+from fowh.attack import Attack, View
+from fowh.cache import Arrays, cached, digest, source_digest
+from fowh.errors import InputError
+from fowh.scheme import Floats
+
+if TYPE_CHECKING:
+    import torch
+
+CORRECTION = 0.5  # of the missing part of an embedding that is asked for on top
+
+
+@dataclass(frozen=True)
+class MorphGan(Attack):
+    """The inverter of Ahmad, Mahmood and Fuller (2022, sec. 4.2) for one model, in 64 x 64 grey.
+
+    Its generator starts at a closed form (kernel ridge regression from embeddings to eigenfaces) on
+    the attacker's own faces and on faces of nobody that he asks the target about. Adam then trains
+    it against a discriminator with L1, SSIM, perceptual and adversarial losses (eq. 1 to 3). The
+    perceptual feature is the target's own embedding under white box; under black box it is that of
+    a surrogate fitted to the same queries. Trained inverters are cached, whatever the scheme.
+
+    Attributes:
+        queries: faces of nobody to ask about; fewer where the budget is short.
+        spread: their distance from the mean face, in standard deviations of the own faces.
+        steps: updates of both networks.
+        batch: pictures per update.
+        rate: Adam's step size at the start.
+        channels: width of both networks.
+        pixels, structure, perceptual, adversarial: weights of the four losses.
+        corrections: rounds of closed-loop correction: the target is asked about each face, and what
+            is missing from the wanted embedding is added to the generator's input. The nearest face
+            is kept. One round asks twice per template; 0 asks nothing.
+        condition: what the inverter is trained on: embeddings, or approximations read off templates
+            of the same samples under the stolen keys (adaptive, trained anew for every scheme).
+    """
+
+    yields: ClassVar[Literal["embeddings", "images"]] = "images"
+    learned: ClassVar[bool] = True
+    queries: int = 3000
+    spread: float = 0.7
+    steps: int = 120
+    batch: int = 32
+    rate: float = 3e-4
+    channels: int = 24
+    pixels: float = 1.0
+    structure: float = 0.5
+    perceptual: float = 0.3
+    adversarial: float = 0.01
+    corrections: int = 1
+    condition: Literal["embedding", "template"] = "embedding"
+
+    def __post_init__(self) -> None:
+        if self.queries < 0 or self.steps < 0 or self.batch < 4 or self.channels < 1:
+            raise InputError(
+                f"morph_gan: queries={self.queries}, steps={self.steps}, batch={self.batch}, "
+                f"channels={self.channels}; give queries and steps >= 0, batch >= 4, channels >= 1"
+            )
+        if min(self.pixels, self.structure, self.perceptual, self.adversarial) < 0:
+            raise InputError("morph_gan: the weight of a loss is negative; give 0 or more")
+        if not (self.rate > 0 and self.spread > 0):
+            raise InputError(f"morph_gan: rate={self.rate}, spread={self.spread}; give numbers > 0")
+        if self.condition not in ("embedding", "template"):
+            raise InputError(
+                f"morph_gan: condition is {self.condition!r}; give embedding or template"
+            )
+
+    def unsupported(self, view: View) -> str | None:
+        if view.images is None:
+            return "the attacker has no images of his own to learn faces from"
+        return None
+
+    def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
+        from attacks._gan.estimate import Reader
+        from attacks._readout import with_token
+
+        seed = int(rng.integers(2**63))
+        if self.condition == "embedding":
+            reader = Reader(view, view.embeddings[:0], rng)
+            return self._faces(view, self._cached(view, seed), reader(with_token(view)))
+        generator = _generator(seed)
+        pairs = collect(view, affordable(view, self.queries), self.spread, generator)
+        reader = Reader(view, pairs.embeddings[pairs.own :], rng)
+        inputs = reader.approximations[: len(pairs.embeddings)]
+        arrays = self._train(view, dataclasses.replace(pairs, inputs=inputs), generator)
+        return self._faces(view, arrays, reader(with_token(view)))
+
+    def invert(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Faces (n, 64, 64) of embeddings (n, d), by the inverter trained on embeddings."""
+        return self._faces(view, self._cached(view, int(rng.integers(2**63))), embeddings)
+
+    def _cached(self, view: View, seed: int) -> Arrays:
+        """The inverter of embeddings: it depends on what the attacker owns, not on the scheme."""
+        code = sorted((Path(__file__).parent / "_gan").glob("*.py"))
+        recipe = dataclasses.asdict(self) | {"condition": "embedding", "corrections": 0}
+        about = (view.images, view.embeddings, view.subjects, recipe, seed, view.module is not None)
+        name = digest(*about, source_digest(__file__, *map(str, code)))
+        paid = view.query.bills if view.query else {}
+        count = paid.get(name, affordable(view, self.queries))
+        used = view.query.used if view.query else 0
+
+        def build() -> Arrays:
+            generator = _generator(seed)
+            return self._train(view, collect(view, count, self.spread, generator), generator)
+
+        arrays = cached("inverter", digest(name, count), build)
+        if view.query and name not in paid:
+            view.query.charge(used + count - view.query.used)  # from the cache: the same bill
+            paid[name] = count
+        return arrays
+
+    def _train(self, view: View, pairs: Pairs, generator: torch.Generator) -> Arrays:
+        from attacks._gan.training import Recipe, train
+
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Recipe)}
+        return train(pairs, Recipe(**given), view.module, generator, view.device, view.progress)
+
+    def _faces(self, view: View, arrays: Arrays, wanted: Floats) -> NDArray[np.uint8]:
+        """Faces of the wanted embeddings, each the better of the first and the corrected ones."""
+        from attacks._gan.training import apply, restore
+
+        network = restore(arrays, view.device)
+        made = best = apply(network, wanted, view.device)
+        asked, least = wanted, np.full(len(wanted), np.inf)
+        for _ in range(self.corrections + 1 if self.corrections else 0):
+            if view.query is None or affordable(view, len(wanted)) < len(wanted):
+                break
+            missing = wanted - view.query(made)
+            distance = np.linalg.norm(missing, axis=1)
+            best = np.where((distance < least)[:, None, None], made, best)
+            least = np.minimum(distance, least)
+            asked = asked + CORRECTION * missing
+            made = apply(network, asked, view.device)
+        return best
+
+
+def _generator(seed: int) -> torch.Generator:
+    import torch
+
+    return torch.Generator().manual_seed(seed)
