@@ -82,9 +82,9 @@ def texture(rng: np.random.Generator) -> Floats:
     phases, heights = rng.uniform(0, 2 * np.pi, len(waves)), rng.normal(0, 0.022, len(waves))
     ruff = 0.34 + (heights[:, None] * np.sin(np.outer(waves, angle) + phases[:, None])).sum(axis=0)
     ciliary = 1 / (1 + np.exp((ruff - radius) / 0.04))  # outside the collarette
-    crypts, fibres = _band(rng, (0.5, 2.5), (2, 9)), _band(rng, (0.0, 1.5), (8, 26))
+    crypts, fibres = _band(rng, (0.5, 2.0), (1, 6)), _band(rng, (0.0, 1.5), (6, 14))
     spots = _band(rng, (2.0, 5.0), (6, 24))
-    made = np.minimum(crypts, 0.8) + (0.2 + 0.6 * ciliary) * fibres + 0.25 * spots
+    made = np.minimum(crypts, 0.8) + 0.45 * ciliary * fibres + 0.15 * spots
     made += 0.9 * np.exp(-(((radius - ruff) / 0.06) ** 2))
     made -= made.mean(axis=1, keepdims=True)  # the rings' means would be a linear cue
     return np.asarray(made / made.std(), dtype=np.float32)
@@ -119,7 +119,7 @@ def photograph(polar: Floats, side: int, count: int, rng: np.random.Generator) -
     x, y = axis[None, None, :] - vary(-0.03, 0.03), axis[None, :, None] - vary(-0.03, 0.03)
     limbus, pupil = vary(0.88, 0.95), vary(0.26, 0.46)
     radius = (x.square() + y.square()).sqrt()
-    angle = torch.atan2(y, x) + torch.deg2rad(vary(-8, 8))
+    angle = torch.atan2(y, x) + torch.deg2rad(vary(-5, 5))
     depth = (radius - pupil) / (limbus - pupil)
     stretch = depth.clamp(1e-4, 1) ** (1 + 1.2 * (pupil - 0.36))  # inner tissue moves more
     around = torch.remainder(angle / (2 * torch.pi), 1) * (2 * ANGLES / (ANGLES + 1)) - 1

@@ -1,0 +1,95 @@
+"""Ridge regression from the template to the picture, its contrast scaled up: no GAN at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attacks._gan.morphs import affordable
+from attacks._versions.inputs import read
+from fowh.attack import Attack, View
+from fowh.errors import InputError
+from fowh.scheme import Floats
+
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # relative to the templates' power
+GAINS = (1.0, 1.5, 2.0, 3.0)  # a linear prediction of an unsure pixel is pale
+
+
+@dataclass(frozen=True)
+class ImageRidge(Attack):
+    """The closed form that a generator has to beat: the best linear map from template to pixels.
+
+    Penalty and gain are those whose pictures of held-out subjects of the attacker's own embed
+    nearest to the truth when he asks the target (where he may not ask: nearest in pixels). The map
+    is then fitted to all of his samples.
+
+    Attributes:
+        held: share of his subjects that is held out for the choice.
+    """
+
+    yields: ClassVar[Literal["embeddings", "images"]] = "images"
+    learned: ClassVar[bool] = True
+    held: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.held < 1:
+            raise InputError(f"image_ridge: held is {self.held}; give a share between 0 and 1")
+
+    def unsupported(self, view: View) -> str | None:
+        if view.images is None:
+            return "the attacker has no images of his own to learn pictures from"
+        return None
+
+    def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
+        assert view.images is not None
+        known, stolen = read(view, [view.history()[-1]], False, rng)
+        inputs, pixels = known[0], view.images.reshape(len(view.images), -1).astype(np.float32)
+        people = rng.permutation(np.unique(view.subjects))
+        out = np.isin(view.subjects, people[: max(1, round(self.held * len(people)))])
+        penalty, gain = PENALTIES[2], 1.0
+        if out.any() and not out.all():
+            penalty, gain = self._choice(view, inputs, pixels, out)
+        return _pictures(view, *_fit(inputs, pixels, penalty), stolen[-1], gain)
+
+    def _choice(
+        self, view: View, inputs: Floats, pixels: Floats, out: NDArray[np.bool_]
+    ) -> tuple[float, float]:
+        """Penalty and gain of least error on held-out subjects."""
+        assert view.images is not None
+        errors: dict[tuple[float, float], float] = {}
+        for penalty in PENALTIES:
+            fit = _fit(inputs[~out], pixels[~out], penalty)
+            for gain in GAINS:
+                made = _pictures(view, *fit, inputs[out], gain)
+                if view.query is not None and affordable(view, len(made)) == len(made):
+                    gap = view.query(made) - view.embeddings[out]
+                else:
+                    gap = (made.astype(np.float32) - view.images[out]).reshape(len(made), -1)
+                errors[penalty, gain] = float(np.linalg.norm(gap, axis=1).mean())
+            view.progress("image_ridge: choosing", (PENALTIES.index(penalty) + 1) / len(PENALTIES))
+        return min(errors, key=lambda pair: errors[pair])
+
+
+def _fit(inputs: Floats, pixels: Floats, penalty: float) -> tuple[Floats, Floats, Floats]:
+    """Means of both sides and weights (m, p), solved in the smaller of n and m."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    centre, mean = inputs.mean(axis=0), pixels.mean(axis=0)
+    x, y = inputs - centre, pixels - mean
+    dual = len(x) < x.shape[1]
+    gram = x @ x.T if dual else x.T @ x
+    gram.flat[:: len(gram) + 1] += penalty * float(np.square(x).sum()) + 1e-6
+    weights = x.T @ cho_solve(cho_factor(gram), y) if dual else cho_solve(cho_factor(gram), x.T @ y)
+    return centre, mean, weights
+
+
+def _pictures(
+    view: View, centre: Floats, mean: Floats, weights: Floats, inputs: Floats, gain: float
+) -> NDArray[np.uint8]:
+    assert view.images is not None
+    made = mean + gain * ((inputs - centre) @ weights)
+    whole = np.clip(made, 0, 255).round().astype(np.uint8)
+    return whole.reshape(len(inputs), *view.images.shape[1:])
