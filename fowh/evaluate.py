@@ -54,6 +54,7 @@ class Cell:
     attacks: tuple[Attack, ...]
     threat: Threat = Threat()
     seed: int = 0
+    judge: Target | None = None  # a recogniser that no attack queries, for a second opinion
 
 
 def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
@@ -62,9 +63,13 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
     target = None
     if samples.images is not None and cell.target is not None:
         target = {**describe(cell.target, "target"), "sha256": cell.target.sha256}
+    judge = None
+    if cell.judge is not None:
+        judge = {**describe(cell.judge, "target"), "sha256": cell.judge.sha256}
     return {
         "dataset": {**describe(cell.dataset, "dataset"), "sha256": samples.sha256},
         "target": target,
+        "judge": judge,
         "scheme": describe(cell.scheme, "scheme"),
         "attacks": [describe(attack, "attack") for attack in cell.attacks],
         "protocol": _protocol(cell),
@@ -96,7 +101,8 @@ def _code(plugins: tuple[Any, ...]) -> str:
         if source is not None:
             files |= {Path(source), *Path(source).parent.glob("_*.py")}
             files |= set(Path(source).parent.glob("_*/*.py"))
-    drawing = {core / name for name in ("cli.py", "run.py", "progress.py")}
+    names = ("cli.py", "run.py", "progress.py", "sweep.py", "experiments.py", "reproduce.py")
+    drawing = {core / name for name in names}
     return source_digest(*(str(file) for file in sorted(files - drawing)))
 
 

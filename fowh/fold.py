@@ -6,7 +6,7 @@ import copy
 import time
 import traceback
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from fowh.judge import (
 )
 from fowh.metrics import recognition
 from fowh.metrics.security import effective_dimension
+from fowh.opinion import Opinion
 from fowh.pictures import checked, draw_faces, embed_again
 from fowh.plan import Plan
 from fowh.protocol import Fold, compare, stream, subject_keys
@@ -55,6 +56,19 @@ class FoldRun:
         self._controls(truth, guesses)
         if self.plan.data.images is not None and self.fold.number < protocol.IMAGE_FOLDS:
             draw_faces(self, truth, guesses)
+
+    @cached_property
+    def _opinion(self) -> Opinion | None:
+        if self.cell.judge is None or self.plan.data.images is None:
+            return None
+        self.say("training the judge", 0.05)
+        rng = self.stream("judge")
+        with self.found.clock("judge"):
+            return Opinion.make(self.cell.judge, self.plan, self.fold, self.device, rng)
+
+    def opinion(self) -> Opinion | None:
+        """The second opinion on pictures, if one was asked for."""
+        return self._opinion
 
     def stream(self, *stage: str) -> np.random.Generator:
         return stream(self.cell.seed, *stage, self.fold.number)
@@ -238,6 +252,10 @@ class FoldRun:
             reference["shuffled"] = guesses[strongest][swapped]
         for name, made in reference.items():
             self.found.outcomes["controls", name].append(judge(truth, made))
+        opinion, images = self.opinion(), self.plan.data.images
+        if opinion is not None and images is not None:  # what the judge says of the originals
+            said = opinion(images[truth.rows], truth)
+            self.found.likeness["controls", "unprotected"].append(said)
         probe = unmeasured(judge(truth, truth.gallery[mate[truth.stolen]]), truth.alone)
         self.found.outcomes["controls", "mated_probe"].append(probe)
 

@@ -69,6 +69,9 @@ def embed_again(run: FoldRun, row: Row, pictures: NDArray[Any], truth: Truth) ->
     run.found.likeness[row].append(
         {"ssim": ssim(originals, pictures), "psnr": psnr(originals, pictures)}
     )
+    opinion = run.opinion()
+    if opinion is not None:
+        run.found.likeness[row][-1] |= opinion(pictures, truth)
     if run.fold.number == 0:
         shown = np.unique(truth.subjects, return_index=True)[1][:SHOWN]
         rows, own = truth.rows[shown], run.fold.own

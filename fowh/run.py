@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import typer
@@ -32,7 +33,7 @@ def check_writable(out: Path) -> None:
 
 
 def answer_or_run(
-    cell: Cell, samples: Samples, out: Path, device: str, force: bool
+    cell: Cell, samples: Samples, out: Path, device: str, force: bool, quiet: bool = False
 ) -> tuple[Path, Record]:
     """The cell's record of an earlier run if that succeeded, else of a run now.
 
@@ -42,6 +43,7 @@ def answer_or_run(
         out: folder of all records.
         device: as on the command line; looked at only if there is something to run.
         force: run again although recorded.
+        quiet: without progress on stderr.
 
     Returns:
         The cell's folder, with report, and its record.
@@ -52,14 +54,15 @@ def answer_or_run(
     folder = records.folder(out, spec_of(cell, samples))
     record = None if force else records.load(folder)
     if record is None or record["status"] != "ok":  # what failed may work now
-        return folder, run(cell, samples, folder, pick_device(device))
-    typer.echo(f"answered from the record of an earlier run: {folder}", err=True)
+        return folder, run(cell, samples, folder, pick_device(device), quiet)
+    if not quiet:
+        typer.echo(f"answered from the record of an earlier run: {folder}", err=True)
     if not all((folder / name).exists() for name in REPORT):  # interrupted after the record
         write_report(folder, record)
     return folder, record
 
 
-def run(cell: Cell, samples: Samples, folder: Path, device: str) -> Record:
+def run(cell: Cell, samples: Samples, folder: Path, device: str, quiet: bool = False) -> Record:
     """Evaluate a cell, with progress on stderr; write its record, observations and report.
 
     Args:
@@ -67,6 +70,7 @@ def run(cell: Cell, samples: Samples, folder: Path, device: str) -> Record:
         samples: of its dataset, loaded.
         folder: where its files go.
         device: torch device name.
+        quiet: without progress.
 
     Returns:
         The record as written.
@@ -74,7 +78,7 @@ def run(cell: Cell, samples: Samples, folder: Path, device: str) -> Record:
     Raises:
         InputError: the dataset does not fit the protocol, the target or the scheme.
     """
-    with progress() as note:
+    with nullcontext(_silent) if quiet else progress() as note:
         found = observe(cell, samples, device, note)
         note("metrics", 1.0)
         record, observations = summarise(cell, samples, found, device)
@@ -82,6 +86,10 @@ def run(cell: Cell, samples: Samples, folder: Path, device: str) -> Record:
         records.save(folder, record, observations)
         write_report(folder, record)
     return record
+
+
+def _silent(text: str, fraction: float) -> None:
+    """Progress that nobody looks at."""
 
 
 def write_report(folder: Path, record: Record) -> None:

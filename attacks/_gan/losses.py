@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss, softplus
 
-
 WINDOW, SIGMA = 7, 1.5
 
 

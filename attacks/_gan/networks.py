@@ -128,3 +128,6 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
                 module.weight.normal_(0, math.sqrt(2 / fan), generator=generator)
                 if module.bias is not None:
                     module.bias.zero_()
+        elif isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+            module.reset_running_stats()

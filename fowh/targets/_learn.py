@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -163,6 +164,18 @@ class School:
             if due == epoch
             for name, value in self.made.state_dict().items()
         }
+
+
+def draw(network: nn.Module, generator: torch.Generator) -> None:
+    """He et al. (2015) for every weight; normalisations start neutral."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                fan = module.weight[0].numel()
+                module.weight.normal_(0, math.sqrt(2 / fan), generator=generator)
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.reset_running_stats()
+                module.reset_parameters()
 
 
 def blurred(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

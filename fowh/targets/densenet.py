@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -47,23 +46,11 @@ class Densenet(TrainedTarget):
         )
 
     def start(self, network: nn.Module, generator: torch.Generator) -> None:
+        from fowh.targets._learn import draw
+
         draw(network, generator)
         if self.depth == "169":
             load_imagenet(network)
-
-
-def draw(network: nn.Module, generator: torch.Generator) -> None:
-    """He et al. (2015) for every weight; normalisations start neutral."""
-    from torch import nn, no_grad
-
-    with no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                fan = module.weight[0].numel()
-                module.weight.normal_(0, math.sqrt(2 / fan), generator=generator)
-            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                module.reset_running_stats()
-                module.reset_parameters()
 
 
 def load_imagenet(network: nn.Module) -> None:

@@ -73,7 +73,7 @@ def test_rand_takes_the_drawn_version_and_draws_evenly() -> None:
     counts = torch.bincount(drawn, minlength=COUNT)
     assert counts.min() > 150  # of 600; 200 expected, standard deviation 11.5
     for row in range(SAMPLES):  # of every sample, not of the batch at once
-        assert set(drawn[MANY == row].tolist()) == {0, 1, 2}
+        assert set(drawn[row == MANY].tolist()) == {0, 1, 2}
 
 
 @pytest.mark.parametrize("method", ["sr", "srwal"])

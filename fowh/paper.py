@@ -1,0 +1,112 @@
+"""``fowh reproduce``: run a table's cells, print it, and keep it as Markdown and a picture."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import typer
+
+from fowh import records
+from fowh.cache import write_atomically
+from fowh.errors import InputError
+from fowh.experiments import FULL_SEEDS, SEEDS, SIZES, TABLES
+from fowh.metrics.intervals import Value
+from fowh.registry import load
+from fowh.reproduce import Line, Plan, alignment_effect, label, lines, plans, run_all
+from fowh.trained import TrainedTarget
+
+FAMILY = {"afm-iris": "iris", "afm-face": "face"}
+
+
+def reproduce_table(
+    table: str,
+    dataset: str,
+    target: str,
+    full: bool,
+    samples: int,
+    seeds: int,
+    jobs: int,
+    device: str,
+    out: Path,
+) -> None:
+    """Run what is not on record yet, then print and write the table.
+
+    Args:
+        table: one of ``experiments.TABLES``.
+        dataset: as on the command line.
+        target: likewise, without head and schedule.
+        full: both sizes and five seeds.
+        samples: instead of the sizes that ``full`` decides; 0: as it decides.
+        seeds: instead of the seeds that ``full`` decides; 0: as it decides.
+        jobs: processes; 0: one per core on a CPU, one on a GPU.
+        device: as on the command line.
+        out: folder of the records; the table goes there too.
+
+    Raises:
+        InputError: unknown table, a target that is not trained here, or as ``run.run``.
+    """
+    from rich.console import Console
+
+    from fowh.report import paper
+    from fowh.run import pick_device
+
+    if table not in TABLES:
+        raise InputError(f"unknown table {table!r}: expected one of {', '.join(TABLES)}")
+    if min(samples, seeds, jobs) < 0:
+        raise InputError(
+            f"--samples {samples} --seeds {seeds} --jobs {jobs}: expected numbers of at least 0"
+        )
+    if not isinstance(load("target", target), TrainedTarget):
+        raise InputError(f"--target {target} keeps no versions: expected one that is trained here")
+    sizes = (samples,) if samples else SIZES if full else SIZES[:1]
+    device = pick_device(device)
+    workers = jobs or (1 if device.startswith("cuda") else os.cpu_count() or 1)
+    todo = plans(table, dataset, target, sizes, seeds or (FULL_SEEDS if full else SEEDS))
+    started = time.perf_counter()
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.perf_counter() - started:7.0f} s  {text}", err=True)
+
+    say(f"{len(todo)} cells in {workers} processes; those on record are not run again")
+    found = run_all(todo, out, device, workers, say)
+    family = FAMILY[load("dataset", dataset).published]
+    measured = lines(table, found)
+    title = f"{table}: {dataset}, {len({plan.seed for plan in todo})} seeds, percent"
+    Console().print(paper.rich_table(measured, family, title))
+    for size in sizes if table == "table2" else ():
+        effect = alignment_effect(found, size)
+        typer.echo(f"alignment loss at {size} samples, {_effect(effect)}")
+    name = f"{table}-{dataset.partition(':')[0]}"
+    _write(out / f"{name}.md", paper.markdown(measured, family))
+    picture = _picture(table, found)
+    write_atomically(out / f"{name}.png", lambda file: file.write_bytes(picture))
+    typer.echo(f"table    {out / f'{name}.md'}\npictures {out / f'{name}.png'}")
+    typer.echo(f"took     {(time.perf_counter() - started) / 60:.1f} min")
+
+
+def _effect(effect: Value | None) -> str:
+    from fowh.report.paper import percent
+
+    return f"srwal minus sr in Rank-1, paired: {percent(effect, signed=True)} points"
+
+
+def _write(path: Path, text: str) -> None:
+    write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
+
+
+def _picture(table: str, found: dict[Plan, Path]) -> bytes:
+    """Pictures of the first cell that holds the table's GANs."""
+    from fowh.report import paper
+
+    plan = next(p for p in found if p.schedule == "upslope")
+    names = [
+        (row.name, f"image.attack.{label(load('attack', row.attack))}")
+        for row in TABLES[table]
+        if row.schedule == "upslope"
+    ]
+    return paper.grid(records.load_observations(found[plan]), names)
+
+
+__all__ = ["Line", "reproduce_table"]
