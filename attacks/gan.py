@@ -51,10 +51,10 @@ class Gan(Attack):
     input_dropout: float = 0.0
     steps: int = 400
     batch: int = 32
-    rate: float = 3e-3
+    rate: float = 5e-3
     base: int = 24
     pixels: float = 1.0
-    structure: float = 0.3
+    structure: float = 0.1
     perceptual: float = 0.1
     adversarial: float = 0.02
     alignment: float = 0.1
@@ -98,7 +98,8 @@ class Gan(Attack):
         given = {item.name: getattr(self, item.name) for item in dataclasses.fields(Recipe)}
         recipe = Recipe(**given)
         about = (given, seed, known, view.images, view.subjects, view.embeddings)
-        code = sorted((Path(__file__).parent / "_versions").glob("*.py"))
+        home = Path(__file__).parent
+        code = sorted([*home.glob("_versions/*.py"), *home.glob("_gan/*.py")])
         name = digest(*about, source_digest(*map(str, code)))
         arrays = cached("inverter", name, lambda: train(known, view, recipe, seed, checkpoint=name))
         view.remarks.append(str(arrays["perceptual"]))

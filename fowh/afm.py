@@ -117,10 +117,10 @@ def _faces(
         order = np.argsort(subjects[rows], kind="stable")  # by subject, in random order within
         sizes = np.bincount(subjects[rows])
         rank = np.concatenate([np.arange(size) / size for size in sizes if size])
-        cut = TEST_FACES + POOL_FACES["classifier"]
+        share = TEST_FACES + POOL_FACES["classifier"]
         ordered = rows[order]
-        test, private = ordered[rank < TEST_FACES], ordered[rank >= cut]
-        pool = ordered[(rank >= TEST_FACES) & (rank < cut)]
+        test, private = ordered[rank < TEST_FACES], ordered[rank >= share]
+        pool = ordered[(rank >= TEST_FACES) & (rank < share)]
     return Split(*map(np.sort, (private, pool, test, np.flatnonzero(newcomer), pool)))
 
 

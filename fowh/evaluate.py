@@ -114,6 +114,11 @@ def label(attack: Attack) -> str:
     return str(named["name"]) + (":" + ",".join(changed) if changed else "")
 
 
+def plugin_name(attack: Attack) -> str:
+    """Names an attack's stream of randomness: its variants draw the same numbers, as pairs."""
+    return str(describe(attack, "attack")["name"])
+
+
 def observe(cell: Cell, samples: Samples, device: str, note: Note) -> Findings:
     """Run the whole cell.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from lightning_fabric import Fabric
 
@@ -9,7 +11,7 @@ from lightning_fabric import Fabric
 def fabric(device: str) -> Fabric:
     """Fabric on one device, with networks in bfloat16 where the hardware multiplies it natively."""
     kind, _, number = device.partition(":")
-    precision = "bf16-mixed" if native_half(device) else "32-true"
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if native_half(device) else "32-true"
     devices: int | list[int] = [int(number)] if number else 1
     return Fabric(accelerator=kind, devices=devices, precision=precision)
 

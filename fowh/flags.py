@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 Flag = dict[str, str]
+COLLAPSE = 0.25  # of the Rank-1 expected under the judge; below it a picture is adversarial
+NOTICED = 0.1  # Rank-1 under the target from which a collapse means something
 MARGIN = 0.02  # Rank-1 that a learned attack may lose to the closed form without a flag
 
 
@@ -54,6 +56,14 @@ def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
             "read Rank-1 and the advantage instead",
         )
+    for name in adversarial(record):
+        row = {**attacks, **record["faces"]}[name]
+        yield (
+            "adversarial",
+            f"{name} has Rank-1 {100 * (_value(row, 'rank1') or 0):.0f} % under the target and "
+            f"{100 * (_value(row, 'transfer_rank1') or 0):.0f} % under the judge: its pictures are "
+            "adversarial examples and count for no reconstruction",
+        )
     pairs = record["data"]["development_non_mated"]
     if pairs * 1e-3 < 10:
         yield (
@@ -69,11 +79,29 @@ def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "faces-not-found", f"the detector missed {missed} samples; a centre crop stands in"
 
 
+def adversarial(record: dict[str, Any]) -> list[str]:
+    """Rows whose pictures the target recognises and the judge does not.
+
+    The judge is held to what it makes of the originals: its Rank-1 of a picture is expected to be
+    the target's Rank-1 of it times its own Rank-1 of the original.
+    """
+    ceiling = _value(record["controls"].get("unprotected", {}), "transfer_rank1")
+    found = []
+    for section in ("attacks", "faces"):
+        for name, row in record[section].items():
+            mine, other = _value(row, "rank1"), _value(row, "transfer_rank1")
+            if mine is None or other is None or ceiling is None or mine < NOTICED:
+                continue
+            if other < COLLAPSE * mine * ceiling:
+                found.append(name)
+    return found
+
+
 def _under_trained(record: dict[str, Any], attacks: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """A learned attack that loses to the closed form, level by level (embeddings, pictures)."""
     closed = {
         "embeddings": attacks.get("preimage", {}),
-        "images": record["faces"].get("preimage", {}),
+        "images": attacks.get("image_ridge") or record["faces"].get("preimage", {}),
     }
     for name, row in attacks.items():
         mine = _value(row, "rank1")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fowh import protocol
 from fowh.attack import Attack, Query, Version, View
-from fowh.evaluate import Cell, Note, label
+from fowh.evaluate import Cell, Note, label, plugin_name
 from fowh.findings import Findings, Row
 from fowh.judge import (
     Truth,
@@ -216,7 +216,9 @@ class FoldRun:
                 self.found.skipped[name] = reason
                 return
             with self.found.clock(name):
-                made = checked(attack, attack.run(view, self.stream("attack", name)), view)
+                made = checked(
+                    attack, attack.run(view, self.stream("attack", plugin_name(attack))), view
+                )
             if attack.yields == "images":
                 made = embed_again(self, (section, name), made, truth)
             outcome = judge(truth, made)

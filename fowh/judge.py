@@ -91,7 +91,7 @@ def _correct(truth: Truth, reconstructions: Floats) -> NDArray[np.float64]:
         return np.full(len(reconstructions), np.nan)
     usable = np.isfinite(reconstructions).all(axis=1)
     taken = truth.classes[np.nan_to_num(reconstructions).argmax(axis=1)]
-    return (usable & (taken == truth.subjects)).astype(np.float64)
+    return np.asarray(usable & (taken == truth.subjects), dtype=np.float64)
 
 
 def other_subject(subjects: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:

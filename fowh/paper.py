@@ -11,10 +11,11 @@ import typer
 from fowh import records
 from fowh.cache import write_atomically
 from fowh.errors import InputError
+from fowh.evaluate import label
 from fowh.experiments import FULL_SEEDS, SEEDS, SIZES, TABLES
 from fowh.metrics.intervals import Value
 from fowh.registry import load
-from fowh.reproduce import Line, Plan, alignment_effect, label, lines, plans, run_all
+from fowh.reproduce import Plan, alignment_effect, lines, plans, run_all
 from fowh.trained import TrainedTarget
 
 FAMILY = {"afm-iris": "iris", "afm-face": "face"}
@@ -107,6 +108,3 @@ def _picture(table: str, found: dict[Plan, Path]) -> bytes:
         if row.schedule == "upslope"
     ]
     return paper.grid(records.load_observations(found[plan]), names)
-
-
-__all__ = ["Line", "reproduce_table"]

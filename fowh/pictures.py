@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.attack import Attack, ImageInverter, View
-from fowh.evaluate import label
+from fowh.evaluate import label, plugin_name
 from fowh.findings import Row
 from fowh.judge import Truth, judge, nearest_rows, other_subject
 from fowh.scheme import Floats
@@ -41,7 +41,7 @@ def draw_faces(run: FoldRun, truth: Truth, guesses: dict[Row, Floats]) -> None:
     inputs["controls", "mean_face"] = guesses["controls", "mean"]
     for row, made in inputs.items():
         run.say(f"{row[1]} as pictures", 0.9)
-        rng = run.stream("attack", label(inverter))
+        rng = run.stream("attack", plugin_name(inverter))
         try:
             with run.found.clock("faces"):
                 pictures = checked(inverter, inverter.invert(view, made, rng), view)

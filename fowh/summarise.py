@@ -62,7 +62,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         "data": _data(cell, samples, found),
         "recognition": _recognition(found, cell.seed),
         **sections,
-        "worst": _worst(table, subjects, found, cell),
+        "worst": _worst(_counted(table, sections), subjects, found, cell),
         "unlinkability": _unlinkability(found),
         "security": _security(cell, found),
         "cost": {
@@ -133,15 +133,25 @@ def _best_blind(
     return max(able, key=lambda column: float(column[there].mean()))
 
 
+def _counted(table: dict[Row, Columns], sections: dict[str, dict[str, Any]]) -> dict[Row, Columns]:
+    """Attacks that count as reconstructions: not those that only the attacked target believes."""
+    doubted = flags.adversarial(sections)
+    return {
+        row: columns
+        for row, columns in table.items()
+        if row[0] in ("attacks", "faces") and row[1] not in doubted
+    }
+
+
 def _worst(
     table: dict[Row, Columns], subjects: NDArray[np.int64], found: Findings, cell: Cell
 ) -> dict[str, Any]:
     """Per template, success of any attack; image attacks count on the folds they ran on."""
-    rows = {row: columns for row, columns in table.items() if row[0] in ("attacks", "faces")}
+    rows = table
     if not rows:
         return {"metrics": {}, "folds": 0, "of": []}
     columns = inversion.worst(list(rows.values()))
-    for likeness in ("ssim", "psnr"):  # of a picture, not of a success
+    for likeness in ("ssim", "psnr", "realism"):  # of a picture, not of a success
         columns.pop(likeness, None)
     return {
         "metrics": _summary(columns, subjects, _stream(cell, "worst")),

@@ -23,7 +23,8 @@ def structural(made: Tensor, true: Tensor) -> Tensor:
     both = mean_a * mean_b
     power = mean_a.square() + mean_b.square()
     contrast = (2 * (product - both) + 0.03**2) / (square_a + square_b - power + 0.03**2)
-    return 1 - ((2 * both + 0.01**2) / (power + 0.01**2) * contrast).mean()
+    loss: Tensor = 1 - ((2 * both + 0.01**2) / (power + 0.01**2) * contrast).mean()
+    return loss
 
 
 @cache

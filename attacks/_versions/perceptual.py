@@ -65,7 +65,7 @@ class Vgg(nn.Module):
 
 def features(
     pictures: Tensor, templates: Tensor, generator: torch.Generator, progress: Callable[..., None]
-) -> tuple[nn.Module, str]:
+) -> tuple[Own | Vgg, str]:
     """A frozen network with ``maps``, and in words which one it is.
 
     Args:
@@ -89,7 +89,8 @@ def features(
         adam.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
         rows = torch.randint(len(pictures), (BATCH,), generator=generator).to(pictures.device)
         adam.zero_grad(set_to_none=True)
-        (1 - (normalize(net(pictures[rows])) * wanted[rows]).sum(dim=1)).mean().backward()
+        cosine = (normalize(net(pictures[rows])) * wanted[rows]).sum(dim=1)
+        torch.autograd.backward((1 - cosine).mean())
         adam.step()
     return net.eval().requires_grad_(False), OWN
 

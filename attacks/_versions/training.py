@@ -164,9 +164,9 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
     for step in range(begin, recipe.steps):
         parts = trainer.step(step / recipe.steps)
         if (step + 1) % often == 0 or step + 1 == recipe.steps:
-            words = validation.look(trainer, step + 1, parts)
+            said = validation.look(trainer, step + 1, parts)
             validation.save(trainer, checkpoint, step + 1)
-            view.progress(f"gan: {recipe.incorporate}, {words}", (step + 1) / recipe.steps)
+            view.progress(f"gan: {recipe.incorporate}, {said}", (step + 1) / recipe.steps)
             if validation.waited >= PATIENCE:
                 break
     validation.clear(checkpoint)
@@ -198,8 +198,10 @@ def pictures_of(network: torch.nn.Module, inputs: Tensor, device: str) -> NDArra
     """What a generator in eval mode makes of inputs (n, width), as bytes."""
     parts = []
     with torch.inference_mode():
-        for batch in inputs.split(BATCH):
-            made = network(batch.to(device))[0].float().mul(255).round().byte()
+        for begin in range(0, len(inputs), BATCH):
+            made = (
+                network(inputs[begin : begin + BATCH].to(device))[0].float().mul(255).round().byte()
+            )
             parts.append(made.permute(0, 2, 3, 1).cpu().numpy())
     whole = np.concatenate(parts)
     return whole[..., 0] if whole.shape[-1] == 1 else whole

@@ -53,4 +53,5 @@ class Manifold:
 
 def _squared(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
     inner = left @ right.T
-    return np.maximum((left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * inner, 0)
+    squared = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * inner
+    return np.asarray(np.maximum(squared, 0))

@@ -31,7 +31,8 @@ class Resnet(TrainedTarget):
             shorter = nn.Sequential(
                 nn.Conv2d(narrow, wide, 1, stride=2, bias=False), nn.BatchNorm2d(wide)
             )
-            return BasicBlock(narrow, wide, stride=2, downsample=shorter)
+            made: nn.Module = BasicBlock(narrow, wide, stride=2, downsample=shorter)
+            return made
 
         return nn.Sequential(
             nn.Conv2d(3, 16, 5, stride=2, padding=2, bias=False),
