@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -100,7 +102,8 @@ def test_brightness_tells_nothing(images: NDArray[np.float64], cue: str) -> None
     """One-way analysis of variance: F(39, 440) exceeds 1.9 in one of 1000 draws by chance."""
     flat = images.reshape(EYES, READINGS, -1)
     iris = np.where(flat > 0, flat, np.nan)
-    value = {"mean": np.nanmean, "contrast": np.nanstd, "total": np.nansum}[cue](iris, axis=2)
+    measure: Any = {"mean": np.nanmean, "contrast": np.nanstd, "total": np.nansum}[cue]
+    value = measure(iris, axis=2)
     between = READINGS * value.mean(axis=1).var(ddof=1)
     within = value.var(axis=1, ddof=1).mean()
     assert between / within < 1.9
@@ -133,7 +136,7 @@ def test_textures_close_around_the_pupil(textures: NDArray[np.float32]) -> None:
 def test_left_and_right_eye_share_nothing(images: NDArray[np.float64]) -> None:
     """Their textures are as far apart as those of two people (Daugman, 2004)."""
     drawn = [texture(np.random.default_rng([0, eye])) for eye in range(EYES)]
-    both = np.corrcoef(np.stack(drawn).reshape(EYES, -1))
+    both = np.asarray(np.corrcoef(np.stack(drawn).reshape(EYES, -1)))
     left, right = np.arange(0, EYES, 2), np.arange(1, EYES, 2)
     pairs, others = both[left, right], both[np.triu_indices(EYES, 1)]
     noise = others.std() / np.sqrt(len(pairs))
