@@ -43,7 +43,7 @@ class Validation:
         """Measure, keep the weights if they are the best so far; the state of affairs in words."""
         from attacks._versions.training import pictures_of, state_of
 
-        words = " ".join(f"{name} {float(loss):.3f}" for name, loss in parts.items())
+        words = " ".join(f"{name} {loss.item():.3f}" for name, loss in parts.items())
         if len(self.held) == 0:
             return f"step {step}: {words}"
         trainer.generator.eval()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from fowh.report import pictures, plane, plots, tables
 from fowh.report.pictures import Observations
 from fowh.report.summary import (
-    COLUMNS,
     Record,
     asked,
     called,
     closing,
+    columns,
     command,
     headline,
     rows,
@@ -74,7 +74,7 @@ def render(record: Record, observations: Observations) -> str:
             flags=record.get("flags") or (),
             figures=_figures(figures),
             blocks=tables.blocks(record, found),
-            heads=COLUMNS.values(),
+            heads=columns(found).values(),
             failures=[row for row in found if row.traceback],
             recognition=tables.recognition(record),
             pictures=_pictures(observations),

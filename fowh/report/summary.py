@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,11 @@ COLUMNS: dict[str, tuple[str, str]] = {  # metric -> two lines of heading
     "type2_at_fmr_1e-3": ("type 2", "FMR 0.1 %"),
     "accept_at_fmr_1e-3": ("accept", "FMR 0.1 %"),
     "purity": ("purity", "cosine"),
+}
+WHERE_MEASURED: dict[str, tuple[str, str]] = {
+    "accuracy": ("accuracy", ""),
+    "transfer_rank1": ("rank 1", "judge"),
+    "realism": ("realism", "judge"),
 }
 RECOGNITION = ("fnmr_at_fmr_1e-2", "fnmr_at_fmr_1e-3", "eer")
 SCENARIOS = {
@@ -211,6 +216,15 @@ def _linkability(name: str, key: str, given: Any) -> str:
     return f"{text} ({given['bins']} bins, {given['low']:.3g} to {given['high']:.3g})"
 
 
+def columns(found: Sequence[Row]) -> dict[str, tuple[str, str]]:
+    """The metrics that a table of attacks shows, with their headings: some only where measured."""
+    return COLUMNS | {
+        metric: heading
+        for metric, heading in WHERE_MEASURED.items()
+        if any(metric in row.metrics for row in found)
+    }
+
+
 def command(record: Record) -> str:
     """The shell command that measures this cell again, every parameter written out."""
     spec = record["spec"]
@@ -224,5 +238,8 @@ def command(record: Record) -> str:
     words += ["--keys", str(threat.get("keys", "subject"))]
     words += ["--secret-keys"] * (not threat.get("leaked", True))
     words += ["--white-box"] * (threat.get("box") == "white")
+    for axis in ("samples", "versions"):
+        words += [f"--{axis}", str(threat[axis])] if axis in threat else []
+    words += ["--judge", called(spec["judge"])] if spec.get("judge") else []
     words += ["--queries", str(threat.get("queries", 0)), "--seed", str(spec.get("seed", 0))]
     return shlex.join(words)

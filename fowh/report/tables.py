@@ -8,12 +8,12 @@ from typing import Any
 from fowh.metrics import METRICS
 from fowh.report.numbers import count, interval, label, measured, number
 from fowh.report.summary import (
-    COLUMNS,
     RECOGNITION,
     SCENARIOS,
     Record,
     Row,
     by_scenario,
+    columns,
     comparisons,
 )
 from fowh.report.verdict import gains
@@ -47,7 +47,7 @@ def blocks(record: Record, found: Sequence[Row]) -> list[dict[str, Any]]:
                 "n": count(row.n),
                 "cells": [
                     cell(metric, row.metrics.get(metric), gains(record, row, metric))
-                    for metric in COLUMNS
+                    for metric in columns(found)
                 ],
             }
             for row in found

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from fowh.report.numbers import DASH, count, interval, label, measured, number, wrapped
 from fowh.report.summary import (
-    COLUMNS,
     RECOGNITION,
     SCENARIOS,
     Record,
@@ -17,6 +16,7 @@ from fowh.report.summary import (
     by_scenario,
     called,
     closing,
+    columns,
     command,
     comparisons,
     headline,
@@ -106,7 +106,8 @@ def _recognition(scenarios: Mapping[str, Any], console: Console) -> Table:
 
 
 def _inversion(record: Record, found: list[Row], console: Console) -> Table:
-    table = _table("", ["\n".join(head) for head in COLUMNS.values()])
+    shown = columns(found)
+    table = _table("", ["\n".join(head) for head in shown.values()])
     for number_, row in enumerate(found):
         if number_ and row.kind != found[number_ - 1].kind:
             table.add_section()
@@ -115,7 +116,7 @@ def _inversion(record: Record, found: list[Row], console: Console) -> Table:
             folds = f", {row.folds} fold{'s' * (row.folds != 1)}" if row.folds else ""
             name.append(_gap(console)).append(f"n {row.n:,}{folds}", "dim")
         cells = []
-        for metric in COLUMNS:
+        for metric in shown:
             style = "bold red" if gains(record, row, metric) else "bold"
             cells.append(_cell(metric, row.metrics.get(metric), console, style))
         table.add_row(name, *cells)
