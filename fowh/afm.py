@@ -68,8 +68,12 @@ def split(samples: Samples, published: str, target: TrainedTarget) -> Split:
             )
         made = _irises(samples, people, target, rng)
     else:
-        if len(people) < 8:
-            raise InputError(f"protocol afm-face: {len(people)} subjects; expected at least 8")
+        fewest = int(np.bincount(samples.subjects).min())
+        if len(people) < 8 or fewest < 3:
+            raise InputError(
+                f"protocol afm-face: {len(people)} subjects, the smallest with {fewest} readings; "
+                "expected at least 8 with 3 each (folder:readings=3 leaves smaller ones out)"
+            )
         made = _faces(samples, people, target, rng)
     if target.schedule == "downslope":
         made = _removed(samples, made, REMOVED[published], target, rng)
@@ -144,7 +148,8 @@ def fold(made: Split, own: int, seed: int) -> Fold:
     """The split as the single fold of a run: ``own`` samples of the pool are the attacker's."""
     count = min(own, len(made.pool))
     drawn = np.sort(stream(seed, "own").choice(made.pool, count, replace=False))
-    return Fold(0, made.private, drawn, made.test, made.test, gallery=made.test)
+    few = np.sort(stream(0, "stolen").permutation(made.test)[:TEST])
+    return Fold(0, made.private, drawn, made.test, few, gallery=made.test)
 
 
 def published_protocol(name: str) -> dict[str, Any]:

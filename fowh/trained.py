@@ -73,6 +73,10 @@ class TrainedTarget(Target):
     def start(self, network: nn.Module, generator: Any) -> None:
         """Set the initial weights: published ones, or draws from the torch generator."""
 
+    def origin(self) -> str:
+        """Where the initial weights come from; with others the training is another one."""
+        return "random"
+
     @property
     def classifies(self) -> bool:  # type: ignore[override]
         """True for f_C."""
@@ -102,7 +106,7 @@ class TrainedTarget(Target):
                 f"target: {people} private subjects to learn from, expected at least 2: "
                 "the dataset is too small for its protocol"
             )
-        key = digest(self.sha256, lessons.images, lessons.subjects, lessons.newcomer)
+        key = digest(self.sha256, self.origin(), lessons.images, lessons.subjects, lessons.newcomer)
         arrays = cached("target", key, lambda: learn(self, lessons, device, progress))
         return dataclasses.replace(self, public=Weights(arrays, self.names[-1], people))
 
@@ -156,7 +160,8 @@ class TrainedTarget(Target):
         """Digest of the version's weights; before ``fit``, of the recipe and of its code."""
         if self.public is not None:
             state = self.public.state()
-            return digest(self.head, self.side, *(part for pair in state.items() for part in pair))
+            about = (self.head, self.side, self.loss, self.public.classes)
+            return digest(*about, *(part for pair in state.items() for part in pair))
         from fowh.targets import _learn, _margin
 
         recipe = {

@@ -98,21 +98,15 @@ def test_outputs_are_unit_vectors_or_probabilities(
         if kind[0] == "extractor":
             np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, atol=1e-5)
         else:
-            np.testing.assert_allclose(seen.sum(axis=1), 1, atol=1e-5)
+            if kind[1] == "update":  # the rest is the newcomer's
+                assert (seen.sum(axis=1) <= 1 + 1e-5).all()
+            else:
+                np.testing.assert_allclose(seen.sum(axis=1), 1, atol=1e-5)
             assert (seen >= 0).all()
     assert target.classifies == (kind[0] == "classifier")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *KINDS[:3],
-        pytest.param(
-            KINDS[3],
-            marks=pytest.mark.xfail(reason="the newcomer's column is not counted in the width"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_width_is_known(
     kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
 ) -> None:
@@ -154,7 +148,8 @@ def test_a_newcomer_is_learned(fitted: dict[tuple[str, str], Densenet], lessons:
     assert lessons.newcomer is not None
     versions = fitted["classifier", "update"].versions()
     first, last = (versions[name].embed(blurred(lessons.newcomer)) for name in ("0", "10"))
-    assert last[:, PEOPLE].mean() > first[:, PEOPLE].mean()
+    # What the known subjects do not get is the newcomer's, whose column is not revealed.
+    assert last.sum(axis=1).mean() < first.sum(axis=1).mean() - 1e-3
 
 
 def test_a_training_repeats_itself(
@@ -228,7 +223,6 @@ def test_seeds_and_heads_are_told_apart(
     assert fitted["classifier", "upslope"].versions()["0"].sha256 != mine  # reveals other things
 
 
-@pytest.mark.xfail(reason="the digest of a version leaves the loss out, and with it the scale")
 def test_what_embeds_differently_has_another_digest(
     fitted: dict[tuple[str, str], Densenet], lessons: Lessons
 ) -> None:
@@ -275,7 +269,6 @@ def test_embedding_is_row_by_row_and_resizes(
     assert (target.embed(larger) * whole).sum(axis=1).min() > 0.9
 
 
-@pytest.mark.xfail(reason="the network's parameters are the stored arrays themselves")
 def test_a_module_is_nobody_elses(
     fitted: dict[tuple[str, str], Densenet], lessons: Lessons
 ) -> None:
@@ -359,7 +352,7 @@ def test_unknown_choices_are_refused(spec: str) -> None:
 def test_densenet_169_has_the_published_shape() -> None:
     with torch.device("meta"):
         target = Densenet(depth="169", dimension=512, side=128)
-        made = Recogniser(target, 356).eval()
+        made = Recogniser(target, 356, 356).eval()
         assert made.encode(torch.empty(2, 1, 128, 128)).shape == (2, 512)
         assert made(torch.empty(2, 3, 128, 128)).shape == (2, 512)
     trunk = sum(weight.numel() for weight in made.features[0].parameters())  # type: ignore[index]
@@ -431,7 +424,6 @@ def test_without_imagenet_weights_there_is_a_note(
     assert all(torch.equal(value, before[name]) for name, value in large.state_dict().items())
 
 
-@pytest.mark.xfail(reason="torchvision draws initial weights before it loads the published ones")
 def test_loading_imagenet_weights_draws_nothing(
     large: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,7 +88,7 @@ class Trainer:
         recipe, true = self.recipe, self.faces[rows]
         parts = {
             "pixels": (recipe.pixels, losses.pixels(made, true)),
-            "structure": (recipe.structure, losses.structural(made, true)),
+            "structure": (recipe.structure, losses.structural(made, true, stride=2)),
         }
         if recipe.adversarial:
             with self.half():

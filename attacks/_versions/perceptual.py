@@ -95,9 +95,7 @@ def features(
     return net.eval().requires_grad_(False), OWN
 
 
-def distance(made: list[Tensor], true: list[Tensor]) -> Tensor:
-    """Mean squared difference of the maps, each in units of the true one's variance."""
-    parts = [
-        mse_loss(a.float(), b.float()) / b.float().var() for a, b in zip(made, true, strict=True)
-    ]
-    return torch.stack(parts).mean()
+def distance(made: list[Tensor], true: list[Tensor], variance: list[Tensor]) -> Tensor:
+    """Mean squared difference of the maps, each in units of its variance over true pictures."""
+    pairs = zip(made, true, variance, strict=True)
+    return torch.stack([mse_loss(a.float(), b.float()) / v for a, b, v in pairs]).mean()

@@ -65,6 +65,9 @@ class Trainer:
         self.features, self.words = perceptual.features(
             self.pictures, self.known[-1], self.randomness, view.progress
         )
+        with torch.no_grad(), self.fabric.autocast():
+            maps = self.features.maps(self.pictures[:BATCH])
+        self.variance = [part.float().var() for part in maps]
         adams = [
             torch.optim.Adam(net.parameters(), lr=recipe.rate, betas=BETAS, fused=True)
             for net in nets
@@ -93,27 +96,29 @@ class Trainer:
         self.fabric.backward(torch.stack(weighted).sum())
         self.adam_g.step()
         if self.recipe.adversarial:
-            parts["discriminator"] = self._discriminate(true, made.detach())
+            half = self.recipe.batch // 2
+            parts["discriminator"] = self._discriminate(true[:half], made[half:].detach())
         return parts
 
     def _judged(self, made: Tensor, true: Tensor) -> dict[str, Tensor]:
         """The generator's losses, eq. 2 and 3."""
         recipe, parts = self.recipe, {"pixels": losses.pixels(made, true)}
         if recipe.structure:
-            parts["structure"] = losses.structural(made, true)
+            parts["structure"] = losses.structural(made, true, stride=2)
         if recipe.perceptual:
             with torch.no_grad(), self.fabric.autocast():
                 wanted = self.features.maps(true)
             with self.fabric.autocast():
-                parts["perceptual"] = perceptual.distance(self.features.maps(made), wanted)
+                seen = self.features.maps(made)
+            parts["perceptual"] = perceptual.distance(seen, wanted, self.variance)
         if recipe.adversarial:
             self.discriminator.requires_grad_(False)
-            parts["adversarial"] = losses.generator(self.tell(made).float())
+            parts["adversarial"] = losses.generator(self.tell(made[: recipe.batch // 2]).float())
             self.discriminator.requires_grad_(True)
         return parts
 
     def _discriminate(self, true: Tensor, made: Tensor) -> Tensor:
-        """One update of the discriminator, eq. 1."""
+        """One update of the discriminator, eq. 1, on halves of the batch that do not pair up."""
         logits = self.tell(torch.cat([true, made])).float()
         loss = losses.discriminator(logits[: len(true)], logits[len(true) :])
         self.adam_d.zero_grad(set_to_none=True)

@@ -34,7 +34,7 @@ class Iris(Dataset):
         people: each has two eyes, so there are twice as many subjects.
         readings: of each eye.
         side: of the square pictures, in pixels.
-        seed: of everything; more people or readings leave the first ones as they are.
+        seed: of everything; more people leave the pictures of the first ones as they are.
     """
 
     published: ClassVar[Literal["afm-face", "afm-iris"]] = "afm-iris"

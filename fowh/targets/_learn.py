@@ -30,17 +30,19 @@ BLUR_SIGMA = 0.8  # of the newcomer's pictures, 3 x 3 kernel (paper, sec. 2.1)
 class Recogniser(nn.Module):
     """Pictures (n, 1 or 3, h, w) in 0..1 to what the target reveals."""
 
-    def __init__(self, target: TrainedTarget, classes: int) -> None:
+    def __init__(self, target: TrainedTarget, classes: int, shown: int) -> None:
         super().__init__()
         self.features = target.network(classes)
         self.weights = nn.Parameter(torch.empty(classes, target.dimension))
+        self.shown = shown  # probabilities revealed: not the newcomer's, so that versions agree
         self.side, self.loss, self.head = target.side, target.loss, target.head
 
     def forward(self, pictures: Tensor) -> Tensor:
         features = self.encode(pictures)
         if self.head == "extractor":
             return normalize(features)
-        return _margin.logits(self.loss, features, self.weights).softmax(dim=1)
+        whole = _margin.logits(self.loss, features, self.weights).softmax(dim=1)
+        return whole[:, : self.shown]
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Features (n, dimension) of the fully connected layer."""
@@ -54,9 +56,9 @@ class Recogniser(nn.Module):
     @classmethod
     def restore(cls, target: TrainedTarget, weights: Weights, device: str) -> Recogniser:
         """One version, frozen, in eval mode."""
-        state = {name: torch.from_numpy(array) for name, array in weights.state().items()}
+        state = {name: torch.from_numpy(array.copy()) for name, array in weights.state().items()}
         with torch.device("meta"):
-            made = cls(target, len(state["weights"]))
+            made = cls(target, len(state["weights"]), weights.classes)
         made.load_state_dict(state, assign=True)
         made.to(device).to(memory_format=torch.channels_last)
         return made.eval().requires_grad_(False)
@@ -70,18 +72,18 @@ def learn(
     people = int(labels.max()) + 1
     generator = torch.Generator().manual_seed(target.seed)
     with torch.device("meta"):
-        made = Recogniser(target, people)
+        made = Recogniser(target, people, people)
     made.to_empty(device="cpu")
     target.start(made.features, generator)
     with torch.no_grad():
         made.weights.normal_(0, target.dimension**-0.5, generator=generator)
     school = School(target, made, device, generator, progress)
-    if target.schedule != "update":
+    if target.schedule == "update" and lessons.newcomer is None:
+        raise ValueError("schedule update needs the newcomer's pictures")
+    if target.schedule != "update" or lessons.newcomer is None:
         kept = {name: round(share * target.epochs) for name, share in SHARES.items()}
         return school.teach(lessons.images, labels, target.epochs, kept)
     school.teach(lessons.images, labels, target.epochs, {})
-    if lessons.newcomer is None:
-        raise ValueError("schedule update needs the newcomer's pictures")
     school.admit()
     images = np.concatenate([lessons.images, blurred(lessons.newcomer)])
     labels = np.concatenate([labels, np.full(len(lessons.newcomer), people)])

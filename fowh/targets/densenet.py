@@ -45,6 +45,9 @@ class Densenet(TrainedTarget):
             nn.BatchNorm1d(self.dimension),
         )
 
+    def origin(self) -> str:
+        return "imagenet" if self.depth == "169" and imagenet() is not None else "random"
+
     def start(self, network: nn.Module, generator: torch.Generator) -> None:
         from fowh.targets._learn import draw
 
@@ -53,19 +56,32 @@ class Densenet(TrainedTarget):
             load_imagenet(network)
 
 
-def load_imagenet(network: nn.Module) -> None:
-    """ImageNet weights for the trunk, where torchvision has or gets them; else a note."""
+def load_imagenet(network: nn.Module) -> bool:
+    """ImageNet weights for the trunk, where torchvision has or gets them; else a note and False."""
+    published = imagenet()
+    if published is None:
+        return False
+    trunk: nn.Module = network[0]  # type: ignore[index]
+    trunk.load_state_dict(published)
+    return True
+
+
+def imagenet() -> dict[str, torch.Tensor] | None:
+    """The published ImageNet weights of the trunk; None, and a note, without them."""
     import sys
 
+    import torch
     from torchvision.models import DenseNet169_Weights, densenet169
 
     try:
-        published = densenet169(weights=DenseNet169_Weights.IMAGENET1K_V1).features.state_dict()
+        with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
+            whole = densenet169(weights=DenseNet169_Weights.IMAGENET1K_V1)
     except Exception as error:  # no network, a proxy's page, a full disk ...
+        reason = str(error).partition("\n")[0]
         print(  # noqa: T201
-            f"note: no ImageNet weights for DenseNet-169 ({error}); version 0 is random",
+            f"note: no ImageNet weights for DenseNet-169 ({reason}); version 0 is random",
             file=sys.stderr,
         )
-        return
-    trunk: nn.Module = network[0]  # type: ignore[index]
-    trunk.load_state_dict(published)
+        return None
+    state: dict[str, torch.Tensor] = whole.features.state_dict()
+    return state
