@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from attacks._versions import perceptual
 from fowh import cli, experiments, records, reproduce
 from fowh.errors import InputError
 from fowh.evaluate import label
@@ -19,6 +20,7 @@ from fowh.metrics.intervals import Value
 from fowh.registry import load
 from fowh.report import paper
 from fowh.reproduce import Line, Plan, alignment_effect, lines, plans, run_all
+from fowh.trained import TrainedTarget
 
 IRIS, NET = "iris:people=12,readings=6", "densenet:epochs=4"
 
@@ -157,10 +159,32 @@ def test_a_line_for_each_size_and_scheme(monkeypatch: pytest.MonkeyPatch) -> Non
     assert seen == [(size, scheme, rate) for size in (30, 500) for scheme, rate in rates]
 
 
-def test_the_order_in_which_cells_finish_does_not_matter(found: dict[Plan, Path]) -> None:
-    shuffled = dict(reversed(found.items()))
-    assert lines("table2", shuffled) == lines("table2", found)
-    assert alignment_effect(shuffled, 500) == alignment_effect(found, 500)
+@pytest.mark.xfail(reason="records are read in the order in which cells finished")
+def test_the_order_in_which_cells_finish_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes finish in any order; the intervals must not depend on it."""
+    todo = plans("table2", IRIS, NET, (500,), 3)
+
+    def loaded(folder: Path) -> dict[str, np.ndarray]:
+        number = int(str(folder))
+        hit = np.random.default_rng(number).random(90) < 0.1 + 0.2 * todo[number].seed
+        whose = np.repeat(np.arange(30), 3)
+        return {
+            "attack.gan.rank1": hit,
+            "attack.gan.subject": whose,
+            "attack.gan.correct": hit,
+            "attack.gan.distance": 1.0 - hit,
+            "t_embedding.1e-2": np.full(90, 0.5),
+        }
+
+    monkeypatch.setattr(records, "load_observations", loaded)
+    monkeypatch.setattr(reproduce, "ProcessPoolExecutor", InProcess)
+    monkeypatch.setattr(reproduce, "_train", lambda plan, out, device: out)
+    monkeypatch.setattr(reproduce, "_run", lambda plan, out, device: Path(str(todo.index(plan))))
+    monkeypatch.setattr(reproduce, "as_completed", lambda tasks: reversed(list(tasks)))
+    backwards = run_all(todo, Path("out"), "cpu", 1, lambda text: None)
+    forwards = {plan: Path(str(number)) for number, plan in enumerate(todo)}
+    assert lines("table2", backwards) == lines("table2", forwards)
+    assert list(backwards) == todo  # the picture is of the first cell that was asked for
 
 
 def test_alignment_effect_by_hand(found: dict[Plan, Path]) -> None:
@@ -300,7 +324,7 @@ def test_an_error_of_one_cell_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> N
 
 TINY = "steps=3,batch=8,base=8"
 COMMAND = ["reproduce", "table2", "--dataset", IRIS, "--target", NET, "--samples", "30"]
-COMMAND += ["--seeds", "2", "--jobs", "1", "--device", "cpu"]
+COMMAND += ["--seeds", "1", "--jobs", "1", "--device", "cpu"]
 
 
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,6 +339,7 @@ def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(TABLES, table, ())
     monkeypatch.setitem(TABLES, "table2", rows)
     monkeypatch.setattr(experiments, "SINGLE", single)
+    monkeypatch.setattr(perceptual, "STEPS", 3)
     monkeypatch.setattr(reproduce, "ProcessPoolExecutor", InProcess)
 
 
@@ -325,23 +350,23 @@ def test_the_command_runs_prints_and_keeps_the_table(
     command = [*COMMAND, "--out", str(tmp_path)]
     done = CliRunner().invoke(cli.app, command)
     assert done.exit_code == 0, done.output
-    assert len(list(tmp_path.glob("*/record.json"))) == 2 * 2  # heads, seeds
+    assert len(list(tmp_path.glob("*/record.json"))) == 2  # heads
     table = (tmp_path / "table2-iris.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
     names = ["single, final", "srwal, all", "ridge to pixels (control)"]
     assert [row[0] for row in rows[2:]] == [*names, *(f"{n} (control)" for n in experiments.BLIND)]
     assert "35" in rows[2]
     assert (tmp_path / "table2-iris.png").read_bytes().startswith(b"\x89PNG")
-    for text in ("alignment loss at 30 samples", "table2-iris.md", "4 cells in 1 processes"):
+    for text in ("alignment loss at 30 samples", "table2-iris.md", "2 cells in 1 processes"):
         assert text in done.output
     for record in (records.load(path.parent) for path in tmp_path.glob("*/record.json")):
         assert record is not None
         assert record["status"] == "ok"
     # The table is what the records say.
-    cells = plans("table2", IRIS, NET, (30,), 2)
+    cells = plans("table2", IRIS, NET, (30,), 1)
     where = reproduce.folders(cells, tmp_path)
     assert all((folder / "record.json").exists() for folder in where.values())
-    assert table.strip() == paper.markdown(lines("table2", where), "iris")
+    assert table == paper.markdown(lines("table2", where), "iris") + "\n"
 
     def refuse(*_: Any) -> Any:
         raise AssertionError("a cell on record was run again")
@@ -372,7 +397,11 @@ def test_real_processes(tmp_path: Path) -> None:
         (["table2", "--jobs", "-1"], "--jobs -1"),
         (["table2", "--seeds", "-2"], "--seeds -2"),
         (["table2", "--samples", "-3"], "--samples -3"),
-        (["table2", "--samples", "1"], "--samples 1"),
+        pytest.param(
+            ["table2", "--samples", "1"],
+            "--samples 1",
+            marks=pytest.mark.xfail(reason="trains all targets before it finds out"),
+        ),
         (["table2", "--dataset", "gaussian"], "images"),
         (["table2", "--target", "densenet:head=classifier"], "head"),
         (["table2", "--device", "abacus"], "--device abacus"),
@@ -385,6 +414,10 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("a target was trained")
+
+    monkeypatch.setattr(TrainedTarget, "fit", refuse)
     monkeypatch.setattr(reproduce, "ProcessPoolExecutor", InProcess)
     given = words if "--dataset" in words else [*words, "--dataset", IRIS]
     monkeypatch.setattr(sys, "argv", ["fowh", "reproduce", *given, "--out", str(tmp_path / "out")])
