@@ -61,12 +61,14 @@ def test_feature_distance_is_in_units_of_the_true_spread() -> None:
 
 
 def test_perceptual_distance_by_hand() -> None:
-    true = [torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0], [3.0], [5.0]])]  # variances 2 and 4
+    true = [torch.tensor([[0.0, 2.0]]), torch.tensor([[1.0], [3.0], [5.0]])]
     made = [torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0], [3.0], [2.0]])]  # 1/2 and 9/3 apart
-    assert float(perceptual.distance(made, true)) == pytest.approx((0.5 / 2 + 3 / 4) / 2)
-    assert float(perceptual.distance(true, true)) == 0
+    variance = [torch.tensor(2.0), torch.tensor(4.0)]
+    assert float(perceptual.distance(made, true, variance)) == pytest.approx((0.5 / 2 + 3 / 4) / 2)
+    assert float(perceptual.distance(true, true, variance)) == 0
     doubled = [[10 * part for part in parts] for parts in (made, true)]
-    assert float(perceptual.distance(*doubled)) == pytest.approx(0.5)  # no unit
+    wider = [100 * part for part in variance]
+    assert float(perceptual.distance(*doubled, wider)) == pytest.approx(0.5)  # no unit
 
 
 def log_sigmoid(logit: float) -> float:
