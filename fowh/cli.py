@@ -208,6 +208,9 @@ def reproduce(
     ] = False,
     samples: Annotated[int, typer.Option(help="Of the attacker; 0: 500, with --full both.")] = 0,
     seeds: Annotated[int, typer.Option(help="Runs of each cell; 0: 3, with --full 5.")] = 0,
+    head: Annotated[
+        str, typer.Option(help="extractor (f_E), classifier (f_C) or both; the columns.")
+    ] = "both",
     jobs: Annotated[int, typer.Option(help="Processes; 0: one per core, one on a GPU.")] = 0,
     device: Device = "auto",
     out: Out = Path("results"),
@@ -217,7 +220,7 @@ def reproduce(
     from fowh.run import check_writable
 
     check_writable(out)
-    reproduce_table(table, dataset, target, full, samples, seeds, jobs, device, out)
+    reproduce_table(table, dataset, target, full, samples, seeds, head, jobs, device, out)
 
 
 @app.command()

@@ -101,8 +101,8 @@ def _code(plugins: tuple[Any, ...]) -> str:
         if source is not None:
             files |= {Path(source), *Path(source).parent.glob("_*.py")}
             files |= set(Path(source).parent.glob("_*/*.py"))
-    names = ("cli.py", "run.py", "progress.py", "sweep.py", "experiments.py", "reproduce.py")
-    drawing = {core / name for name in names}
+    above = ("cli", "run", "progress", "sweep", "experiments", "reproduce", "paper", "contract")
+    drawing = {core / f"{name}.py" for name in above} | {*core.glob("contract_*.py")}
     return source_digest(*(str(file) for file in sorted(files - drawing)))
 
 

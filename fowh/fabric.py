@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 import torch
@@ -10,6 +11,8 @@ from lightning_fabric import Fabric
 
 def fabric(device: str) -> Fabric:
     """Fabric on one device, with networks in bfloat16 where the hardware multiplies it natively."""
+    # It announces the precision at every set-up, between the lines of our progress.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     kind, _, number = device.partition(":")
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if native_half(device) else "32-true"
     devices: int | list[int] = [int(number)] if number else 1

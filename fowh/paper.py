@@ -12,7 +12,7 @@ from fowh import records
 from fowh.cache import write_atomically
 from fowh.errors import InputError
 from fowh.evaluate import label
-from fowh.experiments import FULL_SEEDS, SEEDS, SIZES, TABLES
+from fowh.experiments import FULL_SEEDS, HEADS, SEEDS, SIZES, TABLES
 from fowh.metrics.intervals import Value
 from fowh.registry import load
 from fowh.reproduce import Plan, alignment_effect, lines, plans, run_all
@@ -28,6 +28,7 @@ def reproduce_table(
     full: bool,
     samples: int,
     seeds: int,
+    head: str,
     jobs: int,
     device: str,
     out: Path,
@@ -41,6 +42,7 @@ def reproduce_table(
         full: both sizes and five seeds.
         samples: instead of the sizes that ``full`` decides; 0: as it decides.
         seeds: instead of the seeds that ``full`` decides; 0: as it decides.
+        head: extractor, classifier or both; which columns are measured.
         jobs: processes; 0: one per core on a CPU, one on a GPU.
         device: as on the command line.
         out: folder of the records; the table goes there too.
@@ -59,12 +61,16 @@ def reproduce_table(
         raise InputError(
             f"--samples {samples} --seeds {seeds} --jobs {jobs}: expected numbers of at least 0"
         )
+    if head not in (*HEADS, "both"):
+        raise InputError(f"--head {head}: expected extractor, classifier or both")
     if not isinstance(load("target", target), TrainedTarget):
         raise InputError(f"--target {target} keeps no versions: expected one that is trained here")
     sizes = (samples,) if samples else SIZES if full else SIZES[:1]
     device = pick_device(device)
     workers = jobs or (1 if device.startswith("cuda") else os.cpu_count() or 1)
-    todo = plans(table, dataset, target, sizes, seeds or (FULL_SEEDS if full else SEEDS))
+    heads = HEADS if head == "both" else (head,)
+    runs = seeds or (FULL_SEEDS if full else SEEDS)
+    todo = plans(table, dataset, target, sizes, runs, heads)
     started = time.perf_counter()
 
     def say(text: str) -> None:
