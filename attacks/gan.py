@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -14,6 +15,9 @@ from attacks._versions.slots import ANY_SLOTS, Method
 from fowh.attack import Attack, Version, View
 from fowh.cache import cached, digest, source_digest
 from fowh.errors import InputError
+from fowh.target import resize
+
+MOST = 128  # pixels
 
 
 @dataclass(frozen=True)
@@ -89,19 +93,28 @@ class Gan(Attack):
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         from attacks._versions.inputs import read
+        from attacks._versions.perceptual import published
         from attacks._versions.training import Recipe, apply, train
+        from attacks._versions.validation import asks
 
         assert view.images is not None
+        # The generator doubles 4 pixels, so that pictures get a side that is a power of two.
+        side = min(MOST, 2 ** int(math.log2(view.images.shape[1])))
+        view = dataclasses.replace(view, images=resize(view.images, side))
         seed = int(rng.integers(2**63))
         chosen = [version for version in view.history() if version.name in self._wanted(view)]
         known, stolen = read(view, self._sources(view, chosen), self.test == "all", rng)
         given = {item.name: getattr(self, item.name) for item in dataclasses.fields(Recipe)}
         recipe = Recipe(**given)
-        about = (given, seed, known, view.images, view.subjects, view.embeddings)
+        about = (known, view.images, view.subjects, view.embeddings)
+        means = (given, seed, asks(view), published() is not None)
         home = Path(__file__).parent
         code = sorted([*home.glob("_versions/*.py"), *home.glob("_gan/*.py")])
-        name = digest(*about, source_digest(*map(str, code)))
+        name = digest(*about, *means, source_digest(*map(str, code)))
+        used = view.query.used if view.query else 0
         arrays = cached("inverter", name, lambda: train(known, view, recipe, seed, checkpoint=name))
+        if view.query:  # from the cache: the same bill
+            view.query.charge(used + int(arrays["queries"]) - view.query.used)
         view.remarks.append(str(arrays["perceptual"]))
         return apply(arrays, recipe, stolen, self.test, view)
 

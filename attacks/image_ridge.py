@@ -60,11 +60,13 @@ class ImageRidge(Attack):
         """Penalty and gain of least error on held-out subjects."""
         assert view.images is not None
         errors: dict[tuple[float, float], float] = {}
+        cost = len(PENALTIES) * len(GAINS) * int(out.sum())
+        asks = affordable(view, cost) == cost  # all candidates in one unit
         for penalty in PENALTIES:
             fit = _fit(inputs[~out], pixels[~out], penalty)
             for gain in GAINS:
                 made = _pictures(view, *fit, inputs[out], gain)
-                if view.query is not None and affordable(view, len(made)) == len(made):
+                if asks and view.query is not None:
                     gap = view.query(made) - view.embeddings[out]
                 else:
                     gap = (made.astype(np.float32) - view.images[out]).reshape(len(made), -1)

@@ -254,7 +254,8 @@ class FoldRun:
             reference["shuffled"] = guesses[strongest][swapped]
         for name, made in reference.items():
             self.found.outcomes["controls", name].append(judge(truth, made))
-        opinion, images = self.opinion(), self.plan.data.images
+        pictured = self.fold.number < protocol.IMAGE_FOLDS
+        opinion, images = self.opinion() if pictured else None, self.plan.data.images
         if opinion is not None and images is not None:  # what the judge says of the originals
             said = opinion(images[truth.rows], truth)
             self.found.likeness["controls", "unprotected"].append(said)

@@ -61,6 +61,8 @@ def reproduce_table(
         raise InputError(
             f"--samples {samples} --seeds {seeds} --jobs {jobs}: expected numbers of at least 0"
         )
+    if samples == 1:
+        raise InputError("--samples 1: expected at least 2 samples, or 0 for the default")
     if head not in (*HEADS, "both"):
         raise InputError(f"--head {head}: expected extractor, classifier or both")
     if not isinstance(load("target", target), TrainedTarget):
@@ -84,7 +86,8 @@ def reproduce_table(
     Console().print(paper.rich_table(measured, family, title))
     for size in sizes if table == "table2" else ():
         effect = alignment_effect(found, size)
-        typer.echo(f"alignment loss at {size} samples, {_effect(effect)}")
+        if effect is not None:
+            typer.echo(f"alignment loss at {size} samples, {_effect(effect)}")
     name = f"{table}-{dataset.partition(':')[0]}"
     _write(out / f"{name}.md", paper.markdown(measured, family))
     picture = _picture(table, found)
@@ -93,7 +96,7 @@ def reproduce_table(
     typer.echo(f"took     {(time.perf_counter() - started) / 60:.1f} min")
 
 
-def _effect(effect: Value | None) -> str:
+def _effect(effect: Value) -> str:
     from fowh.report.paper import percent
 
     return f"srwal minus sr in Rank-1, paired: {percent(effect, signed=True)} points"

@@ -62,9 +62,16 @@ class Plan:
         )
 
 
-def plans(table: str, dataset: str, target: str, sizes: tuple[int, ...], seeds: int) -> list[Plan]:
+def plans(
+    table: str,
+    dataset: str,
+    target: str,
+    sizes: tuple[int, ...],
+    seeds: int,
+    heads: tuple[str, ...] = HEADS,
+) -> list[Plan]:
     """All cells of a table, in the order in which they are run: seed by seed."""
-    heads = HEADS if table in ("table1", "table2") else HEADS[:1]
+    heads = heads if table in ("table1", "table2") else HEADS[:1]
     schedules = list(dict.fromkeys(row.schedule for row in TABLES[table]))
     schemes = SCHEMES if table == "protected" else ("raw",)
     return [
@@ -111,7 +118,7 @@ def run_all(
                 words = f"{plan.scheme} {plan.head} {plan.schedule}"
                 more = f" {plan.samples} samples, seed {plan.seed}" if what == "cell" else ""
                 say(f"{what} {done} of {len(parts)}: {words}{more}")
-    return found
+    return {plan: found[plan] for plan in todo}
 
 
 def _one_thread(alone: bool) -> None:

@@ -194,7 +194,6 @@ def test_the_judge_learns_from_what_is_neither_attacked_nor_the_attacker_s(
     assert 0 < opinion.thresholds["1e-3"] <= opinion.thresholds["1e-2"]
 
 
-@pytest.mark.xfail(reason="a judge is trained on every fold, pictures are judged on the first")
 def test_a_judge_is_trained_only_where_pictures_are_judged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -63,6 +63,12 @@ class Vgg(nn.Module):
         return [first, self.second(first)]
 
 
+def published() -> Path | None:
+    """Where torchvision keeps its weights of VGG-16, if they are on this disk."""
+    stored = Path(torch.hub.get_dir()) / "checkpoints" / VGG
+    return stored if stored.exists() else None
+
+
 def features(
     pictures: Tensor, templates: Tensor, generator: torch.Generator, progress: Callable[..., None]
 ) -> tuple[Own | Vgg, str]:
@@ -74,8 +80,8 @@ def features(
         generator: randomness of the network's training; a CPU generator.
         progress: is told that it trains.
     """
-    stored = Path(torch.hub.get_dir()) / "checkpoints" / VGG
-    if stored.exists():
+    stored = published()
+    if stored is not None:
         return Vgg(stored).to(pictures.device).eval().requires_grad_(False), PUBLISHED
     progress("gan: training perceptual features", 0.0)
     with torch.device("meta"):

@@ -17,7 +17,7 @@ from attacks._gan.training import blank
 from attacks._versions import perceptual, slots
 from attacks._versions.inputs import Slots
 from attacks._versions.networks import Discriminator, Generator
-from attacks._versions.validation import Validation
+from attacks._versions.validation import LOOKS, Validation
 from fowh.attack import View
 from fowh.cache import Arrays
 from fowh.fabric import fabric
@@ -25,7 +25,6 @@ from fowh.trained import as_tensor
 
 BATCH = 256  # in the attack
 BETAS = (0.5, 0.99)
-LOOKS = 10  # at the validation samples during a training; a checkpoint each time
 PATIENCE = 4  # looks without improvement before the training stops
 
 
@@ -57,17 +56,19 @@ class Trainer:
         device = self.fabric.device
         self.pictures = as_tensor(images, str(device)).contiguous(memory_format=torch.channels_last)
         self.known = torch.from_numpy(known).to(device)
+        self.words = "no perceptual loss"
         self.generator = build(recipe, known, self.pictures.shape)
         self.discriminator = blank(Discriminator, self.pictures.shape[1], recipe.base)
         nets = (self.generator, self.discriminator)
         for net in nets:
             initialise(net, self.randomness)
-        self.features, self.words = perceptual.features(
-            self.pictures, self.known[-1], self.randomness, view.progress
-        )
-        with torch.no_grad(), self.fabric.autocast():
-            maps = self.features.maps(self.pictures[:BATCH])
-        self.variance = [part.float().var() for part in maps]
+        if recipe.perceptual:
+            self.features, self.words = perceptual.features(
+                self.pictures, self.known[-1], self.randomness, view.progress
+            )
+            with torch.no_grad(), self.fabric.autocast():
+                maps = self.features.maps(self.pictures[:BATCH])
+            self.variance = [part.float().var() for part in maps]
         adams = [
             torch.optim.Adam(net.parameters(), lr=recipe.rate, betas=BETAS, fused=True)
             for net in nets
@@ -157,9 +158,11 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
         checkpoint: name under which an interrupted training is found again.
 
     Returns:
-        The ``state_dict`` of the generator and the words for its perceptual features.
+        The ``state_dict`` of the generator, beside ``perceptual``, the words for its features, and
+        ``queries``, how often the target was asked.
     """
     assert view.images is not None
+    before = view.query.used if view.query else 0
     validation = Validation(known, view, recipe.incorporate, np.random.default_rng(seed))
     rows = validation.others
     trainer = Trainer(known[:, rows], view.images[rows], recipe, seed, view)
@@ -175,8 +178,9 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
             if validation.waited >= PATIENCE:
                 break
     validation.clear(checkpoint)
-    words = np.array(trainer.words)
-    return {**(validation.best or state_of(trainer.generator)), "perceptual": words}
+    asked = (view.query.used if view.query else 0) - before
+    facts = {"perceptual": np.array(trainer.words), "queries": np.array(asked)}
+    return {**(validation.best or state_of(trainer.generator)), **facts}
 
 
 def state_of(network: torch.nn.Module) -> Arrays:
@@ -191,7 +195,8 @@ def apply(arrays: Arrays, recipe: Recipe, stolen: Slots, test: str, view: View) 
     assert view.images is not None
     shape = torch.Size((0, 3 if view.images.ndim == 4 else 1, *view.images.shape[1:3]))
     net = build(recipe, stolen, shape)
-    state = {name: torch.from_numpy(a) for name, a in arrays.items() if name != "perceptual"}
+    facts = ("perceptual", "queries")
+    state = {name: torch.from_numpy(a) for name, a in arrays.items() if name not in facts}
     net.load_state_dict(state, assign=True)
     net.to(view.device).eval()
     return pictures_of(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from attacks._gan.morphs import affordable
@@ -18,7 +20,24 @@ if TYPE_CHECKING:
     from attacks._versions.training import Trainer
 
 SHARE = 0.1  # of the attacker's subjects
+LOOKS = 10  # during a training; a checkpoint each time
 SHOWN = 8  # pictures in the sample image
+
+
+def held_out(view: View, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of the attacker's samples that are held out, and the others: by whole subjects."""
+    people = rng.permutation(np.unique(view.subjects))
+    held = np.isin(view.subjects, people[: round(SHARE * len(people))])
+    return np.flatnonzero(held), np.flatnonzero(~held)
+
+
+def asks(view: View) -> bool:
+    """Whether the budget lasts for every look: one unit from the first look to the last.
+
+    Counted before any is asked, with a margin for subjects of many samples.
+    """
+    most = LOOKS * len(view.subjects)
+    return view.query is not None and affordable(view, most) == most
 
 
 class Validation:
@@ -31,10 +50,8 @@ class Validation:
     """
 
     def __init__(self, known: Slots, view: View, method: str, rng: np.random.Generator) -> None:
-        people = rng.permutation(np.unique(view.subjects))
-        held = np.isin(view.subjects, people[: round(SHARE * len(people))])
-        self.held, self.others = np.flatnonzero(held), np.flatnonzero(~held)
-        self.view, self.method = view, method
+        self.held, self.others = held_out(view, rng)
+        self.view, self.method, self.asks = view, method, asks(view)
         self.inputs = slots.present(method, torch.from_numpy(known[:, self.held]), "final")
         self.best: Arrays = {}
         self.least, self.waited = np.inf, 0
@@ -58,9 +75,9 @@ class Validation:
 
     def _missed(self, made: Any) -> float:
         """Mean distance of the re-embedded pictures to the truth; of pixels without queries."""
-        view, count = self.view, len(self.held)
+        view = self.view
         assert view.images is not None
-        if view.query is not None and affordable(view, count) == count:
+        if self.asks and view.query is not None:
             gap = view.query(made) - view.embeddings[self.held]
             return float(np.linalg.norm(gap, axis=1).mean())
         return float(np.abs(made.astype(np.float32) - view.images[self.held]).mean())
@@ -98,18 +115,22 @@ class Validation:
             return 0
         try:
             arrays = load_arrays(_path(name))
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError, BadZipFile):  # damaged: begin again
             return 0
         trainer.randomness.set_state(torch.from_numpy(arrays["randomness"]))
         step, self.least, self.waited = arrays["numbers"].tolist()
         self.best = _below(arrays, "best/")
         for net, adam, key in _pairs(trainer):
             net.load_state_dict(_tensors(_below(arrays, f"{key}/net/")))
-            state: dict[int, dict[str, Tensor]] = {}
+            parameters, state = list(net.parameters()), {}
             for path, array in _tensors(_below(arrays, f"{key}/adam/")).items():
                 number, _, part = path.partition("/")
+                if array.ndim:  # in the weights' own layout, which fused Adam takes for granted
+                    array = torch.empty_like(parameters[int(number)]).copy_(array)
                 state.setdefault(int(number), {})[part] = array
             adam.load_state_dict({**adam.state_dict(), "state": state})
+            for number, parts in state.items():  # loading made them contiguous again
+                adam.state[parameters[number]].update(parts)
         return int(step)
 
     def clear(self, name: str) -> None:
