@@ -211,7 +211,7 @@ def reproduce(
     head: Annotated[
         str, typer.Option(help="extractor (f_E), classifier (f_C) or both; the columns.")
     ] = "both",
-    jobs: Annotated[int, typer.Option(help="Processes; 0: one per core, one on a GPU.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one per core, or per GPU.")] = 0,
     device: Device = "auto",
     out: Out = Path("results"),
 ) -> None:

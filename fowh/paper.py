@@ -43,7 +43,7 @@ def reproduce_table(
         samples: instead of the sizes that ``full`` decides; 0: as it decides.
         seeds: instead of the seeds that ``full`` decides; 0: as it decides.
         head: extractor, classifier or both; which columns are measured.
-        jobs: processes; 0: one per core on a CPU, one on a GPU.
+        jobs: processes; 0: one per core on a CPU, one per GPU.
         device: as on the command line.
         out: folder of the records; the table goes there too.
 
@@ -69,7 +69,7 @@ def reproduce_table(
         raise InputError(f"--target {target} keeps no versions: expected one that is trained here")
     sizes = (samples,) if samples else SIZES if full else SIZES[:1]
     device = pick_device(device)
-    workers = jobs or (1 if device.startswith("cuda") else os.cpu_count() or 1)
+    workers = jobs or _workers(device)
     heads = HEADS if head == "both" else (head,)
     runs = seeds or (FULL_SEEDS if full else SEEDS)
     todo = plans(table, dataset, target, sizes, runs, heads)
@@ -88,12 +88,21 @@ def reproduce_table(
         effect = alignment_effect(found, size)
         if effect is not None:
             typer.echo(f"alignment loss at {size} samples, {_effect(effect)}")
-    name = f"{table}-{dataset.partition(':')[0]}"
+    name = f"{table}-{dataset.partition(':')[0]}-{'-'.join(map(str, sizes))}"
     _write(out / f"{name}.md", paper.markdown(measured, family))
     picture = _picture(table, found)
     write_atomically(out / f"{name}.png", lambda file: file.write_bytes(picture))
     typer.echo(f"table    {out / f'{name}.md'}\npictures {out / f'{name}.png'}")
     typer.echo(f"took     {(time.perf_counter() - started) / 60:.1f} min")
+
+
+def _workers(device: str) -> int:
+    """One process per GPU, or per core."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.device_count()
+    return 1 if device.startswith("cuda") else os.cpu_count() or 1
 
 
 def _effect(effect: Value) -> str:

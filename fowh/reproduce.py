@@ -87,9 +87,10 @@ def plans(
 def run_all(
     todo: list[Plan], out: Path, device: str, jobs: int, say: Callable[[str], None]
 ) -> dict[Plan, Path]:
-    """Run every cell that is not on record, on a CPU in parallel processes of one thread each.
+    """Run every cell that is not on record, in parallel processes.
 
-    Several cells share a target: the targets are trained first, so that no two train the same.
+    On a CPU each has one thread; on several GPUs cells take them in turn. Several cells share a
+    target: the targets are trained first, so that no two train the same.
 
     Returns:
         The folder of each cell's record.
@@ -99,6 +100,7 @@ def run_all(
     """
     if jobs < 1:
         raise InputError(f"--jobs {jobs}: expected at least 1")
+    places = _places(device)
     firsts = {(p.head, p.schedule): p for p in todo}
     stages: list[tuple[str, Callable[..., Path], list[Plan]]] = [
         ("target", _train, list(firsts.values())),
@@ -107,7 +109,10 @@ def run_all(
     found: dict[Plan, Path] = {}
     with ProcessPoolExecutor(jobs, get_context("spawn"), _one_thread, (jobs > 1,)) as pool:
         for what, work, parts in stages:
-            tasks = {pool.submit(work, part, out, device): part for part in parts}
+            tasks = {
+                pool.submit(work, part, out, places[number % len(places)]): part
+                for number, part in enumerate(parts)
+            }
             for done, task in enumerate(as_completed(tasks), 1):
                 plan = tasks[task]
                 try:
@@ -119,6 +124,15 @@ def run_all(
                 more = f" {plan.samples} samples, seed {plan.seed}" if what == "cell" else ""
                 say(f"{what} {done} of {len(parts)}: {words}{more}")
     return {plan: found[plan] for plan in todo}
+
+
+def _places(device: str) -> list[str]:
+    """The devices that cells take in turn: each GPU where "cuda" means all of them."""
+    if device != "cuda":
+        return [device]
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 
 def _one_thread(alone: bool) -> None:

@@ -350,13 +350,13 @@ def test_the_command_runs_prints_and_keeps_the_table(
     done = CliRunner().invoke(cli.app, command)
     assert done.exit_code == 0, done.output
     assert len(list(tmp_path.glob("*/record.json"))) == 2  # heads
-    table = (tmp_path / "table2-iris.md").read_text(encoding="utf-8")
+    table = (tmp_path / "table2-iris-30.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
     names = ["single, final", "srwal, all", "ridge to pixels (control)"]
     assert [row[0] for row in rows[2:]] == [*names, *(f"{n} (control)" for n in experiments.BLIND)]
     assert "35" in rows[2]
-    assert (tmp_path / "table2-iris.png").read_bytes().startswith(b"\x89PNG")
-    for text in ("table2-iris.md", "2 cells in 1 processes"):
+    assert (tmp_path / "table2-iris-30.png").read_bytes().startswith(b"\x89PNG")
+    for text in ("table2-iris-30.md", "2 cells in 1 processes"):
         assert text in done.output
     for record in (records.load(path.parent) for path in tmp_path.glob("*/record.json")):
         assert record is not None
@@ -373,7 +373,7 @@ def test_the_command_runs_prints_and_keeps_the_table(
     monkeypatch.setattr("fowh.run.run", refuse)
     again = CliRunner().invoke(cli.app, command)
     assert again.exit_code == 0, again.output
-    assert (tmp_path / "table2-iris.md").read_text(encoding="utf-8") == table
+    assert (tmp_path / "table2-iris-30.md").read_text(encoding="utf-8") == table
 
 
 @pytest.mark.slow

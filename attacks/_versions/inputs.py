@@ -60,6 +60,8 @@ def _vectors(
     seen = replace(view, scheme=version.scheme, embeddings=version.embeddings, versions=())
     token = with_token(seen).token
     keys = np.unique(token) if token is not None else rng.integers(2**64, size=1, dtype=np.uint64)
+    if not version.scheme.keyed:
+        keys = keys[:1]  # they mean nothing
     if len(keys) == 1:
         enrolled = version.scheme.enroll(
             version.embeddings, np.repeat(keys, len(seen.subjects)), rng

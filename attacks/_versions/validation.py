@@ -122,7 +122,8 @@ class Validation:
         self.best = _below(arrays, "best/")
         for net, adam, key in _pairs(trainer):
             net.load_state_dict(_tensors(_below(arrays, f"{key}/net/")))
-            parameters, state = list(net.parameters()), {}
+            parameters = list(net.parameters())
+            state: dict[int, dict[str, Tensor]] = {}
             for path, array in _tensors(_below(arrays, f"{key}/adam/")).items():
                 number, _, part = path.partition("/")
                 if array.ndim:  # in the weights' own layout, which fused Adam takes for granted
