@@ -19,8 +19,12 @@ _AXES: dict[str, Any] = {
     "target": ["dlib"],
     "scheme": None,
     "keys": ["subject"],
+    "samples": [protocol.MAX_OWN],
+    "versions": ["train"],
     "seed": [0],
 }
+_CHOICES = {"keys": ("subject", "shared"), "versions": ("final", "train", "all")}
+_LEAST = {"samples": 2, "seed": 0}
 _FLAGS = ("secret_keys", "white_box")
 _PLUGINS: tuple[Kind, ...] = ("dataset", "target", "scheme")
 
@@ -57,10 +61,10 @@ def read_suite(path: Path) -> list[Cell]:
     """The cells of a suite, in order.
 
     Args:
-        path: a TOML file; ``dataset``, ``target``, ``scheme``, ``keys``, ``seed`` are values or
-            lists of values (all combinations are run), ``attacks`` one value or list for all
-            cells, ``secret_keys`` and ``white_box`` booleans. Plug-ins are written as on the
-            command line.
+        path: a TOML file; ``dataset``, ``target``, ``scheme``, ``keys``, ``samples``, ``versions``
+            and ``seed`` are values or lists of values (all combinations are run), ``attacks`` one
+            value or list for all cells, ``judge`` one value, ``secret_keys`` and ``white_box``
+            booleans. Plug-ins are written as on the command line.
 
     Raises:
         InputError: unreadable file, unknown key, or anything a cell cannot be built from.
@@ -71,7 +75,7 @@ def read_suite(path: Path) -> list[Cell]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no TOML file: {error}") from error
-    known = [*_AXES, "attacks", *_FLAGS]
+    known = [*_AXES, "attacks", "judge", *_FLAGS]
     unknown = set(given) - set(known)
     if unknown:
         raise InputError(f"{path}: unknown key {min(unknown)!r}; a suite has {', '.join(known)}")
@@ -83,6 +87,9 @@ def read_suite(path: Path) -> list[Cell]:
         if not isinstance(given.get(name, False), bool):
             raise InputError(f"{path}: {name} = {given[name]!r}: expected true or false")
     secret, white = (given.get(name, False) for name in _FLAGS)
+    judge = None
+    if "judge" in given:
+        judge = load("target", _listed(path, "judge", given["judge"])[0])
     # One object for each text: cells that share a dataset share what is loaded of it.
     plugins = ([load(kind, text) for text in axes[kind]] for kind in _PLUGINS)
     return [
@@ -91,11 +98,18 @@ def read_suite(path: Path) -> list[Cell]:
             target,
             scheme,
             attacks,
-            Threat(keys, not secret, "white" if white else "black"),
+            Threat(
+                keys,
+                not secret,
+                "white" if white else "black",
+                samples=samples,
+                versions=versions,
+            ),
             seed,
+            judge,
         )
-        for dataset, target, scheme, keys, seed in itertools.product(
-            *plugins, axes["keys"], axes["seed"]
+        for dataset, target, scheme, keys, samples, versions, seed in itertools.product(
+            *plugins, *(axes[name] for name in ("keys", "samples", "versions", "seed"))
         )
     ]
 
@@ -106,10 +120,11 @@ def _listed(path: Path, name: str, value: Any) -> list[Any]:
     if not values:
         raise InputError(f"{path}: {name} is an empty list: expected one value or more")
     for item in values:
-        if name == "seed":
-            fits, expected = type(item) is int and item >= 0, "an integer of at least 0"
-        elif name == "keys":
-            fits, expected = item in ("subject", "shared"), "subject or shared"
+        if name in _LEAST:
+            least = _LEAST[name]
+            fits, expected = type(item) is int and item >= least, f"an integer of at least {least}"
+        elif name in _CHOICES:
+            fits, expected = item in _CHOICES[name], " or ".join(_CHOICES[name])
         else:
             fits, expected = isinstance(item, str), "text, as on the command line"
         if not fits:
