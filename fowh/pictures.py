@@ -17,7 +17,7 @@ from fowh.scheme import Floats
 if TYPE_CHECKING:
     from fowh.fold import FoldRun
 
-SHOWN = 8  # victims in the report's picture grid
+SHOWN = 8  # pictures in each column of the report's grid
 
 
 def draw_faces(run: FoldRun, truth: Truth, guesses: dict[Row, Floats]) -> None:
@@ -73,7 +73,7 @@ def embed_again(run: FoldRun, row: Row, pictures: NDArray[Any], truth: Truth) ->
     if opinion is not None:
         run.found.likeness[row][-1] |= opinion(pictures, truth)
     if run.fold.number == 0:
-        shown = np.unique(truth.subjects, return_index=True)[1][:SHOWN]
+        shown = _shown(truth.subjects, 1 if run.fold.gallery is None else 2)
         rows, own = truth.rows[shown], run.fold.own
         near = nearest_rows(run.plan.data.embeddings[rows], run.plan.data.embeddings[own])
         run.found.pictures |= {
@@ -83,6 +83,18 @@ def embed_again(run: FoldRun, row: Row, pictures: NDArray[Any], truth: Truth) ->
             f"{row[0].removesuffix('s')}.{row[1]}": pictures[shown],
         }
     return target.embed(pictures, run.device)
+
+
+def _shown(subjects: NDArray[np.int64], each: int) -> NDArray[np.intp]:
+    """Rows in the grid: the first ``each`` readings of as many subjects as there is room for.
+
+    Two of each under the published protocols, as in the paper's fig. 3: an inverter of a classifier
+    may make the same picture of both.
+    """
+    people, counts = np.unique(subjects, return_counts=True)
+    chosen = people[counts >= each][: SHOWN // each]
+    rows = [np.flatnonzero(subjects == person)[:each] for person in chosen]
+    return np.concatenate(rows) if rows else np.arange(min(SHOWN, len(subjects)))
 
 
 def checked(attack: Attack, made: NDArray[Any], view: View) -> NDArray[Any]:
