@@ -59,14 +59,20 @@ def grid(observations: Observations) -> list[PictureRow]:
 
 
 def hits(observations: Observations, source: str) -> list[bool] | None:
-    """Rank-1 success of the pictures shown: of the first fold, each victim's first template."""
+    """Rank-1 success of the pictures shown: of the first fold, each victim's first templates."""
     parts = [observations.get(f"{source}.{name}") for name in ("rank1", "subject", "fold")]
     shown = observations.get("image.subject")
     if shown is None or any(part is None for part in parts):
         return None
     rank1, subject, fold = (np.asarray(part) for part in parts)
-    first = [np.flatnonzero((fold == 0) & (subject == person)) for person in shown[:SHOWN]]
-    return [bool(rank1[rows[0]]) for rows in first] if all(map(len, first)) else None
+    found: list[bool] = []
+    for column, person in enumerate(shown[:SHOWN]):
+        rows = np.flatnonzero((fold == 0) & (subject == person))
+        before = int((shown[:column] == person).sum())  # this subject's pictures so far
+        if before >= len(rows):
+            return None
+        found.append(bool(rank1[rows[before]]))
+    return found
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
