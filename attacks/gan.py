@@ -74,6 +74,11 @@ class Gan(Attack):
             raise InputError("gan: the weight of a loss is negative; give 0 or more")
         if not 0 <= self.input_dropout < 1:
             raise InputError(f"gan: input_dropout={self.input_dropout}; give 0 or more, below 1")
+        if self.copies and self.incorporate not in ANY_SLOTS:
+            raise InputError(
+                f"gan: copies with incorporate={self.incorporate}, which has one slot; give one of "
+                f"{', '.join(ANY_SLOTS)}"
+            )
         if self.test == "all" and self.incorporate not in ANY_SLOTS:
             raise InputError(
                 f"gan: test=all with incorporate={self.incorporate}, which takes one template; "
@@ -116,6 +121,8 @@ class Gan(Attack):
         if view.query:  # from the cache: the same bill
             view.query.charge(used + int(arrays["queries"]) - view.query.used)
         view.remarks.append(str(arrays["perceptual"]))
+        if len(view.history()) == 1 and self.incorporate != "single":
+            view.remarks.append("the target has one version only: this is what single does")
         return apply(arrays, recipe, stolen, self.test, view)
 
     def _wanted(self, view: View) -> list[str]:

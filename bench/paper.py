@@ -51,7 +51,7 @@ samples.
 """
 READING = """## How to read this
 
-- Type-1 at FMR 1 % is met by handing back the nearest of the attacker's own pictures. It says
+- Type-1 at FMR 1 % can be met by handing back the nearest of the attacker's own pictures. It says
   little about inversion; Rank-1 says more, and even there the look-up row is the floor: the
   gallery holds the test set alone.
 - `single, input dropout` has no versions at all. What it gains over `single` is regularisation,
@@ -96,7 +96,8 @@ def measured(table: str, size: int, head: str, out: Path) -> dict[Plan, Path]:
     there: dict[Plan, Path] = {}
     for seed in range(MOST_SEEDS):
         cells = {plan: folder for plan, folder in whole.items() if plan.seed == seed}
-        if not all(records.load(folder) for folder in cells.values()):
+        kept = [records.load(folder) for folder in cells.values()]
+        if not all(record and record["status"] == "ok" for record in kept):
             break
         there |= cells
     return there

@@ -23,20 +23,21 @@ TEST, POOL = 2000, 2000  # iris: probes and attacker's samples, at most
 TEST_SHARE = {"extractor": 2000 / 12000, "classifier": 2000 / 11000}  # of the left irises
 PRIVATE_FACES = 1076 / 3632  # of the faces, by whole subjects
 POOL_FACES = {"extractor": 1500 / 2556, "classifier": 1500 / 3632}  # of all others; of all
-TEST_FACES = 0.15  # of each subject's faces, where the target classifies
+TEST_FACES = 0.15  # of each subject's faces, rounded up, where the target classifies
 REMOVED = {"afm-iris": 10, "afm-face": 5}  # subjects, before the retraining of downslope
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Rows of the dataset by what they are for; all are disjoint.
+    """Rows of the dataset by what they are for; disjoint but for the last.
 
     Attributes:
         private: the target is trained on them, and the thresholds come from them.
         pool: the attacker draws his own samples from them.
         test: probes: their templates are stolen and attacked, and they are the gallery of Rank-1.
         newcomer: the subject that schedule update adds.
-        judging: what an independent judge may be trained on.
+        judging: what an independent judge may be trained on, less the attacker's own samples. The
+            pool itself for faces, whose few subjects leave no others; the one part that overlaps.
     """
 
     private: Indices
@@ -100,6 +101,8 @@ def _irises(
         pool, judging, private = others[:cut], others[cut:], rest
     else:
         pool, judging, private = rest[:count], others, rest[count:]
+        known = np.unique(samples.subjects[private])  # the others can never be named
+        pool, test = (part[np.isin(samples.subjects[part], known)] for part in (pool, test))
     return Split(*map(np.sort, (private, pool, test, np.flatnonzero(newcomer), judging)))
 
 

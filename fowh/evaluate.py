@@ -13,11 +13,13 @@ from fowh import protocol
 from fowh.attack import Attack
 from fowh.cache import source_digest
 from fowh.dataset import Dataset, Samples
+from fowh.errors import InputError
 from fowh.findings import Findings
 from fowh.plan import make_plan, protocol_of
 from fowh.registry import describe
 from fowh.scheme import Scheme
 from fowh.target import Target
+from fowh.trained import TrainedTarget
 
 Note = Callable[[str, float], None]  # (stage, fraction of the whole run)
 
@@ -56,6 +58,14 @@ class Cell:
     seed: int = 0
     judge: Target | None = None  # a recogniser that no attack queries, for a second opinion
 
+    def __post_init__(self) -> None:
+        if self.judge is None:
+            return
+        if self.target is None or describe(self.judge, "target") == describe(self.target, "target"):
+            raise InputError("the judge is the target itself: name another recogniser")
+        if getattr(self.judge, "schedule", "upslope") != "upslope":
+            raise InputError("the judge has one version: leave its schedule out")
+
 
 def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
     """Everything that determines the record, as JSON values."""
@@ -63,6 +73,8 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
     target = None
     if samples.images is not None and cell.target is not None:
         target = {**describe(cell.target, "target"), "sha256": cell.target.sha256}
+        if isinstance(cell.target, TrainedTarget):
+            target["initial_weights"] = cell.target.origin()
     judge = None
     if cell.judge is not None:
         judge = {**describe(cell.judge, "target"), "sha256": cell.judge.sha256}
@@ -115,7 +127,7 @@ def label(attack: Attack) -> str:
 
 
 def plugin_name(attack: Attack) -> str:
-    """Names an attack's stream of randomness: its variants draw the same numbers, as pairs."""
+    """Names an attack's stream of randomness: its variants start from the same seed, as pairs."""
     return str(describe(attack, "attack")["name"])
 
 
@@ -136,6 +148,10 @@ def observe(cell: Cell, samples: Samples, device: str, note: Note) -> Findings:
     """
     from fowh.fold import FoldRun
 
+    if cell.judge is not None and samples.images is None:
+        raise InputError(
+            "a judge looks at pictures, and this dataset holds embeddings: leave it out"
+        )
     found = Findings()
     with found.clock("embed"):
         plan = make_plan(

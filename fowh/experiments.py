@@ -95,6 +95,7 @@ TABLES: dict[str, tuple[Row, ...]] = {
             paper={"iris": (None, 36, None)},
         ),
         Row("all five versions", RAND, paper={"iris": (None, 45, None)}),
+        *CONTROLS,
     ),
     "protected": (
         Row("single, final", SINGLE),
@@ -119,3 +120,11 @@ def attacks_of(schedule: str, head: str, protected: bool) -> tuple[str, ...]:
             continue  # the paper has it for extractors
         found |= {row.attack: None for row in TABLES[table] if row.schedule == schedule}
     return tuple(found)
+
+
+def rows_of(table: str) -> tuple[Row, ...]:
+    """A table's rows; table 1 borrows the controls of table 2, whose cell it shares."""
+    rows = TABLES[table]
+    if table == "table1":
+        rows += tuple(row for row in CONTROLS if row.attack not in {r.attack for r in rows})
+    return rows

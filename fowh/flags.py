@@ -56,8 +56,8 @@ def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
             "read Rank-1 and the advantage instead",
         )
-    for name in adversarial(record):
-        row = {**attacks, **record["faces"]}[name]
+    for section, name in adversarial(record):
+        row = record[section][name]
         yield (
             "adversarial",
             f"{name} has Rank-1 {100 * (_value(row, 'rank1') or 0):.0f} % under the target and "
@@ -79,8 +79,8 @@ def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "faces-not-found", f"the detector missed {missed} samples; a centre crop stands in"
 
 
-def adversarial(record: dict[str, Any]) -> list[str]:
-    """Rows whose pictures the target recognises and the judge does not.
+def adversarial(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """Rows (section, name) whose pictures the target recognises and the judge does not.
 
     The judge is held to what it makes of the originals: its Rank-1 of a picture is expected to be
     the target's Rank-1 of it times its own Rank-1 of the original.
@@ -93,7 +93,7 @@ def adversarial(record: dict[str, Any]) -> list[str]:
             if mine is None or other is None or ceiling is None or mine < NOTICED:
                 continue
             if other < COLLAPSE * mine * ceiling:
-                found.append(name)
+                found.append((section, name))
     return found
 
 

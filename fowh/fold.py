@@ -51,6 +51,8 @@ class FoldRun:
         with self.found.clock("recognition"):
             truth = self._recognise()
         guesses: Guesses = {}
+        if self.fold.number < protocol.IMAGE_FOLDS:
+            self.opinion()  # a judge that cannot be trained stops the run before the attacks
         for attack in (*map(_control, protocol.BLIND), *self.cell.attacks):
             self._attack(attack, truth, guesses)
         self._controls(truth, guesses)

@@ -88,12 +88,20 @@ def reproduce_table(
         effect = alignment_effect(found, size)
         if effect is not None:
             typer.echo(f"alignment loss at {size} samples, {_effect(effect)}")
-    name = f"{table}-{dataset.partition(':')[0]}-{'-'.join(map(str, sizes))}"
+    words = (table, dataset.partition(":")[0], *map(str, sizes), *heads[: len(heads) % 2])
+    name = "-".join(words)  # one head alone is named
     _write(out / f"{name}.md", paper.markdown(measured, family))
     picture = _picture(table, found)
-    write_atomically(out / f"{name}.png", lambda file: file.write_bytes(picture))
-    typer.echo(f"table    {out / f'{name}.md'}\npictures {out / f'{name}.png'}")
+    typer.echo(f"table    {out / f'{name}.md'}")
+    if picture is not None:
+        write_atomically(out / f"{name}.png", lambda file: file.write_bytes(picture))
+        typer.echo(f"pictures {out / f'{name}.png'}")
     typer.echo(f"took     {(time.perf_counter() - started) / 60:.1f} min")
+    for path in found.values():
+        record = records.load(path)
+        if record is not None and record["status"] == "failed":
+            typer.echo(f"failed in part: {path}; run again to try again", err=True)
+            raise typer.Exit(1)
 
 
 def _workers(device: str) -> int:
@@ -115,8 +123,8 @@ def _write(path: Path, text: str) -> None:
     write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
 
 
-def _picture(table: str, found: dict[Plan, Path]) -> bytes:
-    """Pictures of the first cell that holds the table's GANs."""
+def _picture(table: str, found: dict[Plan, Path]) -> bytes | None:
+    """Pictures of the first cell that holds the table's GANs; None if all of them failed."""
     from fowh.report import paper
 
     plan = next(p for p in found if p.schedule == "upslope")
@@ -125,4 +133,5 @@ def _picture(table: str, found: dict[Plan, Path]) -> bytes:
         for row in TABLES[table]
         if row.schedule == "upslope"
     ]
-    return paper.grid(records.load_observations(found[plan]), names)
+    observed = records.load_observations(found[plan])
+    return paper.grid(observed, names) if "image.original" in observed else None

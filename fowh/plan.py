@@ -90,10 +90,12 @@ def make_plan(
         (name, _embed(version, few, device, partial(progress, f"embedding under version {name}")))
         for name, version in fitted.versions().items()
     )
-    judging = Lessons(images[split.judging], samples.subjects[split.judging])
-    fold = _reindexed(afm.fold(split, own, seed), used)
+    drawn = afm.fold(split, own, seed)
+    judging = np.setdiff1d(split.judging, drawn.own)
+    lessons = Lessons(images[judging], samples.subjects[judging])
+    fold = _reindexed(drawn, used)
     data = Embedded(versions[-1][1], few.images, None)
-    return Plan(few, fitted, data, [fold], versions, judging)
+    return Plan(few, fitted, data, [fold], versions, lessons)
 
 
 def _embed(target: Target, samples: Samples, device: str, note: Callable[[float], None]) -> Floats:

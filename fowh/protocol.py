@@ -85,7 +85,7 @@ def folds(subjects: NDArray[np.int64], seed: int, own: int = MAX_OWN) -> list[Fo
             Fold(
                 number,
                 rest,
-                _sample(rest, own, stream(seed, "own", number)),
+                _sample(rest, min(own, MAX_OWN), stream(seed, "own", number)),
                 rows,
                 _sample(rows, MAX_STOLEN, stream(seed, "stolen", number)),
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from fowh import experiments, records
 from fowh.errors import InputError
 from fowh.evaluate import Cell, Threat, label, spec_of
-from fowh.experiments import HEADS, SCHEMES, TABLES, Row
+from fowh.experiments import HEADS, SCHEMES, SINGLE, TABLES, Row, rows_of
 from fowh.metrics.intervals import Value
 from fowh.metrics.seeds import crossed
 from fowh.protocol import stream
@@ -117,6 +118,11 @@ def run_all(
                 plan = tasks[task]
                 try:
                     found[plan] = task.result()
+                except BrokenProcessPool as error:
+                    raise InputError(
+                        f"a process of --jobs {jobs} was killed, probably for lack of memory; "
+                        "run again with fewer: finished cells are kept"
+                    ) from error
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
@@ -175,6 +181,8 @@ class Line:
         scheme: of the cell.
         values: metric -> value over seeds and subjects; empty where not measured.
         versus_single: paired difference in Rank-1 (accuracy for classifiers) by head.
+        runs: runs behind the values, the fewest of all heads.
+        of: runs of these cells; more than ``runs`` where an attack failed or cannot run.
     """
 
     row: Row
@@ -182,6 +190,8 @@ class Line:
     scheme: str
     values: dict[str, Value]
     versus_single: dict[str, Value]
+    runs: int
+    of: int
 
 
 def lines(table: str, found: dict[Plan, Path]) -> list[Line]:
@@ -192,28 +202,30 @@ def lines(table: str, found: dict[Plan, Path]) -> list[Line]:
         for scheme in dict.fromkeys(plan.scheme for plan in found):
             mine = {p: f for p, f in found.items() if (p.samples, p.scheme) == (samples, scheme)}
             loaded = {p: records.load_observations(f) for p, f in mine.items()}
-            made += [_line(row, samples, scheme, loaded) for row in (*TABLES[table], *blind)]
+            made += [_line(row, samples, scheme, loaded) for row in (*rows_of(table), *blind)]
     return made
 
 
 def _line(row: Row, samples: int, scheme: str, loaded: dict[Plan, Any]) -> Line:
     values: dict[str, Value] = {}
     gains: dict[str, Value] = {}
+    fewest, of = 10**9, 0
     for head in HEADS:
         cells = [a for p, a in loaded.items() if (p.head, p.schedule) == (head, row.schedule)]
         for metric in ("accuracy",) if head == "classifier" else ("type1", "rank1"):
+            of = max(of, len(cells))
             runs = [part for part in (_column(a, row.attack, metric) for a in cells) if part]
+            fewest = min(fewest, len(runs)) if cells else fewest
             if not runs:
                 continue
             rng = stream(0, "table", row.name, head, metric)
             values[metric] = crossed([c for c, _ in runs], [s for _, s in runs], rng)
-            base = [
-                part for part in (_column(a, experiments.SINGLE, metric) for a in cells) if part
-            ]
-            if metric != "type1" and len(base) == len(runs) and row.attack != experiments.SINGLE:
-                gain = [c - b for (c, _), (b, _) in zip(runs, base, strict=True)]
-                gains[head] = crossed(gain, [s for _, s in runs], rng, limits=(-1.0, 1.0))
-    return Line(row, samples, scheme, values, gains)
+            both = [(_column(a, row.attack, metric), _column(a, SINGLE, metric)) for a in cells]
+            pairs = [(mine, base) for mine, base in both if mine and base]  # of one run each
+            if metric != "type1" and pairs and row.attack != SINGLE:
+                gain = [mine[0] - base[0] for mine, base in pairs]
+                gains[head] = crossed(gain, [m[1] for m, _ in pairs], rng, limits=(-1.0, 1.0))
+    return Line(row, samples, scheme, values, gains, fewest if of else 0, of)
 
 
 def _column(

@@ -106,7 +106,7 @@ def _align(found: Findings) -> tuple[dict[Row, Columns], NDArray[np.int64]]:
         for number, outcome in enumerate(outcomes):
             fold = int(outcome.fold[0])
             success = inversion.successes(outcome, found.thresholds[fold])
-            if row in found.likeness:
+            if number < len(found.likeness.get(row, ())):  # pictures are made on the first folds
                 success |= found.likeness[row][number]
             for name, values in success.items():
                 column = columns.setdefault(name, np.full(ends[-1], np.nan))
@@ -139,7 +139,7 @@ def _counted(table: dict[Row, Columns], sections: dict[str, dict[str, Any]]) -> 
     return {
         row: columns
         for row, columns in table.items()
-        if row[0] in ("attacks", "faces") and row[1] not in doubted
+        if row[0] in ("attacks", "faces") and row not in doubted
     }
 
 

@@ -106,7 +106,7 @@ class TrainedTarget(Target):
                 f"target: {people} private subjects to learn from, expected at least 2: "
                 "the dataset is too small for its protocol"
             )
-        key = digest(self.sha256, self.origin(), lessons.images, lessons.subjects, lessons.newcomer)
+        key = digest(self.sha256, lessons.images, lessons.subjects, lessons.newcomer)
         arrays = cached("target", key, lambda: learn(self, lessons, device, progress))
         return dataclasses.replace(self, public=Weights(arrays, self.names[-1], people))
 
@@ -160,17 +160,20 @@ class TrainedTarget(Target):
         """Digest of the version's weights; before ``fit``, of the recipe and of its code."""
         if self.public is not None:
             state = self.public.state()
-            about = (self.head, self.side, self.loss, self.public.classes)
+            about = (self.head, self.side, self.loss, self.public.classes, self._code())
             return digest(*about, *(part for pair in state.items() for part in pair))
-        from fowh.targets import _learn, _margin
-
         recipe = {
             item.name: getattr(self, item.name)
             for item in dataclasses.fields(self)
             if item.name != "public"
         }
-        files = (__file__, _learn.__file__, _margin.__file__)
-        return digest(type(self).__name__, recipe, source_digest(*files, _file(type(self))))
+        return digest(type(self).__name__, recipe, self.origin(), self._code())
+
+    def _code(self) -> str:
+        """Digest of the code that trains and runs the network."""
+        from fowh.targets import _learn, _margin
+
+        return source_digest(__file__, _learn.__file__, _margin.__file__, _file(type(self)))
 
     def _public(self) -> Weights:
         if self.public is None:

@@ -208,7 +208,8 @@ def test_a_judge_is_trained_only_where_pictures_are_judged(
         return real(judge, plan, fold, *rest)
 
     monkeypatch.setattr(Opinion, "make", make)
-    few = Cell(Blobs(), Linear(), load("scheme", "raw"), (), judge=Linear())
+    judge = load("target", "resnet:epochs=1,dimension=8,side=32")
+    few = Cell(Blobs(), Linear(), load("scheme", "raw"), (), judge=judge)
     found = observe(few, few.dataset.load(), "cpu", lambda text, fraction: None)
     summarise(few, few.dataset.load(), found, "cpu")
     assert trained == [0]

@@ -209,9 +209,9 @@ def test_markdown_by_hand() -> None:
     }
     gains = {"extractor": value(0.05, -0.1, 0.2), "classifier": value(-0.25, -0.5, 0.0)}
     measured = [
-        Line(row, 500, "raw", full, gains),
-        Line(control, 500, "raw", {"rank1": value(0, 0, 0.1)}, {}),
-        Line(Row("never ran", "gan"), 500, "raw", {}, {}),
+        Line(row, 500, "raw", full, gains, 3, 3),
+        Line(control, 500, "raw", {"rank1": value(0, 0, 0.1)}, {}, 2, 3),
+        Line(Row("no such cell", "gan"), 500, "raw", {}, {}, 0, 0),
     ]
     heads = (
         "method | f_E Type-1, paper | f_E Type-1, here | f_E Rank-1, paper | f_E Rank-1, here | "
@@ -222,7 +222,8 @@ def test_markdown_by_hand() -> None:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         "| ours | 59 | 50.0 [25, 75] |  | 12.5 [0, ?] | 81 | 100.0 [90, 100] "
         "| +5.0 [-10, +20] | -25.0 [-50, +0] |",
-        "| nothing (control) |  |  |  | 0.0 [0, 10] |  |  |  |  |",
+        "| nothing (control), 2 of 3 runs: the others failed or cannot do it "
+        "|  |  |  | 0.0 [0, 10] |  |  |  |  |",
     ]
     faces = paper.markdown(measured, "face").splitlines()
     assert faces[2].startswith("| ours |  | 50.0 [25, 75] |  | 12.5")  # no numbers for faces
@@ -230,12 +231,12 @@ def test_markdown_by_hand() -> None:
 
 def test_markdown_names_size_and_scheme_only_where_they_differ() -> None:
     rank1 = {"rank1": value(0.5, 0.4, 0.6)}
-    one = Line(Row("ours", "gan"), 500, "raw", rank1, {})
-    two = Line(Row("ours", "gan"), 2000, "lsh", rank1, {})
+    one = Line(Row("ours", "gan"), 500, "raw", rank1, {}, 1, 1)
+    two = Line(Row("ours", "gan"), 2000, "lsh", rank1, {}, 1, 1)
     assert paper.markdown([one], "iris").splitlines() == [
-        "| method | f_E Rank-1, here | Rank-1 minus single |",
-        "| --- | ---: | ---: |",
-        "| ours | 50.0 [40, 60] |  |",
+        "| method | f_E Rank-1, here |",
+        "| --- | ---: |",
+        "| ours | 50.0 [40, 60] |",
     ]
     assert paper.markdown([one, two], "iris").splitlines()[0].startswith("| scheme | samples | m")
     assert paper.markdown([one, two], "iris").splitlines()[3].startswith("| lsh | 2000 | ours |")

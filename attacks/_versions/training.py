@@ -162,7 +162,6 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
         ``queries``, how often the target was asked.
     """
     assert view.images is not None
-    before = view.query.used if view.query else 0
     validation = Validation(known, view, recipe.incorporate, np.random.default_rng(seed))
     rows = validation.others
     trainer = Trainer(known[:, rows], view.images[rows], recipe, seed, view)
@@ -178,8 +177,7 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
             if validation.waited >= PATIENCE:
                 break
     validation.clear(checkpoint)
-    asked = (view.query.used if view.query else 0) - before
-    facts = {"perceptual": np.array(trainer.words), "queries": np.array(asked)}
+    facts = {"perceptual": np.array(trainer.words), "queries": np.array(validation.asked)}
     return {**(validation.best or state_of(trainer.generator)), **facts}
 
 

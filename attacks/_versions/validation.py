@@ -47,6 +47,7 @@ class Validation:
         others: rows that are left for training.
         best: weights of the best look so far; empty before the first.
         waited: looks since then.
+        asked: queries to the target, those before an interruption included.
     """
 
     def __init__(self, known: Slots, view: View, method: str, rng: np.random.Generator) -> None:
@@ -54,7 +55,7 @@ class Validation:
         self.view, self.method, self.asks = view, method, asks(view)
         self.inputs = slots.present(method, torch.from_numpy(known[:, self.held]), "final")
         self.best: Arrays = {}
-        self.least, self.waited = np.inf, 0
+        self.least, self.waited, self.asked = np.inf, 0, 0
 
     def look(self, trainer: Trainer, step: int, parts: dict[str, Tensor]) -> str:
         """Measure, keep the weights if they are the best so far; the state of affairs in words."""
@@ -78,6 +79,7 @@ class Validation:
         view = self.view
         assert view.images is not None
         if self.asks and view.query is not None:
+            self.asked += len(made)
             gap = view.query(made) - view.embeddings[self.held]
             return float(np.linalg.norm(gap, axis=1).mean())
         return float(np.abs(made.astype(np.float32) - view.images[self.held]).mean())
@@ -98,7 +100,7 @@ class Validation:
         """Write all that the training needs to go on, as plain arrays."""
         arrays: Arrays = {
             "randomness": trainer.randomness.get_state().numpy(),
-            "numbers": np.array([step, self.least, self.waited], dtype=np.float64),
+            "numbers": np.array([step, self.least, self.waited, self.asked], dtype=np.float64),
         }
         for net, adam, key in _pairs(trainer):
             arrays |= {
@@ -118,7 +120,10 @@ class Validation:
         except (OSError, ValueError, EOFError, BadZipFile):  # damaged: begin again
             return 0
         trainer.randomness.set_state(torch.from_numpy(arrays["randomness"]))
-        step, self.least, self.waited = arrays["numbers"].tolist()
+        step, self.least, self.waited, asked = arrays["numbers"].tolist()
+        self.asked = int(asked)
+        if self.view.query is not None:
+            self.view.query.charge(self.asked)
         self.best = _below(arrays, "best/")
         for net, adam, key in _pairs(trainer):
             net.load_state_dict(_tensors(_below(arrays, f"{key}/net/")))
@@ -131,7 +136,8 @@ class Validation:
                 state.setdefault(int(number), {})[part] = array
             adam.load_state_dict({**adam.state_dict(), "state": state})
             for number, parts in state.items():  # loading made them contiguous again
-                adam.state[parameters[number]].update(parts)
+                layout = {part: value for part, value in parts.items() if value.ndim}
+                adam.state[parameters[number]].update(layout)
         return int(step)
 
     def clear(self, name: str) -> None:

@@ -6,7 +6,6 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fowh.metrics.intervals import Value
@@ -35,21 +34,23 @@ def table(lines: list[Line], family: str) -> tuple[list[str], Cells]:
     paper = any(line.row.paper for line in lines)
     for k in shown:
         heads += [f"{COLUMNS[k]}, paper"] * paper + [f"{COLUMNS[k]}, here"]
-    heads += ["Rank-1 minus single", "accuracy minus single"][: 1 + (2 in shown)]
+    gains = {"Rank-1 minus single": "extractor", "accuracy minus single": "classifier"}
+    gains = {k: v for k, v in gains.items() if any(v in line.versus_single for line in lines)}
+    heads += gains
     rows = []
     for line in lines:
-        if not line.values:
+        if not line.of:
             continue
         name = f"{line.row.name} (control)" if line.row.control else line.row.name
+        if line.runs < line.of:
+            name += f", {line.runs} of {line.of} runs: the others failed or cannot do it"
         row = [*([line.scheme] if schemes else []), *([str(line.samples)] if sizes else []), name]
         theirs = (line.row.paper or {}).get(family, (None, None, None))
         for k in shown:
             if paper:
                 row.append("" if theirs[k] is None else str(theirs[k]))
             row.append(percent(line.values.get(METRICS[k])))
-        row += [percent(line.versus_single.get("extractor"), signed=True)]
-        if 2 in shown:
-            row += [percent(line.versus_single.get("classifier"), signed=True)]
+        row += [percent(line.versus_single.get(head), signed=True) for head in gains.values()]
         rows.append(row)
     return heads, rows
 
@@ -102,7 +103,7 @@ def grid(observations: dict[str, NDArray[Any]], names: Iterable[tuple[str, str]]
     count = len(observations["image.original"])
     figure = Figure(figsize=(1.15 * len(columns), 1.1 * count + 0.45), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = np.atleast_2d(figure.subplots(count, len(columns)))
+    axes = figure.subplots(count, len(columns), squeeze=False)
     for column, (caption, name) in enumerate(columns):
         for row in range(count):
             axis = axes[row, column]

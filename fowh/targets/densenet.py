@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from fowh.trained import TrainedTarget
@@ -66,16 +68,16 @@ def load_imagenet(network: nn.Module) -> bool:
     return True
 
 
+@cache
 def imagenet() -> dict[str, torch.Tensor] | None:
-    """The published ImageNet weights of the trunk; None, and a note, without them."""
+    """The published ImageNet weights of the trunk; None, and a note, where there are none."""
     import sys
 
-    import torch
-    from torchvision.models import DenseNet169_Weights, densenet169
+    from torchvision.models import DenseNet169_Weights
 
+    published = DenseNet169_Weights.IMAGENET1K_V1
     try:
-        with torch.random.fork_rng(devices=[]):  # it draws weights before it loads them
-            whole = densenet169(weights=DenseNet169_Weights.IMAGENET1K_V1)
+        whole = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # no network, a proxy's page, a full disk ...
         reason = str(error).partition("\n")[0]
         print(  # noqa: T201
@@ -83,5 +85,9 @@ def imagenet() -> dict[str, torch.Tensor] | None:
             file=sys.stderr,
         )
         return None
-    state: dict[str, torch.Tensor] = whole.features.state_dict()
-    return state
+    # The file is older than the names of the layers: norm.1 is norm1 today.
+    return {
+        re.sub(r"\.(norm|conv)\.([12])\.", r".\1\2.", name.removeprefix("features.")): value
+        for name, value in whole.items()
+        if name.startswith("features.")
+    }
