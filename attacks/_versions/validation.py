@@ -135,9 +135,9 @@ class Validation:
                     array = torch.empty_like(parameters[int(number)]).copy_(array)
                 state.setdefault(int(number), {})[part] = array
             adam.load_state_dict({**adam.state_dict(), "state": state})
-            for number, parts in state.items():  # loading made them contiguous again
+            for index, parts in state.items():  # loading made them contiguous again
                 layout = {part: value for part, value in parts.items() if value.ndim}
-                adam.state[parameters[number]].update(layout)
+                adam.state[parameters[index]].update(layout)
         return int(step)
 
     def clear(self, name: str) -> None:
