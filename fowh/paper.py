@@ -83,7 +83,10 @@ def reproduce_table(
     family = FAMILY[load("dataset", dataset).published]
     measured = lines(table, found)
     title = f"{table}: {dataset}, {len({plan.seed for plan in todo})} seeds, percent"
-    Console().print(paper.rich_table(measured, family, title))
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 150)  # a log has no width
+    console.print(paper.rich_table(measured, family, title))
     for size in sizes if table == "table2" else ():
         effect = alignment_effect(found, size)
         if effect is not None:
