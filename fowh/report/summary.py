@@ -173,6 +173,10 @@ def asked(record: Record) -> dict[str, str]:
     holds = f"every template; {keys}, {'leaked' if threat.get('leaked') else 'secret'}"
     if spec.get("target"):
         holds += f"; {threat.get('box')} box, {threat.get('queries') or 0:,} queries"
+        if "samples" in threat:
+            holds += f"; at most {threat['samples']:,} samples of his own"
+        if threat.get("versions") == "all":
+            holds += "; templates of all versions of the target"
     protocol = (spec.get("protocol") or {}).get("name", "standard")
     return {
         "scheme": called(spec["scheme"]),
