@@ -47,7 +47,7 @@ weights and his batches anew; the target is the same in all runs, and so are the
 templates. The paper's columns are of other data (ND-IRIS-0405) and a larger network: compare
 orderings, not levels. *Minus single* is paired, template by template and run by run. The number
 of seeds is in each table's command; {templates} templates are attacked in every run of f_E at 500
-samples.
+samples. Measured at commit {commit} on two cores.
 """
 READING = """## How to read this
 
@@ -136,7 +136,7 @@ def orderings(found: dict[Plan, Path], metric: str) -> str:
 
 def main() -> None:
     """Write the page and its pictures."""
-    out, parts, templates = Path(sys.argv[1]), [], 0
+    out, parts, templates, commit = Path(sys.argv[1]), [], 0, ""
     for table in TABLES:
         heads = HEADS if table in ("table1", "table2") else HEADS[:1]
         parts.append(f"## {TITLES[table]}")
@@ -149,6 +149,8 @@ def main() -> None:
                 if (size, head) == (SIZES[0], HEADS[0]) and table == "table2":
                     first = records.load_observations(next(iter(found.values())))
                     templates = len(first["control.random.subject"])
+                    record = records.load(next(iter(found.values()))) or {}
+                    commit = str(record["environment"]["commit"])[:7]
                 parts += [f"### {size} samples, {NAMES[head]}", command(table, size, head, found)]
                 parts.append(paper.markdown(made, "iris"))
                 if table == "table2":
@@ -163,7 +165,7 @@ def main() -> None:
                     observed = records.load_observations(next(iter(found.values())))
                     (DOCS / picture).write_bytes(paper.grid(observed, names))
                     parts.append(f"![Originals and reconstructions]({picture})")
-    page = "\n\n".join([HEAD.format(templates=f"{templates:,}"), *parts, READING])
+    page = "\n\n".join([HEAD.format(templates=f"{templates:,}", commit=commit), *parts, READING])
     (DOCS / "paper.md").write_text(page, encoding="utf-8")
 
 

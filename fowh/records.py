@@ -33,7 +33,10 @@ _DAMAGE = (  # whatever numpy and zipfile raise on a file that is no npz, or hal
     zipfile.BadZipFile,
     zlib.error,
 )
-_PACKAGES = ("fowh", "torch", "numpy", "scipy", "faiss-gpu", "faiss-cpu", "cryptography", "galois")
+_PACKAGES = (
+    *("fowh", "torch", "torchvision", "lightning-fabric", "numpy", "scipy"),
+    *("faiss-gpu", "faiss-cpu", "cryptography", "galois"),
+)
 
 
 def record_id(spec: Mapping[str, Any]) -> str:
