@@ -47,8 +47,10 @@ class ImageRidge(Attack):
         assert view.images is not None
         known, stolen = read(view, [view.history()[-1]], False, rng)
         inputs, pixels = known[0], view.images.reshape(len(view.images), -1).astype(np.float32)
-        people = rng.permutation(np.unique(view.subjects))
-        out = np.isin(view.subjects, people[: max(1, round(self.held * len(people)))])
+        # Whole subjects; of a classifier, which names his own subjects, single samples.
+        groups = np.arange(len(inputs)) if view.classifies else view.subjects
+        people = rng.permutation(np.unique(groups))
+        out = np.isin(groups, people[: max(1, round(self.held * len(people)))])
         penalty, gain = PENALTIES[2], 1.0
         if out.any() and not out.all():
             penalty, gain = self._choice(view, inputs, pixels, out)

@@ -82,6 +82,7 @@ class View:
         images: (n, h, w[, 3]) uint8, the same samples as prepared images; None without images.
         query: counted black-box handle on the target; None without images.
         module: the target's network, only if white box is granted.
+        classifies: whether the embeddings are probabilities of subjects, the attacker's among them.
         versions: of the target, oldest first, the final one last; empty where there is only that.
         device: torch device name.
         progress: callback for long work.
@@ -95,6 +96,7 @@ class View:
     images: NDArray[np.uint8] | None = None
     query: Query | None = None
     module: torch.nn.Module | None = None
+    classifies: bool = False
     versions: tuple[Version, ...] = ()
     device: str = "cpu"
     progress: Progress = field(default=_quiet, repr=False)

@@ -199,6 +199,7 @@ class FoldRun:
             images=images,
             query=query,
             module=module,
+            classifies=target is not None and target.classifies,
             versions=copy.deepcopy(truth.versions),
             device=self.device,
             progress=partial(_progress, self.note, self._share(0.1), self._share(0.8)),

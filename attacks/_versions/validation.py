@@ -25,7 +25,15 @@ SHOWN = 8  # pictures in the sample image
 
 
 def held_out(view: View, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows of the attacker's samples that are held out, and the others: by whole subjects."""
+    """Rows of the attacker's samples that are held out, and the others.
+
+    Whole subjects, as those that will be attacked are strangers to him. A classifier's templates
+    name his own subjects, and one that he never trained on would say nothing: there single samples.
+    """
+    if view.classifies:
+        order = rng.permutation(len(view.subjects))
+        count = round(SHARE * len(order))
+        return np.sort(order[:count]), np.sort(order[count:])
     people = rng.permutation(np.unique(view.subjects))
     held = np.isin(view.subjects, people[: round(SHARE * len(people))])
     return np.flatnonzero(held), np.flatnonzero(~held)

@@ -11,6 +11,7 @@ import torch
 
 from attacks._versions import inputs, perceptual, training
 from attacks._versions.slots import ANY_SLOTS, METHODS
+from attacks._versions.validation import held_out
 from attacks.gan import Gan
 from attacks.image_ridge import GAINS, PENALTIES, ImageRidge
 from fowh.attack import Progress, Query, Version, View
@@ -558,3 +559,13 @@ def test_a_ridge_without_enough_queries_compares_like_with_like() -> None:
         for query in (None, Query(embed, 25))
     ]
     assert off(made[1], truth) <= 1.05 * off(made[0], truth)
+
+
+def test_a_classifiers_own_subjects_stay_in_training() -> None:
+    """Its templates name the attacker's subjects: one never trained on would say nothing."""
+    view, _ = world()
+    whole, _ = held_out(view, np.random.default_rng(0))
+    assert len(whole) and not set(view.subjects[whole]) & set(np.delete(view.subjects, whole))
+    single, others = held_out(replace(view, classifies=True), np.random.default_rng(0))
+    assert sorted([*single, *others]) == list(range(len(view.subjects)))
+    assert set(view.subjects[single]) <= set(view.subjects[others])
