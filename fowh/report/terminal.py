@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fowh.report.numbers import DASH, count, interval, label, measured, number, wrapped
 from fowh.report.summary import (
+    COLUMNS,
     RECOGNITION,
     SCENARIOS,
     Record,
@@ -107,6 +108,9 @@ def _recognition(scenarios: Mapping[str, Any], console: Console) -> Table:
 
 def _inversion(record: Record, found: list[Row], console: Console) -> Table:
     shown = columns(found)
+    for spare in ("purity", "type2_at_fmr_1e-3", "type1_at_fmr_1e-2"):
+        if len(shown) > len(COLUMNS) and console.width < _ONE_LINE:
+            del shown[spare]  # the page has them; here they would squeeze the names out
     table = _table("", ["\n".join(head) for head in shown.values()])
     for number_, row in enumerate(found):
         if number_ and row.kind != found[number_ - 1].kind:
