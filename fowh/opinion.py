@@ -18,7 +18,9 @@ from fowh.protocol import FMRS, Fold, compare
 from fowh.registry import load
 from fowh.scheme import Floats
 from fowh.target import Lessons, Target, alike
+from fowh.trained import BATCH, TrainedTarget, as_tensor
 
+HEAD = 4  # layers after the last map: pool, flatten, fully connected, normalisation
 REFERENCE = 2000  # pictures that say what the modality looks like
 Columns = dict[str, NDArray[np.float64]]
 
@@ -32,7 +34,7 @@ class Opinion:
         gallery: (g, d) the truth's gallery under it.
         thresholds: distances by FMR, from non-mated comparisons of what it was trained on (or of
             the development subjects, where it came trained).
-        manifold: of pictures of the modality, in its embedding space.
+        manifold: of pictures of the modality, by its features of appearance.
         like: one picture, grey or RGB as all that it knows.
         device: torch device name.
     """
@@ -69,7 +71,8 @@ class Opinion:
         }
         everyone = plan.data.images if fold.gallery is None else plan.data.images[fold.gallery]
         gallery = fitted.embed(everyone, device)
-        return cls(fitted, gallery, thresholds, Manifold.of(known), images[:1], device)
+        manifold = Manifold.of(appearance(fitted, images, device))
+        return cls(fitted, gallery, thresholds, manifold, images[:1], device)
 
     def __call__(self, pictures: NDArray[np.uint8], truth: Truth) -> Columns:
         """Per picture: transfer_rank1, transfer_type1 at both FMRs, realism; as 1 or 0.
@@ -78,11 +81,34 @@ class Opinion:
             pictures: (n, s, s[, 3]) uint8, row i of stolen template i.
             truth: of the fold; only its labels are looked at.
         """
-        made = self.target.embed(alike(pictures, self.like), self.device)
+        shown = alike(pictures, self.like)
+        made = self.target.embed(shown, self.device)
         mean = self.gallery.mean(axis=0)
         seen = inversion.observe(made, self.gallery, truth.gallery_subjects, truth.stolen, mean)
         columns = {"transfer_rank1": seen.rank1.astype(np.float64)}
         for fmr, limit in self.thresholds.items():
             columns[f"transfer_type1_at_fmr_{fmr}"] = (seen.distance <= limit).astype(np.float64)
-        columns["realism"] = self.manifold.holds(made).astype(np.float64)
+        seen_as = appearance(self.target, shown, self.device)
+        columns["realism"] = self.manifold.holds(seen_as).astype(np.float64)
         return columns
+
+
+def appearance(target: Target, images: NDArray[np.uint8], device: str) -> Floats:
+    """Features (n, f) that say what pictures look like, not whose they are.
+
+    The judge's last map before its fully connected layer, averaged over the picture. Its embedding
+    would not do: it spreads unknown subjects so widely that half of the real pictures lie outside.
+    A judge that was not trained here has no layers that we know, and its embedding stands in.
+    """
+    if not isinstance(target, TrainedTarget):
+        return target.embed(images, device)
+    import torch
+
+    layers = target.module(device).get_submodule("features")
+    assert isinstance(layers, torch.nn.Sequential)
+    trunk, parts = layers[:-HEAD], []
+    with torch.inference_mode():
+        for begin in range(0, len(images), BATCH):
+            pictures = as_tensor(images[begin : begin + BATCH], device).expand(-1, 3, -1, -1)
+            parts.append(trunk(pictures).mean(dim=(2, 3)).cpu().numpy())
+    return np.concatenate(parts)

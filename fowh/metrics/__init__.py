@@ -175,7 +175,7 @@ METRICS: tuple[Metric, ...] = (
         "Realism",
         "higher",
         _RATE,
-        "Share of pictures that lie where real ones do in the judge's feature space.",
+        "Share of pictures that lie where real ones do among the judge's features of appearance.",
     ),
     Metric(
         "d_sys",
