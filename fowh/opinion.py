@@ -17,7 +17,7 @@ from fowh.plan import Plan
 from fowh.protocol import FMRS, Fold, compare
 from fowh.registry import load
 from fowh.scheme import Floats
-from fowh.target import Lessons, Target, alike
+from fowh.target import Lessons, Target, alike, resize
 from fowh.trained import BATCH, TrainedTarget, as_tensor
 
 HEAD = 4  # layers after the last map: pool, flatten, fully connected, normalisation
@@ -107,6 +107,7 @@ def appearance(target: Target, images: NDArray[np.uint8], device: str) -> Floats
     layers = target.module(device).get_submodule("features")
     assert isinstance(layers, torch.nn.Sequential)
     trunk, parts = layers[:-HEAD], []
+    images = resize(images, target.side)
     with torch.inference_mode():
         for begin in range(0, len(images), BATCH):
             pictures = as_tensor(images[begin : begin + BATCH], device).expand(-1, 3, -1, -1)
