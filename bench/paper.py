@@ -1,4 +1,4 @@
-"""Write docs/paper.md and its pictures from the records of ``fowh reproduce``.
+"""Write docs/paper-extractor.md, docs/paper-classifier.md and their pictures from records.
 
 fowh reproduce table1 --full; fowh reproduce table2 --full
 fowh reproduce section6.3 --full; fowh reproduce protected
@@ -29,8 +29,9 @@ TITLES = {
     "section6.3": "Section 6.3: which versions",
     "protected": "Protected templates: scheme by method",
 }
+WORDS = {"rank1": "Rank-1", "accuracy": "accuracy"}
 NAMES = {"extractor": "feature extractor f_E", "classifier": "classifier f_C"}
-HEAD = """# The paper's experiment, measured
+HEAD = """# The paper's experiment: {name}
 
 Generated from the records of
 
@@ -46,8 +47,8 @@ intervals (95 %) resample runs and subjects. A run draws the attacker's samples,
 weights and his batches anew; the target is the same in all runs, and so are the attacked
 templates. The paper's columns are of other data (ND-IRIS-0405) and a larger network: compare
 orderings, not levels. *Minus single* is paired, template by template and run by run. The number
-of seeds is in each table's command; {templates} templates are attacked in every run of f_E at 500
-samples. Measured at commit {commit} on two cores.
+of seeds is in each table's command; {templates} templates are attacked in every run. Measured at
+commit {commit} on two cores.
 """
 READING = """## How to read this
 
@@ -134,39 +135,46 @@ def orderings(found: dict[Plan, Path], metric: str) -> str:
     return "\n".join(rows)
 
 
-def main() -> None:
-    """Write the page and its pictures."""
-    out, parts, templates, commit = Path(sys.argv[1]), [], 0, ""
+def page(head: str, out: Path) -> str:
+    """The page of one head, and its pictures; empty without records."""
+    parts, templates, commit = [], 0, ""
     for table in TABLES:
-        heads = HEADS if table in ("table1", "table2") else HEADS[:1]
+        if head == HEADS[1] and table not in ("table1", "table2"):
+            continue  # the paper has them for extractors
         parts.append(f"## {TITLES[table]}")
         for size in SIZES:
-            for head in heads:
-                found = measured(table, size, head, out)
-                if not found:
-                    continue
-                made = lines(table, found)
-                if (size, head) == (SIZES[0], HEADS[0]) and table == "table2":
-                    first = records.load_observations(next(iter(found.values())))
-                    templates = len(first["control.random.subject"])
-                    record = records.load(next(iter(found.values()))) or {}
-                    commit = str(record["environment"]["commit"])[:7]
-                parts += [f"### {size} samples, {NAMES[head]}", command(table, size, head, found)]
-                parts.append(paper.markdown(made, "iris"))
-                if table == "table2":
-                    metric = "rank1" if head == "extractor" else "accuracy"
-                    parts += ["Orderings, in " + metric.replace("rank1", "Rank-1") + ":"]
-                    parts += [orderings(found, metric)]
-                    picture = f"paper-{head}-{size}.png"
-                    names = [
-                        (row.name, f"image.attack.{label(load('attack', row.attack))}")
-                        for row in TABLES[table]
-                    ]
-                    observed = records.load_observations(next(iter(found.values())))
-                    (DOCS / picture).write_bytes(paper.grid(observed, names))
-                    parts.append(f"![Originals and reconstructions]({picture})")
-    page = "\n\n".join([HEAD.format(templates=f"{templates:,}", commit=commit), *parts, READING])
-    (DOCS / "paper.md").write_text(page, encoding="utf-8")
+            found = measured(table, size, head, out)
+            if not found:
+                continue
+            folder = next(iter(found.values()))
+            record, observed = records.load(folder) or {}, records.load_observations(folder)
+            templates = templates or len(observed["control.random.subject"])
+            commit = commit or str(record["environment"]["commit"])[:7]
+            parts += [f"### {size:,} samples at most", command(table, size, head, found)]
+            parts.append(paper.markdown(lines(table, found), "iris"))
+            if table == "table2":
+                metric = "rank1" if head == HEADS[0] else "accuracy"
+                parts += ["Orderings, as paired differences in " + WORDS[metric] + ":"]
+                parts += [orderings(found, metric)]
+                picture = f"paper-{head}-{size}.png"
+                names = [
+                    (row.name, f"image.attack.{label(load('attack', row.attack))}")
+                    for row in TABLES[table]
+                ]
+                (DOCS / picture).write_bytes(paper.grid(observed, names))
+                parts.append(f"![Originals and reconstructions]({picture})")
+    if not commit:
+        return ""
+    top = HEAD.format(name=NAMES[head], templates=f"{templates:,}", commit=commit)
+    return "\n\n".join([top, *parts, READING])
+
+
+def main() -> None:
+    """Write a page for each head that is on record."""
+    for head in HEADS:
+        text = page(head, Path(sys.argv[1]))
+        if text:
+            (DOCS / f"paper-{head}.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
