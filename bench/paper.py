@@ -97,11 +97,17 @@ def measured(table: str, size: int, head: str, out: Path) -> dict[Plan, Path]:
     there: dict[Plan, Path] = {}
     for seed in range(MOST_SEEDS):
         cells = {plan: folder for plan, folder in whole.items() if plan.seed == seed}
-        kept = [records.load(folder) for folder in cells.values()]
-        if not all(record and record["status"] == "ok" for record in kept):
-            break
+        kept = {plan: folder for plan, folder in cells.items() if _complete(folder)}
+        if len(kept) < len(cells) and (table != "protected" or not kept):
+            break  # of the table of schemes, those that are on record are shown
+        cells = kept
         there |= cells
     return there
+
+
+def _complete(folder: Path) -> bool:
+    record = records.load(folder)
+    return record is not None and record["status"] == "ok"
 
 
 def command(table: str, size: int, head: str, found: dict[Plan, Path]) -> str:
