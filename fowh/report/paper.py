@@ -112,5 +112,5 @@ def grid(observations: dict[str, NDArray[Any]], names: Iterable[tuple[str, str]]
             if row == 0:
                 axis.set_title(caption, fontsize=7, wrap=True)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    figure.savefig(buffer, format="png", dpi=75)
     return buffer.getvalue()
