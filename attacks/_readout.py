@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.attack import View
-from fowh.scheme import Floats, Inequalities, Keys, Templates, Unprotect
+from fowh.core.attack import View
+from fowh.core.scheme import Floats, Inequalities, Keys, Templates, Unprotect
 
 if TYPE_CHECKING:
     import torch
 
-    from fowh.scheme import Slack
+    from fowh.core.scheme import Slack
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from attacks._readout import blocks, with_token
-from fowh.attack import Attack, View
-from fowh.scheme import Floats
+from fowh.core.attack import Attack, View
+from fowh.core.scheme import Floats
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._versions.slots import ANY_SLOTS, Method
-from fowh.attack import Attack, Version, View
-from fowh.cache import cached, digest, source_digest
-from fowh.errors import InputError
-from fowh.target import resize
+from fowh.core.attack import Attack, Version, View
+from fowh.core.cache import cached, digest, source_digest
+from fowh.core.errors import InputError
+from fowh.core.target import resize
 
 MOST = 128  # pixels
 

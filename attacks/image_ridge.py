@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from attacks._gan.morphs import affordable
 from attacks._versions.inputs import read
-from fowh.attack import Attack, View
-from fowh.errors import InputError
-from fowh.scheme import Floats
+from fowh.core.attack import Attack, View
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # relative to the templates' power
 GAINS = (1.0, 1.5, 2.0, 3.0)  # a linear prediction of an unsure pixel is pale

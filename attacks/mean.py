@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from fowh.attack import Attack, View
-from fowh.scheme import Floats
+from fowh.core.attack import Attack, View
+from fowh.core.scheme import Floats
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._readout import Population, blocks, enroll_lessons, lessons, read, with_token
-from fowh.attack import Attack, View
-from fowh.errors import InputError
-from fowh.scheme import Floats
+from fowh.core.attack import Attack, View
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats
 
 if TYPE_CHECKING:
     import torch

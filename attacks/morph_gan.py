@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._gan.morphs import Pairs, affordable, collect
-from fowh.attack import Attack, View
-from fowh.cache import Arrays, cached, digest, source_digest
-from fowh.errors import InputError
-from fowh.scheme import Floats
+from fowh.core.attack import Attack, View
+from fowh.core.cache import Arrays, cached, digest, source_digest
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats
 
 if TYPE_CHECKING:
     import torch

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attacks._readout import Population, ascend, blocks, with_token
-from fowh.attack import Attack, View
-from fowh.errors import InputError
-from fowh.scheme import Floats, Inequalities, Slack, Templates, Unprotect
+from fowh.core.attack import Attack, View
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats, Inequalities, Slack, Templates, Unprotect
 
 if TYPE_CHECKING:
     import torch

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._readout import Population, enroll_lessons, lessons, with_token
-from fowh.attack import Attack, View
-from fowh.errors import InputError
-from fowh.scheme import Floats, by_key
+from fowh.core.attack import Attack, View
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats, by_key
 
 STRENGTHS = 10.0 ** np.arange(-6, 1.5, 0.5)  # 1e-6: float32 still factorises
 

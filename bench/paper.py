@@ -12,14 +12,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fowh import records
-from fowh.evaluate import label
-from fowh.experiments import HEADS, SIZES, TABLES
+from fowh.core.registry import load
+from fowh.engine.cell import label
 from fowh.metrics.seeds import crossed
-from fowh.protocol import stream
-from fowh.registry import load
+from fowh.paper.cells import Plan, _column, folders, lines, plans
+from fowh.paper.experiment import HEADS, SIZES, TABLES
+from fowh.protocols.standard import stream
+from fowh.records import store as records
 from fowh.report import paper
-from fowh.reproduce import Plan, _column, folders, lines, plans
 
 DOCS = Path(__file__).parent.parent / "docs"
 MOST_SEEDS = 5

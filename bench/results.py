@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fowh.evaluate import spec_of
-from fowh.records import folder, load
-from fowh.sweep import read_suite
+from fowh.engine.cell import spec_of
+from fowh.records.store import folder, load
+from fowh.suite import read_suite
 
 HERE = Path(__file__).parent
 METRICS = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.conftest import Against
-from fowh.registry import load
+from fowh.core.registry import load
 
 RNG = np.random.default_rng(0)
 SIZE = 512

@@ -11,9 +11,9 @@ import torch
 from attacks._versions.training import Recipe, Trainer
 from attacks.gan import Gan
 from bench.conftest import Against
-from fowh.attack import View
-from fowh.registry import load
-from fowh.scheme import Templates
+from fowh.core.attack import View
+from fowh.core.registry import load
+from fowh.core.scheme import Templates
 
 VERSIONS, SAMPLES, LENGTH, SIDE = 5, 500, 128, 64
 

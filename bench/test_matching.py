@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bench.conftest import Against
-from fowh import matching
-from fowh.registry import load
+from fowh.core.registry import load
+from fowh.kit import matching
 
 RNG = np.random.default_rng(0)
 

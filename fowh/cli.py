@@ -12,7 +12,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from fowh import __version__
-from fowh.errors import InputError
+from fowh.core.errors import InputError
 
 # Two OpenMP threads that spin against each other slow small layers down; read at torch's import.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -66,11 +66,11 @@ def evaluate(
     force: Force = False,
 ) -> None:
     """Evaluate one cell: does SCHEME recognise people, and what does a thief get back?"""
-    from fowh import protocol
-    from fowh.evaluate import Cell, Threat
-    from fowh.registry import load
+    from fowh.core.registry import load
+    from fowh.engine.cell import Cell, Threat
+    from fowh.protocols import standard as protocol
     from fowh.run import answer_or_run, check_writable
-    from fowh.sweep import checked_attacks
+    from fowh.suite import checked_attacks
 
     if keys not in ("subject", "shared"):
         raise InputError(f"--keys {keys}: expected subject or shared")
@@ -117,7 +117,7 @@ def evaluate(
 @app.command("list")
 def list_plugins() -> None:
     """List datasets, targets, schemes and attacks."""
-    from fowh.registry import Kind, names, summary
+    from fowh.core.registry import Kind, names, summary
 
     kinds: tuple[Kind, ...] = ("dataset", "target", "scheme", "attack")
     for kind in kinds:
@@ -130,7 +130,7 @@ def list_plugins() -> None:
 @app.command()
 def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:Class")]) -> None:
     """Run the contract suite on a scheme or an attack, yours included."""
-    from fowh.contract import run_checks
+    from fowh.checks.suite import run_checks
 
     findings = run_checks(plugin)
     for finding in findings:
@@ -148,8 +148,8 @@ def report(
     """Draw the reports of every record below FOLDER again, and one page that compares them."""
     from rich.console import Console
 
-    from fowh import records
-    from fowh.cache import write_atomically
+    from fowh.core.cache import write_atomically
+    from fowh.records import store as records
     from fowh.report import html
     from fowh.report.terminal import print_sweep
     from fowh.run import write_report
@@ -179,7 +179,7 @@ def sweep(
 
     from fowh.report.terminal import print_sweep
     from fowh.run import answer_or_run, check_writable
-    from fowh.sweep import cell_name, read_suite
+    from fowh.suite import cell_name, read_suite
 
     cells = read_suite(suite)
     check_writable(out)
@@ -216,7 +216,7 @@ def reproduce(
     out: Out = Path("results"),
 ) -> None:
     """Print a table of the paper that the GAN attacks come from, measured here, beside theirs."""
-    from fowh.paper import reproduce_table
+    from fowh.paper.reproduce import reproduce_table
     from fowh.run import check_writable
 
     check_writable(out)
@@ -229,9 +229,9 @@ def doctor() -> None:
     import faiss
     import torch
 
-    from fowh.cache import cache_dir
-    from fowh.records import environment
-    from fowh.registry import load
+    from fowh.core.cache import cache_dir
+    from fowh.core.registry import load
+    from fowh.records.store import environment
 
     for name, version in environment("cpu")["versions"].items():
         typer.echo(f"{name:<14} {version}")

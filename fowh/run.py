@@ -8,14 +8,14 @@ from pathlib import Path
 
 import typer
 
-from fowh import records
-from fowh.cache import write_atomically
-from fowh.dataset import Samples
-from fowh.errors import InputError
-from fowh.evaluate import Cell, observe, spec_of
+from fowh.core.cache import write_atomically
+from fowh.core.dataset import Samples
+from fowh.core.errors import InputError
+from fowh.engine.cell import Cell, observe, spec_of
 from fowh.progress import progress
-from fowh.records import Record
-from fowh.summarise import summarise
+from fowh.records import store as records
+from fowh.records.store import Record
+from fowh.records.summarise import summarise
 
 REPORT = ("report.html", "summary.png")
 

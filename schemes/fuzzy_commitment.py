@@ -18,11 +18,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh import hashing
-from fowh.bch import Bch, Bits
-from fowh.errors import InputError
-from fowh.projection import gaussian
-from fowh.scheme import Floats, Keys, Scheme, Templates, by_key, known_token
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats, Keys, Scheme, Templates, by_key, known_token
+from fowh.kit import hashing
+from fowh.kit.bch import Bch, Bits
+from fowh.kit.projection import gaussian
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh import matching
-from fowh.errors import InputError
-from fowh.projection import gaussian, projected, projected_mean, slack_by_key, threaded
-from fowh.scheme import CodeScheme, Floats, Slack, Templates
+from fowh.core.errors import InputError
+from fowh.core.scheme import CodeScheme, Floats, Slack, Templates
+from fowh.kit import matching
+from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key, threaded
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +44,7 @@ class Iom(CodeScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Digits:
         """Digits (n, hashes) uint8."""
-        from fowh.kernels import argmax_inner
+        from fowh.kit.kernels import argmax_inner
 
         code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
         projection = self._projection(key, embeddings.shape[1])

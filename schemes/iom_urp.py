@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh import matching
-from fowh.errors import InputError
-from fowh.projection import slack_by_key, threaded
-from fowh.scheme import CodeScheme, Floats, Slack, Templates, key_stream
+from fowh.core.errors import InputError
+from fowh.core.scheme import CodeScheme, Floats, Slack, Templates, key_stream
+from fowh.kit import matching
+from fowh.kit.projection import slack_by_key, threaded
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ class IomUrp(CodeScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Digits:
         """Digits (n, hashes) uint8."""
-        from fowh.kernels import argmax_of_products
+        from fowh.kit.kernels import argmax_of_products
 
         places = self._places(key, embeddings.shape[1])
         code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh import matching
-from fowh.errors import InputError
-from fowh.projection import gaussian, projected, projected_mean, slack_by_key, threaded
-from fowh.scheme import CodeScheme, Floats, Slack, Templates
+from fowh.core.errors import InputError
+from fowh.core.scheme import CodeScheme, Floats, Slack, Templates
+from fowh.kit import matching
+from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key, threaded
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +37,7 @@ class Lsh(CodeScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Bits:
         """Packed codes (n, ceil(bits / 8)) uint8, most significant bit first."""
-        from fowh.kernels import pack_above
+        from fowh.kit.kernels import pack_above
 
         code = np.empty((len(embeddings), -(-self.bits // 8)), dtype=np.uint8)
         projection = gaussian(key, "lsh", (embeddings.shape[1], self.bits))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh import matching
-from fowh.errors import InputError
-from fowh.projection import gaussian, projected, projected_mean, slack_by_key, threaded
-from fowh.scheme import CodeScheme, Floats, Slack, Templates, key_stream
+from fowh.core.errors import InputError
+from fowh.core.scheme import CodeScheme, Floats, Slack, Templates, key_stream
+from fowh.kit import matching
+from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key, threaded
 
 if TYPE_CHECKING:
     import torch

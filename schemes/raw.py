@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from fowh import matching
-from fowh.scheme import CodeScheme, Floats, Keys, Templates
+from fowh.core.scheme import CodeScheme, Floats, Keys, Templates
+from fowh.kit import matching
 
 
 @dataclass(frozen=True)

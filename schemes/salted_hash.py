@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh import hashing
-from fowh.errors import InputError
-from fowh.scheme import Floats, Keys, Scheme, Templates
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats, Keys, Scheme, Templates
+from fowh.kit import hashing
 
 # Interactive log-in: RFC 7914, section 2 (16 MiB), and the first choice of OWASP (19 MiB).
 SCRYPT: dict[str, Any] = {"n": 2**14, "r": 8, "p": 1}

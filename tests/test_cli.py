@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fowh import cli
-from fowh.errors import InputError
+from fowh.core.errors import InputError
 
 SMALL = ["--dataset", "gaussian:subjects=12,readings=3,dim=32,within=0.3"]
 FAST = [*SMALL, "--attack", "preimage", "--attack", "ridge"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from attacks._readout import Population, ascend, blocks, with_token
-from fowh.attack import View
-from fowh.scheme import Floats, Inequalities, Templates, Unprotect
+from fowh.core.attack import View
+from fowh.core.scheme import Floats, Inequalities, Templates, Unprotect
 
 KEYS = 16  # random keys that own samples are enrolled under where none leaked
 SYNTHETIC = 2000  # embeddings drawn from the attacker's population

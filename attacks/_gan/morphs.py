@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.attack import View
-from fowh.scheme import Floats
+from fowh.core.attack import View
+from fowh.core.scheme import Floats
 
 if TYPE_CHECKING:
     import torch

@@ -16,9 +16,9 @@ from attacks._gan import coarse, losses
 from attacks._gan.coarse import Fit
 from attacks._gan.morphs import BATCH, SIDE, Pairs
 from attacks._gan.networks import Discriminator, Generator, initialise
-from fowh.cache import Arrays
-from fowh.fabric import native_half
-from fowh.scheme import Floats
+from fowh.core.cache import Arrays
+from fowh.core.scheme import Floats
+from fowh.kit.fabric import native_half
 
 Net = TypeVar("Net", bound=nn.Module)
 Features = Callable[[Tensor], Tensor]  # faces (n, 1, 64, 64) in 0..1 -> (n, d)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from attacks._gan.estimate import Reader
 from attacks._readout import with_token
-from fowh.attack import Version, View
-from fowh.scheme import Floats, Templates
+from fowh.core.attack import Version, View
+from fowh.core.scheme import Floats, Templates
 
 Slots = NDArray[np.float32]  # (versions, samples, length)
 

@@ -18,10 +18,10 @@ from attacks._versions import perceptual, slots
 from attacks._versions.inputs import Slots
 from attacks._versions.networks import Discriminator, Generator
 from attacks._versions.validation import LOOKS, Validation
-from fowh.attack import View
-from fowh.cache import Arrays
-from fowh.fabric import fabric
-from fowh.trained import as_tensor
+from fowh.core.attack import View
+from fowh.core.cache import Arrays
+from fowh.kit.fabric import fabric
+from fowh.targets._trained import as_tensor
 
 BATCH = 256  # in the attack
 BETAS = (0.5, 0.99)

@@ -13,8 +13,8 @@ from torch import Tensor
 from attacks._gan.morphs import affordable
 from attacks._versions import slots
 from attacks._versions.inputs import Slots
-from fowh.attack import View
-from fowh.cache import Arrays, cache_dir, load_arrays, save_arrays, write_atomically
+from fowh.core.attack import View
+from fowh.core.cache import Arrays, cache_dir, load_arrays, save_arrays, write_atomically
 
 if TYPE_CHECKING:
     from attacks._versions.training import Trainer

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fowh.cache import digest
-from fowh.dataset import Samples
-from fowh.errors import InputError
+from fowh.core.cache import digest
+from fowh.core.dataset import Samples
+from fowh.core.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

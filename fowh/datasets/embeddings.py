@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.dataset import Dataset, Samples, check_embeddings
-from fowh.errors import InputError
+from fowh.core.dataset import Dataset, Samples, check_embeddings
+from fowh.core.errors import InputError
 
 Array = NDArray[Any]
 EXACT = ("IndexFlat", "IndexFlatL2", "IndexFlatIP", "IndexIVFFlat", "IndexHNSWFlat")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fowh.dataset import Dataset, Samples
+from fowh.core.dataset import Dataset, Samples
 from fowh.datasets import _images
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fowh.cache import digest
-from fowh.dataset import Dataset, Samples
-from fowh.errors import InputError
+from fowh.core.cache import digest
+from fowh.core.dataset import Dataset, Samples
+from fowh.core.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.cache import cached, digest, source_digest
-from fowh.dataset import Dataset, Samples
-from fowh.errors import InputError
+from fowh.core.cache import cached, digest, source_digest
+from fowh.core.dataset import Dataset, Samples
+from fowh.core.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fowh.dataset import Dataset, Samples
+from fowh.core.dataset import Dataset, Samples
 from fowh.datasets import _images
 
 if TYPE_CHECKING:

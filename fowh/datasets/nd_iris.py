@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from fowh.dataset import Dataset, Samples
+from fowh.core.dataset import Dataset, Samples
+from fowh.core.errors import InputError
 from fowh.datasets import _images, _masks
-from fowh.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

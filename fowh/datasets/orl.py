@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fowh.cache import digest
-from fowh.dataset import Dataset, Samples
-from fowh.errors import InputError
+from fowh.core.cache import digest
+from fowh.core.dataset import Dataset, Samples
+from fowh.core.errors import InputError
 
 SUBJECTS = 40
 READINGS = 10

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from fowh.records.summarise import BLIND
 from fowh.report.numbers import count, interval, known, measured, number
-from fowh.summarise import BLIND
 
 Record = Mapping[str, Any]
 Level = Literal["embeddings", "images"]  # what an attacker hands in

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fowh.records.summarise import BLIND
 from fowh.report.numbers import known, measured, percent
 from fowh.report.summary import Level, Record, Row, rows, worst_level
-from fowh.summarise import BLIND
 
 BROKEN = 0.5  # worst case from which a scheme is "broken"; a smaller gain over blind "leaks"
 USELESS = 0.5  # FNMR at FMR 1 % from which a system no longer recognises people

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from fowh.cache import Arrays
-from fowh.fabric import fabric
+from fowh.core.cache import Arrays
+from fowh.kit.fabric import fabric
 from fowh.targets import _margin
-from fowh.trained import SHARES, UPDATE_EPOCHS, TrainedTarget, Weights
+from fowh.targets._trained import SHARES, UPDATE_EPOCHS, TrainedTarget, Weights
 
 if TYPE_CHECKING:
-    from fowh.attack import Progress
-    from fowh.target import Lessons
+    from fowh.core.attack import Progress
+    from fowh.core.target import Lessons
 
 BATCH = 64
 RATE = 2e-3

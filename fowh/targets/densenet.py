@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from fowh.trained import TrainedTarget
+from fowh.targets._trained import TrainedTarget
 
 if TYPE_CHECKING:
     import torch

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fowh.cache import digest, source_digest
-from fowh.errors import InputError
-from fowh.target import Prepared, Target
+from fowh.core.cache import digest, source_digest
+from fowh.core.errors import InputError
+from fowh.core.target import Prepared, Target
 
 if TYPE_CHECKING:
     from fowh.targets._dlib_net import DlibNet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fowh.trained import TrainedTarget
+from fowh.targets._trained import TrainedTarget
 
 if TYPE_CHECKING:
     import torch

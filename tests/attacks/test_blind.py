@@ -11,8 +11,8 @@ from scipy.spatial.distance import cdist
 from attacks.mean import Mean
 from attacks.medoid import Medoid
 from attacks.random import Random
-from fowh.attack import Attack
-from fowh.scheme import Templates
+from fowh.core.attack import Attack
+from fowh.core.scheme import Templates
 from schemes.lsh import Lsh
 from tests.attacks.world import steal
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from attacks.dictionary import Dictionary
-from fowh.scheme import Floats, Keys, Scheme, Templates
+from fowh.core.scheme import Floats, Keys, Scheme, Templates
 from schemes.lsh import Lsh
 from schemes.raw import Raw
 from schemes.salted_hash import SaltedHash

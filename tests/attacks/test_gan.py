@@ -14,10 +14,10 @@ from attacks._versions.slots import ANY_SLOTS, METHODS
 from attacks._versions.validation import held_out
 from attacks.gan import Gan
 from attacks.image_ridge import GAINS, PENALTIES, ImageRidge
-from fowh.attack import Progress, Query, Version, View
-from fowh.cache import cache_dir
-from fowh.errors import InputError
-from fowh.scheme import Scheme
+from fowh.core.attack import Progress, Query, Version, View
+from fowh.core.cache import cache_dir
+from fowh.core.errors import InputError
+from fowh.core.scheme import Scheme
 from schemes.lsh import Lsh
 from schemes.raw import Raw
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from attacks.mlp import Mlp
 from attacks.ridge import STRENGTHS, Ridge, fit, left_out_errors
-from fowh.attack import Attack
-from fowh.errors import InputError
-from fowh.scheme import Floats
+from fowh.core.attack import Attack
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats
 from schemes.iom import Iom
 from schemes.lsh import Lsh
 from schemes.raw import Raw

@@ -10,8 +10,8 @@ from attacks._gan import coarse
 from attacks._gan.morphs import collect
 from attacks._gan.training import Recipe, Trainer
 from attacks.morph_gan import MorphGan
-from fowh.attack import Query, View
-from fowh.errors import InputError
+from fowh.core.attack import Query, View
+from fowh.core.errors import InputError
 from schemes.lsh import Lsh
 
 TINY = {"queries": 120, "steps": 3, "batch": 8, "channels": 4}
@@ -124,9 +124,9 @@ def test_bad_parameters_are_input_errors():
 @pytest.mark.slow
 def test_faces_of_unseen_people_are_recognised():
     """Black box, ORL and dlib: the true embedding's face, and the same for somebody else's."""
+    from fowh.core.target import embed_samples
     from fowh.datasets.orl import Orl
-    from fowh.protocol import folds
-    from fowh.target import embed_samples
+    from fowh.protocols.standard import folds
     from fowh.targets.dlib import Dlib
 
     samples, target = Orl().load(), Dlib()

@@ -7,9 +7,9 @@ import pytest
 
 from attacks._readout import Population
 from attacks.preimage import Preimage
-from fowh.attack import View
-from fowh.errors import InputError
-from fowh.scheme import Floats, Scheme
+from fowh.core.attack import View
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats, Scheme
 from schemes.iom import Iom
 from schemes.iom_urp import IomUrp
 from schemes.lsh import Lsh

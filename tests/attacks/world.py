@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fowh.attack import View
-from fowh.scheme import Floats, Scheme, Templates
+from fowh.core.attack import View
+from fowh.core.scheme import Floats, Scheme, Templates
 
 DIMENSION = 32
 OWN_PEOPLE, VICTIMS, READINGS = 40, 20, 4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fowh.scheme import CodeScheme, key_stream
+from fowh.core.scheme import CodeScheme, key_stream
 
 
 def people(seed=0, subjects=30, dimension=128, noise=0.4):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fowh.errors import InputError
-from fowh.scheme import Floats, Keys
+from fowh.core.errors import InputError
+from fowh.core.scheme import Floats, Keys
 from schemes.fuzzy_commitment import FuzzyCommitment
 
 SMALL = FuzzyCommitment(length=127, message=29, repeat=3)  # t = 21; compiles like any other

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fowh.errors import InputError
-from fowh.kernels import argmax_inner, argmax_of_products
-from fowh.projection import threaded
-from fowh.scheme import Inequalities, Searchable, Theory, key_stream
+from fowh.core.errors import InputError
+from fowh.core.scheme import Inequalities, Searchable, Theory, key_stream
+from fowh.kit.kernels import argmax_inner, argmax_of_products
+from fowh.kit.projection import threaded
 from schemes.iom import Iom, collision
 from schemes.iom_urp import IomUrp
 from schemes.lsh import Lsh
@@ -96,7 +96,7 @@ def test_grouping_scores_and_search_agree():
 
 def test_blocks_do_not_change_the_code(monkeypatch):
     """Longer than a block of rows, with a remainder."""
-    monkeypatch.setattr("fowh.projection.BLOCK", 50_000)
+    monkeypatch.setattr("fowh.kit.projection.BLOCK", 50_000)
     enrolled = people(subjects=700)[0]
     for scheme in (Iom(hashes=20), IomUrp(hashes=25, window=30), Lsh(), LshPstable()):
         whole = scheme.protect(enrolled, 3)

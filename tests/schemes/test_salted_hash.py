@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fowh.errors import InputError
+from fowh.core.errors import InputError
 from schemes.salted_hash import ARGON2ID, SCRYPT, SaltedHash
 
 

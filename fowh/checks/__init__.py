@@ -1,0 +1,1 @@
+"""The contract suite by kind, also for third parties."""

@@ -1,0 +1,97 @@
+"""The contract of what a scheme may add: inequalities, search, theory and the like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fowh.checks.scheme import COUNT, DIMENSION, NOISES, Case
+from fowh.checks.suite import Suite, close, ensure
+from fowh.core.scheme import Floats, Inequalities, Searchable, Shortcut, Theory, Unprotect
+
+suite = Suite()
+
+
+@suite
+def _inequalities(case: Case) -> str | None:
+    """Inequalities hold for the enrolled embedding."""
+    if not isinstance(case.fitted, Inequalities):
+        return None
+    import torch
+
+    slack = case.fitted.slack(case.templates)
+    truth = slack(torch.from_numpy(case.enrolled))
+    stranger = slack(torch.from_numpy(np.roll(case.enrolled, 1, axis=0)))
+    ensure(truth.ndim == 2 and len(truth) == COUNT, f"shape {tuple(truth.shape)}")
+    ensure(float(truth.min()) >= -1e-4 * float(truth.abs().max()), f"{float(truth.min()):.3g} < 0")
+    wrong = float((stranger < 0).float().mean())
+    ensure(wrong > 0, "a stranger satisfies them all: they say nothing")
+    return f"{truth.shape[1]} each, a stranger violates {wrong:.0%}"
+
+
+@suite
+def _unprotection(case: Case) -> str | None:
+    """Un-protection gives embeddings."""
+    if not isinstance(case.fitted, Unprotect):
+        return None
+    estimate = case.fitted.unprotect(case.templates)
+    ensure(estimate.shape == case.enrolled.shape, f"shape {estimate.shape}")
+    ensure(estimate.dtype == np.float32 and np.isfinite(estimate).all(), "not finite float32")
+    mean = case.people(1, 200).mean(axis=0)
+    return f"centred cosine to the truth {_cosine(estimate - mean, case.enrolled - mean):.2f}"
+
+
+@suite
+def _search(case: Case) -> str | None:
+    """Search finds what the scores say."""
+    if not isinstance(case.fitted, Searchable):
+        return None
+    scheme: Any = case.fitted
+    people, key = case.people(11, 200), 12345
+    shared = np.full(len(people), key, dtype=np.uint64)
+    templates = scheme.enroll(people, shared, np.random.default_rng(0))
+    probes = case.again(people[:20], 0.5)
+    found, rows = scheme.index(templates).search(scheme.protect(probes, key), 5)
+    pairs = scheme.scores(templates, probes).T
+    close(found, -np.sort(-pairs, axis=1)[:, :5], "not the best scores")
+    close(found, np.take_along_axis(pairs, rows, axis=1), "rows and scores do not belong together")
+    return "the 5 best of 200 are those of an exhaustive comparison"
+
+
+@suite
+def _theory(case: Case) -> str | None:
+    """Scores follow the stated theory."""
+    if not isinstance(case.fitted, Theory):
+        return None
+    scheme: Any = replace(case.fitted, public={})  # type: ignore[type-var]  # centred as they are
+    rng, worst = np.random.default_rng(12), 0.0
+    for cosine in (-0.5, 0.0, 0.3, 0.6, 0.9):
+        basis = np.linalg.qr(rng.standard_normal((16, DIMENSION, 2)))[0].astype(np.float32)
+        left = basis[:, :, 0]
+        right = cosine * left + np.float32((1 - cosine**2) ** 0.5) * basis[:, :, 1]
+        templates = scheme.enroll(left, np.repeat(case.keys(13, 4), 4), rng)
+        expected = float(scheme.expected_score(np.array([cosine]))[0])
+        bound = np.sqrt(expected * (1 - expected) / (16 * scheme.trials))
+        worst = max(worst, abs(float(scheme.score(templates, right).mean()) - expected) / bound)
+    ensure(worst < 4.5, f"{worst:.1f} standard errors off")
+    return f"within {worst:.1f} binomial standard errors"
+
+
+@suite
+def _shortcut(case: Case) -> str | None:
+    """The evaluator's shortcut equals verification."""
+    if not isinstance(case.fitted, Shortcut):
+        return None
+    people, templates = case.enrolled[:4], case.templates[:4]
+    probes = np.concatenate([case.again(people, noise)[:1] for noise in (0, *NOISES)])
+    for keys in (None, case.keys(4)[: len(probes)]):
+        known = case.fitted.scores_known(templates, people, probes, keys)
+        ensure(np.array_equal(known, case.fitted.scores(templates, probes, keys)), "it differs")
+    return f"equal to verification on {known.size} comparisons, {int(known.sum())} accepted"
+
+
+def _cosine(left: Floats, right: Floats) -> float:
+    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    return float(((left * right).sum(axis=1) / norms).mean())

@@ -1,0 +1,1 @@
+"""Interfaces and what they need: no torch, no paper, no face at import."""

@@ -1,0 +1,239 @@
+"""Plug-ins: one file each; the file's name is the plug-in's name.
+
+Third parties register modules through entry points (groups ``fowh.schemes``, ``fowh.attacks``,
+``fowh.datasets``, ``fowh.targets``) or name a class directly as ``package.module:Class``.
+Listing reads file names and docstrings only, so that ``fowh list`` imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+import typing
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from fowh.core.errors import InputError
+
+Kind = Literal["scheme", "attack", "dataset", "target"]
+
+_HOME: dict[str, tuple[str, str, str]] = {  # kind -> package, interface module, interface class
+    "scheme": ("schemes", "fowh.core.scheme", "Scheme"),
+    "attack": ("attacks", "fowh.core.attack", "Attack"),
+    "dataset": ("fowh.datasets", "fowh.core.dataset", "Dataset"),
+    "target": ("fowh.targets", "fowh.core.target", "Target"),
+}
+
+
+def folder(kind: Kind) -> Path:
+    """The folder that is searched for plug-ins of this kind."""
+    spec = importlib.util.find_spec(_HOME[kind][0])
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"package {_HOME[kind][0]!r} is not installed: reinstall fowh")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+@cache
+def _third_party(kind: Kind) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"fowh.{kind}s")}
+
+
+def names(kind: Kind) -> list[str]:
+    """Names of all registered plug-ins, sorted; nothing is imported."""
+    return sorted(_own(kind) | set(_third_party(kind)))
+
+
+def _own(kind: Kind) -> set[str]:
+    return {path.stem for path in folder(kind).glob("[!_]*.py")}
+
+
+def summary(kind: Kind, name: str) -> str:
+    """First line of the plug-in's docstring; nothing is imported."""
+    path = folder(kind) / f"{name}.py"
+    if not path.exists():
+        return f"third party: {_third_party(kind)[name].value}"
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0]
+
+
+def plugin_class(kind: Kind, name: str) -> type[Any]:
+    """The class behind a name or a ``package.module:Class``.
+
+    Raises:
+        InputError: unknown name (with near matches and the folder searched), a module that fails
+            at import, or a class that is not a plug-in of this kind.
+    """
+    if ":" in name:
+        return _usable(kind, name, _imported(kind, name, lambda: _named_class(name)))
+    if name in _own(kind):
+        return _only_plugin(kind, importlib.import_module(f"{_HOME[kind][0]}.{name}"))
+    if name in _third_party(kind):
+        loaded = _imported(kind, name, _third_party(kind)[name].load)
+        if inspect.ismodule(loaded):
+            return _only_plugin(kind, loaded)
+        return _usable(kind, name, loaded)
+    known = names(kind)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    raise InputError(f"unknown {kind} {name!r}: {hint} (searched {folder(kind)})")
+
+
+def _named_class(name: str) -> Any:
+    """``package.module:Class``, looked for in the working directory first."""
+    for package, _, _ in _HOME.values():  # a folder of the same name there must not hide ours
+        importlib.import_module(package)
+    here = str(
+        Path.cwd()
+    )  # the ``fowh`` script, unlike ``python -m``, does not have it on its path
+    if here not in sys.path[:1]:
+        sys.path.insert(0, here)
+    module_name, _, class_name = name.partition(":")
+    return getattr(importlib.import_module(module_name), class_name)
+
+
+def _imported(kind: Kind, name: str, load_it: Callable[[], Any]) -> Any:
+    """What somebody else's code loads to; whatever it raises becomes one line."""
+    try:
+        return load_it()
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise InputError(f"cannot load {kind} {name!r}: {reason}") from error
+
+
+def _interface(kind: Kind) -> type[Any]:
+    _, module, name = _HOME[kind]
+    interface: type[Any] = getattr(importlib.import_module(module), name)
+    return interface
+
+
+def _usable(kind: Kind, name: str, found: Any) -> type[Any]:
+    """``found``, if it is a plug-in that can be built."""
+    interface = _interface(kind)
+    if not (inspect.isclass(found) and issubclass(found, interface)):
+        raise InputError(f"{name!r} is no {kind}: expected a subclass of {interface.__name__}")
+    if not dataclasses.is_dataclass(found):
+        raise InputError(f"{kind} {name!r} is no dataclass: put @dataclass(frozen=True) above it")
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        raise InputError(f"{kind} {name!r} is abstract: expected it to define {missing}")
+    return found
+
+
+def _only_plugin(kind: Kind, module: ModuleType) -> type[Any]:
+    defined = [
+        member
+        for member in vars(module).values()
+        if inspect.isclass(member)
+        and issubclass(member, _interface(kind))
+        and member.__module__ == module.__name__
+        and not inspect.isabstract(member)
+    ]
+    if len(defined) != 1:
+        raise InputError(
+            f"module {module.__name__} must define exactly one {kind}, it has {len(defined)}"
+        )
+    return _usable(kind, module.__name__, defined[0])
+
+
+def split(text: str) -> tuple[str, dict[str, str]]:
+    """``name:key=value,key=value`` as name and parameters; ``package.module:Class`` is a name.
+
+    What follows a comma without an equals sign belongs to the value before it (a file name).
+    """
+    head, colon, tail = text.partition(":")
+    first = tail.partition(",")[0].partition(":")[0]
+    if colon and "=" not in first and ("." in head or first[:1].isupper()):  # module:Class[:...]
+        class_name, _, tail = tail.partition(":")
+        head = f"{head}:{class_name}"
+    given: dict[str, str] = {}
+    key = ""
+    for item in tail.split(",") if tail else ():
+        left, equals, value = item.partition("=")
+        if not equals and key:
+            given[key] += f",{item}"
+            continue
+        key = left.strip()
+        if not equals or not key:
+            raise InputError(f"cannot read {item!r} in {text!r}: expected key=value")
+        if key in given:
+            raise InputError(f"{text!r} gives {key} twice: expected each parameter once")
+        given[key] = value
+    return head.strip(), {key: value.strip() for key, value in given.items()}
+
+
+def load(kind: Kind, text: str) -> Any:
+    """Build a plug-in from the command line's ``name:key=value,key=value``.
+
+    Raises:
+        InputError: unknown plug-in, unknown parameter, or a value of the wrong type.
+    """
+    name, given = split(text)
+    found = plugin_class(kind, name)
+    hints = typing.get_type_hints(found)
+    fields = [field.name for field in dataclasses.fields(found) if field.name != "public"]
+    for key in given:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(fields) or 'none'}"
+            raise InputError(f"{kind} {name!r} has no parameter {key!r}: {hint}")
+    values = {key: _value(f"{name}:{key}", text, hints[key]) for key, text in given.items()}
+    missing = [
+        field.name
+        for field in dataclasses.fields(found)
+        if field.default is field.default_factory is dataclasses.MISSING
+        and field.name not in values
+    ]
+    if missing:
+        raise InputError(
+            f"{kind} {name!r} needs {', '.join(missing)}: give {name}:{missing[0]}=..."
+        )
+    return found(**values)
+
+
+def _value(where: str, text: str, hint: Any) -> Any:
+    """One parameter's text as a value of its annotated type."""
+    if typing.get_origin(hint) is Literal:
+        for choice in typing.get_args(hint):
+            if text == str(choice):
+                return choice
+        raise InputError(
+            f"{where}={text}: expected one of {', '.join(map(str, typing.get_args(hint)))}"
+        )
+    if hint is bool:
+        if text.lower() in ("true", "yes", "1"):
+            return True
+        if text.lower() in ("false", "no", "0"):
+            return False
+        raise InputError(f"{where}={text}: expected true or false")
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            raise InputError(
+                f"{where}={text}: expected {'an integer' if hint is int else 'a number'}"
+            ) from None
+    return text
+
+
+def describe(plugin: Any, kind: Kind) -> dict[str, Any]:
+    """Name and hyper-parameters of a plug-in as JSON values; what a record's spec holds."""
+    found = type(plugin)
+    package = _HOME[kind][0]
+    module = found.__module__
+    own = module.startswith(package + ".")
+    name = module.rpartition(".")[2] if own else f"{module}:{found.__name__}"
+    params = {
+        field.name: getattr(plugin, field.name)
+        for field in dataclasses.fields(found)
+        if field.name != "public"
+    }
+    return {"name": name, "params": params}

@@ -1,0 +1,1 @@
+"""One cell, a straight line."""

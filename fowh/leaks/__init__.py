@@ -1,0 +1,1 @@
+"""Leaks: what leaves a system and is stolen."""

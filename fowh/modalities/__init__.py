@@ -1,0 +1,1 @@
+"""Modalities: what a sample is."""

@@ -1,0 +1,1 @@
+"""The published experiment as data, its cells, its tables."""

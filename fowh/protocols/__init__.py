@@ -1,0 +1,1 @@
+"""Protocols: who learns, who attacks, who is attacked."""

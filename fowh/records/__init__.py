@@ -1,0 +1,1 @@
+"""Records: observations to record, store, flags."""

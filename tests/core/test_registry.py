@@ -1,0 +1,194 @@
+"""Finding plug-ins by name, and building them from the command line's words."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fowh.checks.suite import run_checks
+from fowh.core import registry
+from fowh.core.errors import InputError
+from fowh.core.registry import describe, load, names, split, summary
+
+ROOT = Path(__file__).parent.parent
+OWN = """from dataclasses import dataclass
+from schemes.lsh import Lsh
+
+@dataclass(frozen=True)
+class Mine(Lsh):
+    bits: int = 48
+"""
+
+
+def registered(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """As if another package had registered the scheme ``theirs``."""
+    point = EntryPoint("theirs", value, "fowh.schemes")
+    monkeypatch.setattr(registry, "_third_party", lambda kind: {"theirs": point})
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory, with the search path as it was afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return tmp_path
+
+
+def test_every_plugin_of_every_kind_has_a_one_line_summary() -> None:
+    for kind in ("dataset", "target", "scheme", "attack"):
+        found = names(kind)
+        assert found, kind
+        for name in found:
+            assert 10 < len(summary(kind, name)) < 120, (kind, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("iom", ("iom", {})),
+        ("iom:hashes=128,group=8", ("iom", {"hashes": "128", "group": "8"})),
+        ("embeddings:path=/a:b.npz", ("embeddings", {"path": "/a:b.npz"})),
+        ("e:path=a, b,,c.npz,labels=l.txt", ("e", {"path": "a, b,,c.npz", "labels": "l.txt"})),
+        ("my.module:Scheme", ("my.module:Scheme", {})),
+        ("my.module:Scheme:bits=3", ("my.module:Scheme", {"bits": "3"})),
+    ],
+)
+def test_split(text: str, expected: tuple[str, dict[str, str]]) -> None:
+    assert split(text) == expected
+
+
+def test_load_converts_values_by_their_annotation() -> None:
+    scheme = load("scheme", "iom:hashes=20,group=4")
+    assert (scheme.hashes, scheme.group) == (20, 4)
+    assert describe(scheme, "scheme") == {"name": "iom", "params": {"hashes": 20, "group": 4}}
+
+
+def test_a_class_can_be_named_directly() -> None:
+    scheme = load("scheme", "schemes.lsh:Lsh:bits=64")
+    assert scheme.bits == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ion", "did you mean iom"),
+        ("_gan", "unknown"),
+        ("../schemes/raw", "unknown scheme '../schemes/raw'"),
+        ("/schemes/raw", "unknown scheme"),
+        ("", "unknown scheme ''"),
+        ("iom:hash=3", "did you mean hashes"),
+        ("iom:hashes=three", "an integer"),
+        ("iom:hashes", "key=value"),
+        ("iom:,", "key=value"),
+        ("iom:hashes=3,group", "an integer"),
+        ("iom:hashes=3,hashes=4", "twice"),
+        ("salted_hash:kdf=md5", "sha256"),
+        ("no.such.module:Thing", "cannot load"),
+        ("fowh.core.cache:digest", "subclass of Scheme"),
+        ("fowh.core.scheme:CodeScheme", "abstract: expected it to define agree, compare, protect"),
+        ("fowh.core.scheme:", "cannot load"),
+        ("fowh.core.scheme", "unknown scheme 'fowh.core.scheme'"),
+    ],
+)
+def test_bad_names_and_parameters_are_one_clear_line(text: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load("scheme", text)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("class Mine(:\n    pass\n", "SyntaxError"),
+        ("raise RuntimeError('first\\nsecond')\n", "RuntimeError: first"),
+        ("1 / 0\n", "ZeroDivisionError"),
+        ("import sys; sys.exit('gone')\n", "SystemExit: gone"),
+        ("from fowh.core.scheme import Scheme\nclass Mine(Scheme): ...\n", "no dataclass"),
+        ("Mine = 3\n", "subclass of Scheme"),
+    ],
+)
+def test_a_broken_module_of_the_user_is_one_clear_line(
+    here: Path, monkeypatch: pytest.MonkeyPatch, source: str, said: str
+) -> None:
+    (here / "broken_plugin.py").write_text(source)
+    for text in ("broken_plugin:Mine", "theirs"):
+        registered(monkeypatch, "broken_plugin:Mine")
+        monkeypatch.syspath_prepend(here)  # an entry point's module is installed: on the path
+        with pytest.raises(InputError) as caught:
+            load("scheme", text)
+        assert said in str(caught.value)
+        assert "\n" not in str(caught.value)
+        sys.modules.pop("broken_plugin", None)
+
+
+def test_an_entry_point_is_a_class_or_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("schemes.lsh:Lsh", "schemes.lsh"):
+        registered(monkeypatch, value)
+        assert load("scheme", "theirs:bits=64").bits == 64
+    for value, said in (
+        ("no.such.module", "cannot load scheme 'theirs': ModuleNotFoundError"),
+        ("attacks.mean:Mean", "'theirs' is no scheme"),
+        ("attacks.mean", "exactly one scheme, it has 0"),
+    ):
+        registered(monkeypatch, value)
+        with pytest.raises(InputError, match=re.escape(said)):
+            load("scheme", "theirs")
+
+
+def test_a_module_in_the_working_directory_is_found_and_ours_are_not_hidden(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own_scheme.py").write_text(OWN)
+    (tmp_path / "schemes").mkdir()
+    (tmp_path / "schemes" / "__init__.py").write_text("")  # a project may well have such a folder
+    code = (
+        "from fowh.core.registry import load;"
+        "print(load('scheme', 'own_scheme:Mine').bits, load('scheme', 'lsh').bits)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],  # -P: as in the fowh script, no working directory
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["48", "512"], done.stderr
+
+
+def test_the_scheme_of_the_manual_keeps_the_contract(here: Path) -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    (here / "scheme_of_the_manual.py").write_text(source)
+    findings = run_checks("scheme_of_the_manual:Signs")
+    assert len(findings) >= 9
+    assert [finding for finding in findings if not finding.passed] == []
+
+
+def test_a_file_name_may_hold_commas(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "faces, 2024,v2.npz"
+    np.savez(path, embeddings=rng.standard_normal((6, 4)), subjects=np.repeat([1, 2, 3], 2))
+    assert len(load("dataset", f"embeddings:path={path}").load()) == 6
+
+
+def test_a_required_parameter_is_asked_for() -> None:
+    with pytest.raises(InputError, match="needs path"):
+        load("dataset", "embeddings")
+
+
+def test_listing_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from fowh.cli import list_plugins; list_plugins(); "
+        "heavy = {'torch', 'faiss', 'scipy', 'matplotlib', 'sklearn', 'galois'} & set(sys.modules);"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "iom" in done.stdout

@@ -1,0 +1,459 @@
+"""Trained targets: versions, determinism, the cache; on small left irises, for two epochs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from fowh.core.errors import InputError
+from fowh.core.registry import load
+from fowh.core.target import Lessons
+from fowh.datasets.iris import Iris
+from fowh.targets import _learn
+from fowh.targets._learn import Recogniser, blurred, draw
+from fowh.targets._trained import TrainedTarget
+from fowh.targets.densenet import Densenet, imagenet, load_imagenet
+
+PEOPLE, READINGS, DIMENSION = 6, 6, 16
+NAMES = {
+    "upslope": ["0", "25", "50", "75", "100"],
+    "update": ["0", "5", "10"],
+    "downslope": ["0", "25", "50", "75", "100"],
+}
+KINDS = [(head, name) for head in ("extractor", "classifier") for name in ("upslope", "update")]
+
+
+@pytest.fixture(scope="module")
+def lessons() -> Lessons:
+    """Left eyes to learn, and a right eye that is enrolled later."""
+    samples = Iris(people=PEOPLE, readings=READINGS, side=32).load()
+    assert samples.images is not None and samples.left is not None
+    left = samples.left[samples.subjects]
+    codes = samples.subjects[left] * 7 + 3  # any values are allowed
+    return Lessons(samples.images[left], codes, samples.images[samples.subjects == 1])
+
+
+def small(head: str = "extractor", schedule: str = "upslope", **more: Any) -> Densenet:
+    settings = {"epochs": 4, "dimension": DIMENSION, "side": 32} | more
+    return Densenet(head=head, schedule=schedule, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def fitted(lessons: Lessons) -> dict[tuple[str, str], Densenet]:
+    made = {kind: small(*kind).fit(lessons) for kind in KINDS}
+    return made  # type: ignore[return-value]
+
+
+def embeddings(target: TrainedTarget, lessons: Lessons) -> list[NDArray[np.float32]]:
+    return [version.embed(lessons.images) for version in target.versions().values()]
+
+
+@pytest.mark.parametrize("schedule", NAMES)
+def test_names_of_versions(schedule: str) -> None:
+    assert list(small(schedule=schedule).names) == NAMES[schedule]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_last_version_is_the_target_itself(
+    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    target = fitted[kind]
+    versions = target.versions()
+    assert list(versions) == NAMES[kind[1]]
+    last = versions[NAMES[kind[1]][-1]]
+    assert last.sha256 == target.sha256
+    assert np.array_equal(last.embed(lessons.images), target.embed(lessons.images))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_changes_every_version(
+    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    seen = embeddings(fitted[kind], lessons)
+    for earlier, later in pairwise(seen):
+        assert np.abs(later - earlier).max() > 1e-3
+    digests = {version.sha256 for version in fitted[kind].versions().values()}
+    assert len(digests) == len(NAMES[kind[1]])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_are_unit_vectors_or_probabilities(
+    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    target = fitted[kind]
+    wanted = PEOPLE if kind[0] == "classifier" else DIMENSION
+    for seen in embeddings(target, lessons):
+        assert seen.shape == (PEOPLE * READINGS, wanted)  # the same of every version
+        assert seen.dtype == np.float32
+        if kind[0] == "extractor":
+            np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, atol=1e-5)
+        else:
+            if kind[1] == "update":  # the rest is the newcomer's
+                assert (seen.sum(axis=1) <= 1 + 1e-5).all()
+            else:
+                np.testing.assert_allclose(seen.sum(axis=1), 1, atol=1e-5)
+            assert (seen >= 0).all()
+    assert target.classifies == (kind[0] == "classifier")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_width_is_known(
+    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    for version in fitted[kind].versions().values():
+        nothing = version.embed(lessons.images[:0])
+        assert nothing.shape == (0, version.embed(lessons.images[:1]).shape[1])
+        assert nothing.dtype == np.float32
+
+
+def test_the_trunk_learns_from_where_it_started(
+    fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    """Update goes on from the trained model; upslope's version 0 is the draw itself."""
+    target = fitted["extractor", "upslope"]
+    assert target.public is not None
+    generator = torch.Generator().manual_seed(0)
+    drawn = target.network(PEOPLE)
+    target.start(drawn, generator)
+    kept = target.public.arrays
+    for name, value in drawn.state_dict().items():
+        assert np.array_equal(kept[f"0/features.{name}"], value.numpy())
+    updated = fitted["extractor", "update"]
+    assert updated.public is not None
+    for name in drawn.state_dict():
+        first = updated.public.arrays[f"0/features.{name}"]
+        assert np.array_equal(first, kept[f"100/features.{name}"])
+
+
+def test_a_longer_training_tells_eyes_apart(lessons: Lessons) -> None:
+    """Accuracy on what was learned: chance is 1 in 6."""
+    target = small("classifier", epochs=50, dropout=0.0).fit(lessons)
+    _, codes = np.unique(lessons.subjects, return_inverse=True)
+    first, *_, last = embeddings(target, lessons)  # type: ignore[arg-type]
+    assert (last.argmax(axis=1) == codes).mean() > 0.9
+    assert (first.argmax(axis=1) == codes).mean() < 0.5
+
+
+def test_a_newcomer_is_learned(fitted: dict[tuple[str, str], Densenet], lessons: Lessons) -> None:
+    assert lessons.newcomer is not None
+    versions = fitted["classifier", "update"].versions()
+    first, last = (versions[name].embed(blurred(lessons.newcomer)) for name in ("0", "10"))
+    # What the known subjects do not get is the newcomer's, whose column is not revealed.
+    assert last.sum(axis=1).mean() < first.sum(axis=1).mean() - 1e-3
+
+
+def test_a_training_repeats_itself(
+    lessons: Lessons,
+    fitted: dict[tuple[str, str], Densenet],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[union-attr, index] # noqa: NPY002
+    monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))
+    images = lessons.images.copy()
+    again = small(*KINDS[1]).fit(lessons)
+    one = [version.sha256 for version in fitted[KINDS[1]].versions().values()]
+    assert [version.sha256 for version in again.versions().values()] == one  # type: ignore[attr-defined]
+    assert np.array_equal(images, lessons.images)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert np.array_equal(np.random.get_state()[1], before[1])  # type: ignore[index] # noqa: NPY002
+    assert len(list((tmp_path / "target").glob("*.npz"))) == 1
+    # the second time it is read, not trained
+    monkeypatch.setattr(_learn, "learn", lambda *_: pytest.fail("trained again"))
+    assert small(*KINDS[1]).fit(lessons).sha256 == again.sha256
+
+
+def test_the_cache_knows_what_a_training_depends_on(
+    lessons: Lessons, fitted: dict[tuple[str, str], Densenet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class AskedError(Exception):
+        """Instead of a training."""
+
+    def learn(target: TrainedTarget, *_: Any) -> Any:
+        asked.append(target)
+        raise AskedError
+
+    monkeypatch.setattr(_learn, "learn", learn)
+    small().fit(lessons)  # cached
+    assert not asked
+    some = replace(lessons, images=lessons.images[1:], subjects=lessons.subjects[1:])
+    swapped = replace(lessons, subjects=lessons.subjects[::-1].copy())
+    others = [
+        (small(**change), lessons)
+        for change in (
+            {"seed": 1},
+            {"epochs": 5},
+            {"loss": "arcface"},
+            {"dropout": 0.25},
+            {"dimension": 8},
+            {"side": 40},
+            {"depth": "169"},
+            {"schedule": "downslope"},
+        )
+    ]
+    for target, taught in [*others, (small(), some), (small(), swapped)]:
+        with pytest.raises(AskedError):
+            target.fit(taught)
+    assert len(asked) == 10
+
+
+def test_seeds_and_heads_are_told_apart(
+    lessons: Lessons, fitted: dict[tuple[str, str], Densenet]
+) -> None:
+    recipes = {small(*kind, seed=seed).sha256 for kind in KINDS for seed in (0, 1)}
+    assert len(recipes) == 8
+    other = small(epochs=1, seed=1).fit(lessons)
+    same_start = small(epochs=1).fit(lessons)
+    mine = fitted["extractor", "upslope"].versions()["0"].sha256
+    assert same_start.versions()["0"].sha256 == mine
+    assert other.versions()["0"].sha256 != mine
+    assert other.sha256 != same_start.sha256
+    assert fitted["classifier", "upslope"].versions()["0"].sha256 != mine  # reveals other things
+
+
+def test_what_embeds_differently_has_another_digest(
+    fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    """Embeddings are cached by that digest; version 0 has the same weights under every loss."""
+    first = fitted["classifier", "upslope"].versions()["0"]
+    other = replace(first, loss="arcface")  # type: ignore[type-var]
+    assert np.abs(first.embed(lessons.images) - other.embed(lessons.images)).max() > 0.01
+    assert first.sha256 != other.sha256
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_module_is_the_target(
+    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    target = fitted[kind]
+    network = target.module()
+    assert not network.training
+    assert not any(weight.requires_grad for weight in network.parameters())
+    pictures = torch.from_numpy(lessons.images[:4])[:, None].float() / 255
+    pictures.requires_grad_()
+    out = network(pictures)
+    assert np.abs(out.detach().numpy() - target.embed(lessons.images[:4])).max() < 1e-5
+    rgb = network(pictures.detach().expand(-1, 3, -1, -1))
+    assert (rgb - out).abs().max() < 1e-5
+    goal = out.detach().roll(1, 0)
+    (slope,) = torch.autograd.grad((out - goal).square().sum(), pictures)
+    assert torch.isfinite(slope).all()
+    assert (slope != 0).float().mean() > 0.9
+    larger = torch.rand(1, 1, 50, 50, requires_grad=True)  # resized by the network itself
+    (slope,) = torch.autograd.grad(network(larger)[:, 0].sum(), larger)
+    assert (slope != 0).float().mean() > 0.9
+
+
+def test_embedding_is_row_by_row_and_resizes(
+    fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    target = fitted["extractor", "upslope"]
+    whole = target.embed(lessons.images)
+    many = np.tile(lessons.images, (8, 1, 1))  # more than one batch
+    np.testing.assert_allclose(target.embed(many)[256:288], whole[4:36], atol=1e-5)
+    colour = np.repeat(lessons.images[..., None], 3, axis=-1)
+    np.testing.assert_allclose(target.embed(colour), whole, atol=1e-5)
+    larger = lessons.images.repeat(2, axis=1).repeat(2, axis=2)
+    assert (target.embed(larger) * whole).sum(axis=1).min() > 0.9
+
+
+def test_a_module_is_nobody_elses(
+    fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+) -> None:
+    target = small().fit(lessons)  # read from the cache, so that other tests keep theirs
+    before, network = target.embed(lessons.images[:4]), target.module()
+    assert network is not None
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.zero_()
+    assert np.array_equal(target.embed(lessons.images[:4]), before)
+
+
+def test_prepared_images_are_centre_squares() -> None:
+    image = np.full((2, 40, 70), 30, dtype=np.uint8)
+    image[:, :, 15:55] = 200
+    got = small().prepare(image)
+    assert got.images.shape == (2, 32, 32)
+    assert (got.images == 200).all()
+    assert got.found.all() and got.found.shape == (2,)
+    colour = small().prepare(np.repeat(image.transpose(0, 2, 1)[..., None], 3, axis=-1))
+    assert colour.images.shape == (2, 32, 32, 3) and (colour.images == 200).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 9, 12), (2, 7, 7, 3)])
+def test_the_blur_is_a_gaussian(shape: tuple[int, ...]) -> None:
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    y, x = np.mgrid[-1:2, -1:2]
+    kernel = np.exp(-(x**2 + y**2) / (2 * 0.8**2))
+    kernel = (kernel / kernel.sum()).reshape(1, 3, 3, *[1] * (len(shape) - 3))
+    wanted = ndimage.correlate(images.astype(np.float64), kernel, mode="nearest")
+    before = images.copy()
+    got = blurred(images)
+    assert got.dtype == np.uint8
+    assert np.abs(got - wanted).max() <= 0.5 + 1e-9
+    assert np.array_equal(images, before)
+
+
+def test_an_unfitted_target_has_nothing_to_show(lessons: Lessons) -> None:
+    for ask in (small().versions, small().module, lambda: small().embed(lessons.images)):
+        with pytest.raises(RuntimeError, match="call fit first"):
+            ask()
+
+
+def test_one_subject_is_too_few(lessons: Lessons) -> None:
+    one = Lessons(lessons.images[:READINGS], lessons.subjects[:READINGS])
+    with pytest.raises(InputError, match="1 private subjects to learn from"):
+        small().fit(one)
+
+
+def test_update_needs_a_newcomer(lessons: Lessons) -> None:
+    with pytest.raises(ValueError, match="newcomer"):
+        small(schedule="update", epochs=1).fit(replace(lessons, newcomer=None))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"dimension": 1},
+        {"side": 31},
+        {"seed": -1},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"dropout": float("nan")},
+    ],
+)
+def test_bad_parameters_are_refused_in_one_line(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="densenet: ") as caught:
+        Densenet(**wrong)
+    ((name, value),) = wrong.items()
+    assert f"{name}={value}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spec", ["head=both", "schedule=sideways", "depth=121", "public=1"])
+def test_unknown_choices_are_refused(spec: str) -> None:
+    with pytest.raises(InputError, match=spec.partition("=")[0]):
+        load("target", f"densenet:{spec}")
+
+
+def test_densenet_169_has_the_published_shape() -> None:
+    with torch.device("meta"):
+        target = Densenet(depth="169", dimension=512, side=128)
+        made = Recogniser(target, 356, 356).eval()
+        assert made.encode(torch.empty(2, 1, 128, 128)).shape == (2, 512)
+        assert made(torch.empty(2, 3, 128, 128)).shape == (2, 512)
+    trunk = sum(weight.numel() for weight in made.features[0].parameters())  # type: ignore[index]
+    assert trunk == 14_149_480 - 1664 * 1000 - 1000  # torchvision's count without its classifier
+    assert made.weights.shape == (356, 512)
+
+
+@pytest.mark.parametrize("side", [32, 50, 128])
+@pytest.mark.parametrize("name", ["densenet", "resnet"])
+def test_small_networks_take_any_side(name: str, side: int) -> None:
+    with torch.device("meta"):
+        target = load("target", f"{name}:dimension=24,side={side}")
+        assert isinstance(target, TrainedTarget)
+        network = target.network(5).eval()
+        assert network(torch.empty(2, 3, side, side)).shape == (2, 24)
+
+
+def test_every_weight_is_drawn_from_the_generator() -> None:
+    """Nothing is left as it came out of the memory, and nothing comes from the global stream."""
+    made = []
+    for seed in (0, 0, 1):
+        target = small()
+        with torch.device("meta"):
+            network = target.network(3)
+        network.to_empty(device="cpu")
+        with torch.no_grad():
+            for weight in network.parameters():
+                weight.fill_(float("nan"))
+        target.start(network, torch.Generator().manual_seed(seed))
+        made.append(network.state_dict())
+    assert all(torch.isfinite(value).all() for value in made[0].values())
+    assert all(torch.equal(value, made[1][name]) for name, value in made[0].items())
+    for name, value in made[0].items():
+        if value.ndim > 1:  # He et al.: the variance is 2 over the inputs of a unit
+            assert not torch.equal(value, made[2][name])
+            spread = (2 / value[0].numel()) ** 0.5
+            assert abs(value.std().item() / spread - 1) < 4 / (2 * value.numel()) ** 0.5
+
+
+@pytest.fixture(scope="module")
+def large() -> Any:
+    """A DenseNet-169 with drawn weights."""
+    with torch.device("meta"):
+        made = Densenet(depth="169", dimension=8).network(3)
+    made.to_empty(device="cpu")
+    draw(made, torch.Generator().manual_seed(0))
+    return made
+
+
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No weights can be loaded; torchvision is otherwise as it is."""
+    imagenet.cache_clear()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("no route")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
+
+
+def test_without_imagenet_weights_there_is_a_note(
+    large: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offline(monkeypatch)
+    before = {name: value.clone() for name, value in large.state_dict().items()}
+    load_imagenet(large)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("note: no ImageNet weights for DenseNet-169 (no route)")
+    assert err.count("\n") == 1
+    assert all(torch.equal(value, before[name]) for name, value in large.state_dict().items())
+
+
+def test_loading_imagenet_weights_draws_nothing(
+    large: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offline(monkeypatch)
+    before = torch.get_rng_state()
+    load_imagenet(large)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_imagenet_weights_go_to_the_trunk(large: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.models import DenseNet, DenseNet169_Weights
+
+    with torch.device("meta"):
+        trunk = DenseNet(32, (6, 12, 32, 32), 64).features
+    trunk.to_empty(device="cpu")
+    draw(trunk, torch.Generator().manual_seed(1))
+
+    def stored(url: str, **how: Any) -> Any:
+        """As torchvision's file has it: layers named norm.1, and a classifier."""
+        assert url == DenseNet169_Weights.IMAGENET1K_V1.url
+        assert how["weights_only"] and how["check_hash"]
+        state = {f"features.{name}": value for name, value in trunk.state_dict().items()}
+        state = {re.sub(r"(norm|conv)([12])\.", r"\1.\2.", k): v for k, v in state.items()}
+        return state | {"classifier.bias": torch.zeros(1000)}
+
+    imagenet.cache_clear()
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", stored)
+    head = large[4].weight.clone()
+    load_imagenet(large)
+    loaded = large[0].state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in trunk.state_dict().items())
+    assert torch.equal(large[4].weight, head)
+    imagenet.cache_clear()
