@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.attack import View
-from fowh.core.scheme import Floats, Inequalities, Keys, Templates, Unprotect
+from fowh.core.capability import Inequalities, Unprotect
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.view import View
 
 if TYPE_CHECKING:
     import torch
 
-    from fowh.core.scheme import Slack
+    from fowh.core.capability import Slack
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +63,14 @@ class Population:
         return x * (self.norm / lengths.clamp_min(1e-12))
 
 
-def with_token(view: View) -> Templates:
+def with_token(view: View) -> Release:
     """The stolen templates; where a scheme ignores keys, an arbitrary one stands in."""
-    if view.templates.token is not None or view.scheme.keyed:
-        return view.templates
-    return replace(view.templates, token=np.zeros(len(view.templates), np.uint64))
+    if view.release.token is not None or view.scheme.keyed:
+        return view.release
+    return replace(view.release, token=np.zeros(len(view.release), np.uint64))
 
 
-def blocks(templates: Templates, most: int = 128) -> Iterator[NDArray[Any]]:
+def blocks(templates: Release, most: int = 128) -> Iterator[NDArray[Any]]:
     """Rows in blocks that bound memory; equal keys are neighbours, so few keys meet in a block."""
     count = len(templates)
     order = (
@@ -109,27 +110,27 @@ def lessons(view: View, population: Population, synthetic: int, rng: np.random.G
     Made-up people need no query to the target, only the scheme. Without the keys they are left out:
     each would need a key of its own, and no number of them teaches a key that is not among them.
     """
-    if view.templates.token is None and view.scheme.keyed:
+    if view.release.token is None and view.scheme.keyed:
         return view.embeddings
     return np.concatenate([view.embeddings, population.draw(synthetic, rng)])
 
 
 def enroll_lessons(
     view: View, known: Floats, keys: Keys | None, rng: np.random.Generator
-) -> Templates:
+) -> Release:
     """Enrol ``lessons``, each row under one of ``keys``; without keys as the stolen ones may be.
 
     That is each of the attacker's subjects under a random key, which is then forgotten; so whoever
     leaves out a subject to validate leaves out its key.
     """
     if keys is not None:
-        return view.scheme.enroll(known, keys[rng.integers(len(keys), size=len(known))], rng)
+        return view.scheme.release(known, keys[rng.integers(len(keys), size=len(known))], rng)
     people, whose = np.unique(view.subjects, return_inverse=True)
     fresh = rng.integers(2**64, size=len(people), dtype=np.uint64)[whose]
-    return view.scheme.enroll(known, fresh, rng).without_token()
+    return view.scheme.release(known, fresh, rng).without_token()
 
 
-def read(view: View, templates: Templates, population: Population) -> Floats:
+def read(view: View, templates: Release, population: Population) -> Floats:
     """What one product tells of a template under its own key; (n, d), or else (n, f) features.
 
     An estimate of the embedding where the keys are known and the scheme can be un-protected or

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from attacks._readout import blocks, with_token
-from fowh.core.attack import Attack, View
-from fowh.core.scheme import Floats
+from fowh.core.attack import Attack
+from fowh.core.release import Floats
+from fowh.core.view import View
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Dictionary(Attack):
     """
 
     def unsupported(self, view: View) -> str | None:
-        if view.templates.token is None and view.scheme.keyed:
+        if view.release.token is None and view.scheme.keyed:
             return "the keys did not leak: own samples cannot be scored against the templates"
         return None
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks._versions.slots import ANY_SLOTS, Method
-from fowh.core.attack import Attack, Version, View
-from fowh.core.cache import cached, digest, source_digest
+from fowh.core.attack import Attack
 from fowh.core.errors import InputError
-from fowh.core.target import resize
+from fowh.core.view import Version, View
+from fowh.kit.images import resize
 
 MOST = 128  # pixels
 
@@ -46,7 +45,7 @@ class Gan(Attack):
         pixels, structure, perceptual, adversarial, alignment: weights of the losses.
     """
 
-    yields: ClassVar[Literal["embeddings", "images"]] = "images"
+    yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
     learned: ClassVar[bool] = True
     incorporate: Method = "single"
     test: Literal["final", "all"] = "final"
@@ -86,13 +85,13 @@ class Gan(Attack):
             )
 
     def unsupported(self, view: View) -> str | None:
-        if view.images is None:
+        if view.samples is None:
             return "the attacker has no images of his own to learn pictures from"
         known = [version.name for version in view.history()]
         missing = [name for name in self._wanted(view) if name not in known]
         if missing:
             return f"no version {missing[0]!r}: the view grants {', '.join(known)}"
-        if self.test == "all" and any(v.templates is None for v in view.history()):
+        if self.test == "all" and any(v.release is None for v in view.history()):
             return "test=all needs the stolen templates of every version (threat: versions all)"
         return None
 
@@ -102,24 +101,20 @@ class Gan(Attack):
         from attacks._versions.training import Recipe, apply, train
         from attacks._versions.validation import asks
 
-        assert view.images is not None
+        assert view.samples is not None
         # The generator doubles 4 pixels, so that pictures get a side that is a power of two.
-        side = min(MOST, 2 ** int(math.log2(view.images.shape[1])))
-        view = dataclasses.replace(view, images=resize(view.images, side))
+        side = min(MOST, 2 ** int(math.log2(view.samples.shape[1])))
+        view = dataclasses.replace(view, samples=resize(view.samples, side))
         seed = int(rng.integers(2**63))
         chosen = [version for version in view.history() if version.name in self._wanted(view)]
         known, stolen = read(view, self._sources(view, chosen), self.test == "all", rng)
         given = {item.name: getattr(self, item.name) for item in dataclasses.fields(Recipe)}
         recipe = Recipe(**given)
-        about = (known, view.images, view.subjects, view.embeddings)
+        owned = (known, view.samples, view.subjects, view.embeddings)
         means = (given, seed, asks(view), published() is not None)
-        home = Path(__file__).parent
-        code = sorted([*home.glob("_versions/*.py"), *home.glob("_gan/*.py")])
-        name = digest(*about, *means, source_digest(*map(str, code)))
-        used = view.query.used if view.query else 0
-        arrays = cached("inverter", name, lambda: train(known, view, recipe, seed, checkpoint=name))
-        if view.query:  # from the cache: the same bill
-            view.query.charge(used + int(arrays["queries"]) - view.query.used)
+        arrays = view.remember(
+            (*owned, *means), lambda key: train(known, view, recipe, seed, checkpoint=key)
+        )
         view.remarks.append(str(arrays["perceptual"]))
         if len(view.history()) == 1 and self.incorporate != "single":
             view.remarks.append("the target has one version only: this is what single does")

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from attacks._gan.morphs import affordable
 from attacks._versions.inputs import read
-from fowh.core.attack import Attack, View
+from fowh.core.attack import Attack
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats
+from fowh.core.release import Floats
+from fowh.core.view import View
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # relative to the templates' power
 GAINS = (1.0, 1.5, 2.0, 3.0)  # a linear prediction of an unsure pixel is pale
@@ -30,7 +31,7 @@ class ImageRidge(Attack):
         held: share of his subjects that is held out for the choice.
     """
 
-    yields: ClassVar[Literal["embeddings", "images"]] = "images"
+    yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
     learned: ClassVar[bool] = True
     held: float = 0.2
 
@@ -39,16 +40,16 @@ class ImageRidge(Attack):
             raise InputError(f"image_ridge: held is {self.held}; give a share between 0 and 1")
 
     def unsupported(self, view: View) -> str | None:
-        if view.images is None:
+        if view.samples is None:
             return "the attacker has no images of his own to learn pictures from"
         return None
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
-        assert view.images is not None
+        assert view.samples is not None
         known, stolen = read(view, [view.history()[-1]], False, rng)
-        inputs, pixels = known[0], view.images.reshape(len(view.images), -1).astype(np.float32)
+        inputs, pixels = known[0], view.samples.reshape(len(view.samples), -1).astype(np.float32)
         # Whole subjects; of a classifier, which names his own subjects, single samples.
-        groups = np.arange(len(inputs)) if view.classifies else view.subjects
+        groups = np.arange(len(inputs)) if view.closed_set else view.subjects
         people = rng.permutation(np.unique(groups))
         out = np.isin(groups, people[: max(1, round(self.held * len(people)))])
         penalty, gain = PENALTIES[2], 1.0
@@ -60,7 +61,7 @@ class ImageRidge(Attack):
         self, view: View, inputs: Floats, pixels: Floats, out: NDArray[np.bool_]
     ) -> tuple[float, float]:
         """Penalty and gain of least error on held-out subjects."""
-        assert view.images is not None
+        assert view.samples is not None
         errors: dict[tuple[float, float], float] = {}
         cost = len(PENALTIES) * len(GAINS) * int(out.sum())
         asks = affordable(view, cost) == cost  # all candidates in one unit
@@ -71,7 +72,7 @@ class ImageRidge(Attack):
                 if asks and view.query is not None:
                     gap = view.query(made) - view.embeddings[out]
                 else:
-                    gap = (made.astype(np.float32) - view.images[out]).reshape(len(made), -1)
+                    gap = (made.astype(np.float32) - view.samples[out]).reshape(len(made), -1)
                 errors[penalty, gain] = float(np.linalg.norm(gap, axis=1).mean())
             view.progress("image_ridge: choosing", (PENALTIES.index(penalty) + 1) / len(PENALTIES))
         return min(errors, key=lambda pair: errors[pair])
@@ -93,7 +94,7 @@ def _fit(inputs: Floats, pixels: Floats, penalty: float) -> tuple[Floats, Floats
 def _pictures(
     view: View, centre: Floats, mean: Floats, weights: Floats, inputs: Floats, gain: float
 ) -> NDArray[np.uint8]:
-    assert view.images is not None
+    assert view.samples is not None
     made = mean + gain * ((inputs - centre) @ weights)
     whole = np.clip(made, 0, 255).round().astype(np.uint8)
-    return whole.reshape(len(inputs), *view.images.shape[1:])
+    return whole.reshape(len(inputs), *view.samples.shape[1:])

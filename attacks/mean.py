@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from fowh.core.attack import Attack, View
-from fowh.core.scheme import Floats
+from fowh.core.attack import Attack
+from fowh.core.release import Floats
+from fowh.core.view import View
 
 
 @dataclass(frozen=True)
@@ -25,4 +26,4 @@ class Mean(Attack):
         mean = view.embeddings.mean(axis=0, dtype=np.float64)
         if np.allclose(np.linalg.norm(view.embeddings, axis=1), 1, atol=1e-3):
             mean /= max(float(np.linalg.norm(mean)), 1e-12)
-        return np.tile(mean.astype(np.float32), (len(view.templates), 1))
+        return np.tile(mean.astype(np.float32), (len(view.release), 1))

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from fowh.core.attack import Attack, View
-from fowh.core.scheme import Floats
+from fowh.core.attack import Attack
+from fowh.core.release import Floats
+from fowh.core.view import View
 
 
 @dataclass(frozen=True)
@@ -23,4 +24,4 @@ class Medoid(Attack):
     def run(self, view: View, rng: np.random.Generator) -> Floats:
         centred = view.embeddings - view.embeddings.mean(axis=0, dtype=np.float64)
         medoid = view.embeddings[np.einsum("ij,ij->i", centred, centred).argmin()]
-        return np.tile(medoid, (len(view.templates), 1))
+        return np.tile(medoid, (len(view.release), 1))

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._readout import Population, blocks, enroll_lessons, lessons, read, with_token
-from fowh.core.attack import Attack, View
+from fowh.core.attack import Attack
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats
+from fowh.core.release import Floats
+from fowh.core.view import View
 
 if TYPE_CHECKING:
     import torch

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks._gan.morphs import Pairs, affordable, collect
-from fowh.core.attack import Attack, View
-from fowh.core.cache import Arrays, cached, digest, source_digest
+from fowh.core.attack import Attack
+from fowh.core.cache import Arrays
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats
+from fowh.core.release import Floats
+from fowh.core.view import View
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,7 @@ class MorphGan(Attack):
             of the same samples under the stolen keys (adaptive, trained anew for every scheme).
     """
 
-    yields: ClassVar[Literal["embeddings", "images"]] = "images"
+    yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
     learned: ClassVar[bool] = True
     queries: int = 3000
     spread: float = 0.7
@@ -78,7 +78,7 @@ class MorphGan(Attack):
             )
 
     def unsupported(self, view: View) -> str | None:
-        if view.images is None:
+        if view.samples is None:
             return "the attacker has no images of his own to learn faces from"
         return None
 
@@ -97,29 +97,21 @@ class MorphGan(Attack):
         arrays = self._train(view, dataclasses.replace(pairs, inputs=inputs), generator)
         return self._faces(view, arrays, reader(with_token(view)))
 
-    def invert(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
+    def render(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Faces (n, 64, 64) of embeddings (n, d), by the inverter trained on embeddings."""
         return self._faces(view, self._cached(view, int(rng.integers(2**63))), embeddings)
 
     def _cached(self, view: View, seed: int) -> Arrays:
         """The inverter of embeddings: it depends on what the attacker owns, not on the scheme."""
-        code = sorted((Path(__file__).parent / "_gan").glob("*.py"))
         recipe = dataclasses.asdict(self) | {"condition": "embedding", "corrections": 0}
-        about = (view.images, view.embeddings, view.subjects, recipe, seed, view.module is not None)
-        name = digest(*about, source_digest(__file__, *map(str, code)))
-        paid = view.query.bills if view.query else {}
-        count = paid.get(name, affordable(view, self.queries))
-        used = view.query.used if view.query else 0
+        owned = (view.samples, view.embeddings, view.subjects, view.module is not None)
 
-        def build() -> Arrays:
+        def build(key: str) -> Arrays:
             generator = _generator(seed)
+            count = affordable(view, self.queries)
             return self._train(view, collect(view, count, self.spread, generator), generator)
 
-        arrays = cached("inverter", digest(name, count), build)
-        if view.query and name not in paid:
-            view.query.charge(used + count - view.query.used)  # from the cache: the same bill
-            paid[name] = count
-        return arrays
+        return view.remember((*owned, recipe, seed), build)
 
     def _train(self, view: View, pairs: Pairs, generator: torch.Generator) -> Arrays:
         from attacks._gan.training import Recipe, train

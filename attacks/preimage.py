@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attacks._readout import Population, ascend, blocks, with_token
-from fowh.core.attack import Attack, View
+from fowh.core.attack import Attack
+from fowh.core.capability import Inequalities, Slack, Unprotect
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats, Inequalities, Slack, Templates, Unprotect
+from fowh.core.release import Floats, Release
+from fowh.core.view import View
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +53,7 @@ class Preimage(Attack):
     def unsupported(self, view: View) -> str | None:
         if not isinstance(view.scheme, (Unprotect, Inequalities)):
             return "the scheme offers neither un-protection nor inequalities"
-        if view.templates.token is None and view.scheme.keyed:
+        if view.release.token is None and view.scheme.keyed:
             return "the keys did not leak: the template's projections are unknown"
         return None
 
@@ -71,7 +73,7 @@ class Preimage(Attack):
         return out
 
     def _solve(
-        self, view: View, templates: Templates, candidates: Floats, population: Population
+        self, view: View, templates: Release, candidates: Floats, population: Population
     ) -> Floats:
         import torch
         from torch.nn.functional import softplus

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from fowh.core.attack import Attack, View
-from fowh.core.scheme import Floats
+from fowh.core.attack import Attack
+from fowh.core.release import Floats
+from fowh.core.view import View
 
 
 @dataclass(frozen=True)
@@ -18,4 +19,4 @@ class Random(Attack):
     blind: ClassVar[bool] = True
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
-        return view.embeddings[rng.integers(len(view.embeddings), size=len(view.templates))]
+        return view.embeddings[rng.integers(len(view.embeddings), size=len(view.release))]

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._readout import Population, enroll_lessons, lessons, with_token
-from fowh.core.attack import Attack, View
+from fowh.core.attack import Attack
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats, by_key
+from fowh.core.release import Floats, by_key
+from fowh.core.view import View
 
 STRENGTHS = 10.0 ** np.arange(-6, 1.5, 0.5)  # 1e-6: float32 still factorises
 
@@ -41,7 +42,7 @@ class Ridge(Attack):
         known = lessons(view, Population.of(view.embeddings), self.synthetic, rng)
         mean: Floats = known.mean(axis=0)
         target = known - mean
-        stolen, templates = view.scheme.features(view.templates), with_token(view)
+        stolen, templates = view.scheme.features(view.release), with_token(view)
         groups: list[tuple[int | None, NDArray[np.intp]]] = [(None, np.arange(len(stolen)))]
         if templates.token is not None:
             groups = list(by_key(templates.token if view.scheme.keyed else 0 * templates.token))

@@ -11,9 +11,9 @@ import torch
 from attacks._versions.training import Recipe, Trainer
 from attacks.gan import Gan
 from bench.conftest import Against
-from fowh.core.attack import View
 from fowh.core.registry import load
-from fowh.core.scheme import Templates
+from fowh.core.release import Release
+from fowh.core.view import View
 
 VERSIONS, SAMPLES, LENGTH, SIDE = 5, 500, 128, 64
 
@@ -25,7 +25,7 @@ def trainer() -> Trainer:
     images = rng.integers(0, 256, (SAMPLES, SIDE, SIDE), dtype=np.uint8)
     default = Gan(incorporate="srwal")
     recipe = Recipe(**{f.name: getattr(default, f.name) for f in dataclasses.fields(Recipe)})
-    templates: Templates = load("scheme", "raw").enroll(
+    templates: Release = load("scheme", "raw").enroll(
         known[-1], np.zeros(SAMPLES, np.uint64), rng
     )
     view = View(load("scheme", "raw"), templates, known[-1], np.arange(SAMPLES), images)

@@ -1,30 +1,30 @@
-"""The ``fowh`` command. Nothing heavy is imported before a command needs it."""
+"""The ``fowh`` command; nothing else prints. Nothing heavy is imported before it is needed."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fowh import __version__
 from fowh.core.errors import InputError
+from fowh.kit.parallel import spare_the_cores
 
-# Two OpenMP threads that spin against each other slow small layers down; read at torch's import.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# The same for NumPy's own threads, which would take the cores from torch's after each product.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+if TYPE_CHECKING:
+    from fowh.run import Done
+
+spare_the_cores()  # before torch and NumPy are loaded, which read it once
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Can a leaked embedding database be inverted? Evaluate a template-protection scheme.",
+    help="Can what leaked of people be inverted? Evaluate what stands between a model and a leak.",
 )
 
 Out = Annotated[Path, typer.Option(help="Folder for records and reports.")]
@@ -36,12 +36,18 @@ Force = Annotated[bool, typer.Option("--force", help="Run again although recorde
 def evaluate(
     scheme: Annotated[str, typer.Option(help="name or name:key=value,... or module:Class")],
     dataset: Annotated[str, typer.Option(help="orl, embeddings:path=FILE, gaussian ...")] = "orl",
-    target: Annotated[str, typer.Option(help="The model that embeds images.")] = "dlib",
+    target: Annotated[
+        str, typer.Option(help="The model that embeds samples; default for images: dlib.")
+    ] = "",
+    leak: Annotated[str, typer.Option(help="What is stolen: templates or outputs.")] = "templates",
+    protocol: Annotated[
+        str, typer.Option(help="standard, or one that trains the target: afm_iris, afm_face.")
+    ] = "standard",
     attack: Annotated[
-        list[str] | None, typer.Option(help="Repeatable; default: the standard suite.")
+        list[str] | None, typer.Option(help="Repeatable; default: the leak's standard suite.")
     ] = None,
-    judge: Annotated[
-        str, typer.Option(help="A target that the attack never queries, for a second opinion.")
+    witness: Annotated[
+        str, typer.Option(help="A target that no attack queries, for a second opinion.")
     ] = "",
     keys: Annotated[str, typer.Option(help="subject (one key each) or shared.")] = "subject",
     secret_keys: Annotated[
@@ -65,72 +71,74 @@ def evaluate(
     ] = False,
     force: Force = False,
 ) -> None:
-    """Evaluate one cell: does SCHEME recognise people, and what does a thief get back?"""
-    from fowh.core.registry import load
-    from fowh.engine.cell import Cell, Threat
-    from fowh.protocols import standard as protocol
+    """Evaluate one cell: does SCHEME keep the system useful, and what does a thief get back?"""
+    from fowh.core.threat import Threat
+    from fowh.progress import progress
     from fowh.run import answer_or_run, check_writable
-    from fowh.suite import checked_attacks
+    from fowh.suite import make_cell
 
-    if keys not in ("subject", "shared"):
-        raise InputError(f"--keys {keys}: expected subject or shared")
-    if versions not in ("final", "train", "all"):
-        raise InputError(f"--versions {versions}: expected final, train or all")
-    if seed < 0 or queries < 0:
-        raise InputError(f"--seed {seed} --queries {queries}: expected numbers of at least 0")
-    if samples < 2:
-        raise InputError(f"--samples {samples}: expected at least 2 samples")
-    policy: Literal["subject", "shared"] = "shared" if keys == "shared" else "subject"
     started = time.perf_counter()
-    loaded = load("dataset", dataset)
-    cell = Cell(
-        loaded,
-        load("target", target),
-        load("scheme", scheme),
-        checked_attacks(attack or protocol.SUITE),
-        Threat(
-            policy,
-            not secret_keys,
-            "white" if white_box else "black",
-            queries,
-            samples,
-            cast(Literal["final", "train", "all"], versions),
-        ),
-        seed,
-        load("target", judge) if judge else None,
+    axes: dict[str, Any] = {"keys": keys, "leaked": not secret_keys, "versions": versions}
+    axes |= {"box": "white" if white_box else "black", "queries": queries, "samples": samples}
+    cell = make_cell(
+        *(scheme, dataset, target, attack or ()),
+        leak=leak,
+        protocol=protocol,
+        threat=Threat(**axes),
+        seed=seed,
+        witness=witness,
     )
     check_writable(out)
-    folder, record = answer_or_run(cell, loaded.load(), out, device, force)
+    with progress() as note:
+        done = answer_or_run(cell, cell.dataset.load(), out, device, force, note)
+    _say_if_answered(done)
     if as_json:
-        typer.echo(json.dumps(record, indent=1, allow_nan=False))
+        typer.echo(json.dumps(done.record, indent=1, allow_nan=False))
     else:
         from rich.console import Console
 
         from fowh.report.terminal import print_cell
 
-        paths = {name: folder / name for name in ("report.html", "summary.png", "record.json")}
-        print_cell(record, paths | {"took": f"{time.perf_counter() - started:.1f} s"}, Console())
-    if record["status"] == "failed":
+        names = ("report.html", "summary.png", "record.json")
+        paths = {name: str(done.folder / name) for name in names}
+        took = f"{time.perf_counter() - started:.1f} s"
+        print_cell(done.record, paths | {"took": took}, Console())
+    if done.record["status"] == "failed":
         raise typer.Exit(1)
+
+
+def _say_if_answered(done: Done) -> None:
+    if done.answered:
+        typer.echo(f"answered from the record of an earlier run: {done.folder}", err=True)
 
 
 @app.command("list")
 def list_plugins() -> None:
-    """List datasets, targets, schemes and attacks."""
-    from fowh.core.registry import Kind, names, summary
+    """List every kind of plug-in; schemes by the leak that they protect from."""
+    from fowh.core.registry import KINDS, attribute, names, summary
 
-    kinds: tuple[Kind, ...] = ("dataset", "target", "scheme", "attack")
-    for kind in kinds:
-        found = names(kind)
-        typer.echo(f"{kind}s")
-        for name in found:
-            typer.echo(f"  {name:<18} {summary(kind, name)}")
+    for kind in KINDS:
+        if kind != "scheme":
+            _print_names(f"{kind}s", [(name, summary(kind, name)) for name in names(kind)])
+            continue
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name in names(kind):
+            leak = attribute(kind, name, "protects")
+            groups.setdefault(leak, []).append((name, summary(kind, name)))
+        for leak, found in groups.items():
+            _print_names(f"schemes for {leak}", found)
+
+
+def _print_names(title: str, found: list[tuple[str, str]]) -> None:
+    typer.echo(title)
+    for name, text in found:
+        typer.echo(f"  {name:<18} {text}")
 
 
 @app.command()
 def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:Class")]) -> None:
-    """Run the contract suite on a scheme or an attack, yours included."""
-    from fowh.checks.suite import run_checks
+    """Run the contract suite on a plug-in, yours included."""
+    from fowh.checks import run_checks
 
     findings = run_checks(plugin)
     for finding in findings:
@@ -142,6 +150,22 @@ def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:
 
 
 @app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="scheme or attack")],
+    name: Annotated[str, typer.Argument(help="of the file, in lower case: my_scheme")],
+    folder: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
+) -> None:
+    """Write a commented plug-in and its test, which pass `fowh check` at once."""
+    from fowh.scaffold import new as write
+
+    files = write(kind, name, folder)
+    for file in files:
+        typer.echo(f"wrote {file}")
+    class_name = "".join(part.capitalize() for part in name.split("_"))
+    typer.echo(f"now   fowh check {name}:{class_name}   in that folder")
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="A folder with records.")] = Path("results"),
 ) -> None:
@@ -149,12 +173,12 @@ def report(
     from rich.console import Console
 
     from fowh.core.cache import write_atomically
-    from fowh.records import store as records
+    from fowh.records import store
     from fowh.report import html
     from fowh.report.terminal import print_sweep
     from fowh.run import write_report
 
-    found = records.load_all(folder)
+    found = store.load_all(folder)
     if not found:
         raise InputError(f"no record below {folder}: run `fowh evaluate` first")
     for path, record in found:
@@ -177,50 +201,30 @@ def sweep(
     """Evaluate every cell of a suite; cells already on record are not run again."""
     from rich.console import Console
 
+    from fowh.engine.cell import cell_name
+    from fowh.progress import progress
     from fowh.report.terminal import print_sweep
     from fowh.run import answer_or_run, check_writable
-    from fowh.suite import cell_name, read_suite
+    from fowh.suite import read_suite
 
     cells = read_suite(suite)
     check_writable(out)
     datasets = {id(cell.dataset): cell.dataset for cell in cells}  # cells share theirs
     samples = {key: dataset.load() for key, dataset in datasets.items()}  # before any work
-    done = []
+    records = []
     for number, cell in enumerate(cells, 1):
         name = f"cell {number} of {len(cells)}, {cell_name(cell)}"
         typer.echo(name, err=True)
         try:
-            done.append(answer_or_run(cell, samples[id(cell.dataset)], out, device, force)[1])
+            with progress() as note:
+                done = answer_or_run(cell, samples[id(cell.dataset)], out, device, force, note)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
-    print_sweep(done, Console())
-    if any(record["status"] == "failed" for record in done):
+        _say_if_answered(done)
+        records.append(done.record)
+    print_sweep(records, Console())
+    if any(record["status"] == "failed" for record in records):
         raise typer.Exit(1)
-
-
-@app.command()
-def reproduce(
-    table: Annotated[str, typer.Argument(help="table1, table2, section6.3 or protected.")],
-    dataset: Annotated[str, typer.Option(help="iris, or lfw:root=..., nd_iris:root=...")] = "iris",
-    target: Annotated[str, typer.Option(help="A target that is trained here.")] = "densenet",
-    full: Annotated[
-        bool, typer.Option("--full", help="500 and 2,000 samples of the attacker, 5 seeds.")
-    ] = False,
-    samples: Annotated[int, typer.Option(help="Of the attacker; 0: 500, with --full both.")] = 0,
-    seeds: Annotated[int, typer.Option(help="Runs of each cell; 0: 3, with --full 5.")] = 0,
-    head: Annotated[
-        str, typer.Option(help="extractor (f_E), classifier (f_C) or both; the columns.")
-    ] = "both",
-    jobs: Annotated[int, typer.Option(help="Processes; 0: one per core, or per GPU.")] = 0,
-    device: Device = "auto",
-    out: Out = Path("results"),
-) -> None:
-    """Print a table of the paper that the GAN attacks come from, measured here, beside theirs."""
-    from fowh.paper.reproduce import reproduce_table
-    from fowh.run import check_writable
-
-    check_writable(out)
-    reproduce_table(table, dataset, target, full, samples, seeds, head, jobs, device, out)
 
 
 @app.command()

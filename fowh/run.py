@@ -1,23 +1,37 @@
-"""A cell's run as the command line does it: observe, summarise, save, draw."""
+"""A cell from its spec to its record and page: observe, summarise, save, draw. Prints nothing."""
 
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-
-import typer
 
 from fowh.core.cache import write_atomically
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
-from fowh.engine.cell import Cell, observe, spec_of
-from fowh.progress import progress
-from fowh.records import store as records
+from fowh.core.target import Progress
+from fowh.engine.cell import Cell, spec_of
+from fowh.engine.observe import observe
+from fowh.records import store
 from fowh.records.store import Record
 from fowh.records.summarise import summarise
 
 REPORT = ("report.html", "summary.png")
+
+
+@dataclass(frozen=True)
+class Done:
+    """A cell on record.
+
+    Attributes:
+        folder: its files.
+        record: as written.
+        answered: whether an earlier run's record answered.
+    """
+
+    folder: Path
+    record: Record
+    answered: bool
 
 
 def check_writable(out: Path) -> None:
@@ -33,8 +47,8 @@ def check_writable(out: Path) -> None:
 
 
 def answer_or_run(
-    cell: Cell, samples: Samples, out: Path, device: str, force: bool, quiet: bool = False
-) -> tuple[Path, Record]:
+    cell: Cell, samples: Samples, out: Path, device: str, force: bool, note: Progress
+) -> Done:
     """The cell's record of an earlier run if that succeeded, else of a run now.
 
     Args:
@@ -43,60 +57,53 @@ def answer_or_run(
         out: folder of all records.
         device: as on the command line; looked at only if there is something to run.
         force: run again although recorded.
-        quiet: without progress on stderr.
+        note: is told what is going on, and which fraction of the run is done.
 
     Returns:
-        The cell's folder, with report, and its record.
+        The cell on record, its page drawn.
 
     Raises:
         InputError: as ``run`` and ``pick_device``, or an unreadable record.
     """
-    folder = records.folder(out, spec_of(cell, samples))
-    record = None if force else records.load(folder)
+    folder = store.folder(out, spec_of(cell, samples))
+    record = None if force else store.load(folder)
     if record is None or record["status"] != "ok":  # what failed may work now
-        return folder, run(cell, samples, folder, pick_device(device), quiet)
-    if not quiet:
-        typer.echo(f"answered from the record of an earlier run: {folder}", err=True)
+        return Done(folder, run(cell, samples, folder, pick_device(device), note), False)
     if not all((folder / name).exists() for name in REPORT):  # interrupted after the record
         write_report(folder, record)
-    return folder, record
+    return Done(folder, record, True)
 
 
-def run(cell: Cell, samples: Samples, folder: Path, device: str, quiet: bool = False) -> Record:
-    """Evaluate a cell, with progress on stderr; write its record, observations and report.
+def run(cell: Cell, samples: Samples, folder: Path, device: str, note: Progress) -> Record:
+    """Evaluate a cell; write its record, observations and report.
 
     Args:
         cell: what to evaluate.
         samples: of its dataset, loaded.
         folder: where its files go.
         device: torch device name.
-        quiet: without progress.
+        note: is told what is going on.
 
     Returns:
         The record as written.
 
     Raises:
-        InputError: the dataset does not fit the protocol, the target or the scheme.
+        InputError: the dataset does not fit the protocol, the target, the leak or the scheme.
     """
-    with nullcontext(_silent) if quiet else progress() as note:
-        found = observe(cell, samples, device, note)
-        note("metrics", 1.0)
-        record, observations = summarise(cell, samples, found, device)
-        note("report", 1.0)
-        records.save(folder, record, observations)
-        write_report(folder, record)
+    found = observe(cell, samples, device, note)
+    note("metrics", 1.0)
+    record, observations = summarise(cell, samples, found, device)
+    note("report", 1.0)
+    store.save(folder, record, observations)
+    write_report(folder, record)
     return record
-
-
-def _silent(text: str, fraction: float) -> None:
-    """Progress that nobody looks at."""
 
 
 def write_report(folder: Path, record: Record) -> None:
     """Draw the page and the picture of a cell on record, from its raw observations."""
     from fowh.report import html, plots
 
-    observations = records.load_observations(folder)
+    observations = store.load_observations(folder)
     page = html.render(record, observations)
     write_atomically(folder / "report.html", lambda file: file.write_text(page, encoding="utf-8"))
     picture = plots.summary(record, observations)

@@ -9,62 +9,85 @@ from pathlib import Path
 from typing import Any
 
 from fowh.core.attack import Attack
+from fowh.core.dataset import Dataset
 from fowh.core.errors import InputError
-from fowh.core.registry import Kind, describe, load
-from fowh.engine.cell import Cell, Threat, label
-from fowh.protocols import standard as protocol
+from fowh.core.leak import Leak
+from fowh.core.protocol import Protocol
+from fowh.core.registry import Kind, load
+from fowh.core.scheme import Scheme
+from fowh.core.target import Target
+from fowh.core.threat import Threat
+from fowh.engine.cell import Cell
 
+# axis -> what it is where a suite does not say; every combination of the lists is run
 _AXES: dict[str, Any] = {
     "dataset": ["orl"],
-    "target": ["dlib"],
+    "target": [""],
+    "leak": ["templates"],
+    "protocol": ["standard"],
     "scheme": None,
     "keys": ["subject"],
-    "samples": [protocol.MAX_OWN],
+    "samples": [Threat.samples],
     "versions": ["train"],
     "seed": [0],
 }
-_CHOICES = {"keys": ("subject", "shared"), "versions": ("final", "train", "all")}
-_LEAST = {"samples": 2, "seed": 0}
 _FLAGS = ("secret_keys", "white_box")
-_PLUGINS: tuple[Kind, ...] = ("dataset", "target", "scheme")
 
 
-def checked_attacks(texts: Iterable[str]) -> tuple[Attack, ...]:
-    """Build the attacks of a cell; each gets one row of the table.
+def make_cell(
+    scheme: str | Scheme,
+    dataset: str | Dataset = "orl",
+    target: str | Target | None = None,
+    attacks: str | Iterable[str | Attack] = (),
+    leak: str | Leak = "templates",
+    protocol: str | Protocol = "standard",
+    threat: Threat | None = None,
+    seed: int = 0,
+    witness: str | Target | None = None,
+) -> Cell:
+    """A cell from texts as on the command line, or from plug-ins.
+
+    Args:
+        scheme: what stands between target and leak.
+        dataset: whose samples.
+        target: what embeds them; None (or "") for the usual one of their modality.
+        attacks: none of them for the standard suite of the leak.
+        leak: what is stolen.
+        protocol: who is who.
+        threat: what the attacker has.
+        seed: of every stream of randomness.
+        witness: a recogniser that no attack queries; None (or "") for none.
 
     Raises:
-        InputError: an attack that cannot be built, is given twice, or is a control of the protocol.
+        InputError: as ``registry.load`` and ``Cell``.
     """
-    attacks = tuple(load("attack", text) for text in texts)
-    seen: set[str] = set()
-    for name in map(label, attacks):
-        if name in protocol.BLIND:
-            raise InputError(f"attack {name!r} is a control of every run already: leave it out")
-        if name in seen:
-            raise InputError(f"attack {name!r} is given twice: leave one out")
-        seen.add(name)
-    return attacks
+    stolen: Leak = _made("leak", leak)
+    chosen = ([attacks] if isinstance(attacks, str) else list(attacks)) or stolen.suite
+    return Cell(
+        _made("dataset", dataset),
+        _made("target", target) if target else None,
+        _made("scheme", scheme),
+        tuple(_made("attack", attack) for attack in chosen),
+        stolen,
+        _made("protocol", protocol),
+        threat or Threat(),
+        seed,
+        _made("target", witness) if witness else None,
+    )
 
 
-def cell_name(cell: Cell) -> str:
-    """A cell in one line, for messages: plug-ins with all their parameters, keys and seed."""
-    words = []
-    for kind, plugin in zip(_PLUGINS, (cell.dataset, cell.target, cell.scheme), strict=True):
-        if plugin is not None:
-            named = describe(plugin, kind)
-            params = ",".join(f"{key}={value}" for key, value in named["params"].items())
-            words.append(f"{named['name']}:{params}" if params else str(named["name"]))
-    return f"{' '.join(words)} keys={cell.threat.keys} seed={cell.seed}"
+def _made(kind: Kind, given: Any) -> Any:
+    return load(kind, given) if isinstance(given, str) else given
 
 
 def read_suite(path: Path) -> list[Cell]:
     """The cells of a suite, in order.
 
     Args:
-        path: a TOML file; ``dataset``, ``target``, ``scheme``, ``keys``, ``samples``, ``versions``
-            and ``seed`` are values or lists of values (all combinations are run), ``attacks`` one
-            value or list for all cells, ``judge`` one value, ``secret_keys`` and ``white_box``
-            booleans. Plug-ins are written as on the command line.
+        path: a TOML file; ``dataset``, ``target``, ``leak``, ``protocol``, ``scheme``, ``keys``,
+            ``samples``, ``versions`` and ``seed`` are values or lists of values (all combinations
+            are run), ``attacks`` one value or list for all cells, ``witness`` one value,
+            ``secret_keys`` and ``white_box`` booleans. Plug-ins are written as on the command line.
 
     Raises:
         InputError: unreadable file, unknown key, or anything a cell cannot be built from.
@@ -75,43 +98,40 @@ def read_suite(path: Path) -> list[Cell]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no TOML file: {error}") from error
-    known = [*_AXES, "attacks", "judge", *_FLAGS]
+    known = [*_AXES, "attacks", "witness", *_FLAGS]
     unknown = set(given) - set(known)
     if unknown:
         raise InputError(f"{path}: unknown key {min(unknown)!r}; a suite has {', '.join(known)}")
     if "scheme" not in given:
         raise InputError(f'{path}: no scheme; write scheme = ["lsh", "iom"]')
-    axes = {name: _listed(path, name, given.get(name, _AXES[name])) for name in _AXES}
-    attacks = checked_attacks(_listed(path, "attacks", given.get("attacks", list(protocol.SUITE))))
     for name in _FLAGS:
         if not isinstance(given.get(name, False), bool):
             raise InputError(f"{path}: {name} = {given[name]!r}: expected true or false")
-    secret, white = (given.get(name, False) for name in _FLAGS)
-    judge = None
-    if "judge" in given:
-        judge = load("target", _listed(path, "judge", given["judge"])[0])
+    axes = {name: _listed(path, name, given.get(name, _AXES[name])) for name in _AXES}
+    attacks = _listed(path, "attacks", given["attacks"]) if "attacks" in given else []
+    witness = _listed(path, "witness", given["witness"])[0] if "witness" in given else None
+    threat = {
+        "leaked": not given.get("secret_keys", False),
+        "box": "white" if given.get("white_box", False) else "black",
+    }
     # One object for each text: cells that share a dataset share what is loaded of it.
-    plugins = ([load(kind, text) for text in axes[kind]] for kind in _PLUGINS)
-    return [
-        Cell(
-            dataset,
-            target,
-            scheme,
-            attacks,
-            Threat(
-                keys,
-                not secret,
-                "white" if white else "black",
-                samples=samples,
-                versions=versions,
-            ),
-            seed,
-            judge,
+    axes["dataset"] = [load("dataset", text) for text in axes["dataset"]]
+    made = []
+    for values in itertools.product(*axes.values()):
+        cell = dict(zip(axes, values, strict=True))
+        for axis in ("keys", "samples", "versions"):
+            threat[axis] = cell.pop(axis)
+        made.append(
+            make_cell(**cell, attacks=attacks, witness=witness, threat=_threat(path, threat))
         )
-        for dataset, target, scheme, keys, samples, versions, seed in itertools.product(
-            *plugins, *(axes[name] for name in ("keys", "samples", "versions", "seed"))
-        )
-    ]
+    return made
+
+
+def _threat(path: Path, axes: dict[str, Any]) -> Threat:
+    try:
+        return Threat(**axes)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _listed(path: Path, name: str, value: Any) -> list[Any]:
@@ -120,11 +140,8 @@ def _listed(path: Path, name: str, value: Any) -> list[Any]:
     if not values:
         raise InputError(f"{path}: {name} is an empty list: expected one value or more")
     for item in values:
-        if name in _LEAST:
-            least = _LEAST[name]
-            fits, expected = type(item) is int and item >= least, f"an integer of at least {least}"
-        elif name in _CHOICES:
-            fits, expected = item in _CHOICES[name], " or ".join(_CHOICES[name])
+        if name in ("samples", "seed"):
+            fits, expected = type(item) is int, "an integer"
         else:
             fits, expected = isinstance(item, str), "text, as on the command line"
         if not fits:

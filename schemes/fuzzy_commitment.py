@@ -11,22 +11,21 @@ tells more, which bits of a group are equal (Koeberl et al., "The repetition cod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats, Keys, Scheme, Templates, by_key, known_token
+from fowh.core.release import Floats, Keys, Release, by_key, known_token
+from fowh.core.scheme import TemplateScheme
 from fowh.kit import hashing
 from fowh.kit.bch import Bch, Bits
 from fowh.kit.projection import gaussian
 
 
 @dataclass(frozen=True)
-class FuzzyCommitment(Scheme):
+class FuzzyCommitment(TemplateScheme):
     """Template: ``code`` (n, 32), ``aux["salt"]`` (n, 16), ``aux["helper"]`` (n, bits / 8), uint8.
 
     A score is 1.0 where the probe opens the commitment, else 0.0.
@@ -42,9 +41,6 @@ class FuzzyCommitment(Scheme):
     length: int = 511
     message: int = 76
     repeat: int = 5
-    public: Mapping[str, NDArray[Any]] = field(
-        default_factory=dict, repr=False, compare=False, kw_only=True
-    )
 
     def __post_init__(self) -> None:
         if not 1 <= self.repeat <= 255 or self.repeat % 2 == 0:
@@ -78,22 +74,22 @@ class FuzzyCommitment(Scheme):
             out[rows] = np.einsum("nd,drl->nrl", centred[rows], planes, optimize=True) > 0
         return out
 
-    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         salt = hashing.salts(len(embeddings), rng)
         secret = rng.integers(0, 2, (len(embeddings), self.message), dtype=np.uint8)
         codeword = self.bch.encode(secret)
         masked = codeword[:, None] ^ self.bits(embeddings, keys)
         helper = np.packbits(masked.reshape(len(salt), self.repeat * self.length), axis=1)
         code = hashing.digests(salt, np.packbits(codeword, axis=1))
-        return Templates(code, {"helper": helper, "salt": salt}, keys)
+        return Release(code, {"helper": helper, "salt": salt}, keys)
 
-    def score(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
+    def score(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
         used = known_token(templates) if keys is None else keys
         word = self._majority(self._helper(templates) ^ self.bits(probes, used))
         return _opens(templates, self.bch.decode(word))
 
     def scores_known(
-        self, templates: Templates, enrolled: Floats, probes: Floats, keys: Keys | None = None
+        self, templates: Release, enrolled: Floats, probes: Floats, keys: Keys | None = None
     ) -> Floats:
         """The decoder returns the committed codeword exactly where at most t votes are wrong."""
         token, t = known_token(templates), self.bch.correctable
@@ -106,13 +102,13 @@ class FuzzyCommitment(Scheme):
                 out[rows] = wrong <= t
         return out
 
-    def features(self, templates: Templates) -> Floats:
+    def features(self, release: Release) -> Floats:
         """The helper data's syndrome: the codeword of its message bits taken off it, as +-1."""
-        helper = self._helper(templates)
+        helper = self._helper(release)
         codeword = self.bch.encode(helper[:, 0, : self.message])
         return _signs(helper ^ codeword[:, None]).reshape(len(helper), -1)
 
-    def unprotect(self, templates: Templates) -> Floats:
+    def unprotect(self, templates: Release) -> Floats:
         """Embeddings (n, d) from templates and keys; a blind guess where ``repeat`` is 1.
 
         A group's projections, signed by the helper bits, sum to +-a vector that leans towards the
@@ -137,7 +133,7 @@ class FuzzyCommitment(Scheme):
     def _planes(self, key: int, dimension: int) -> Floats:
         return gaussian(key, "fuzzy_commitment", (dimension, self.repeat, self.length))
 
-    def _helper(self, templates: Templates) -> Bits:
+    def _helper(self, templates: Release) -> Bits:
         bits = np.unpackbits(templates.aux["helper"], axis=1, count=self.repeat * self.length)
         return bits.reshape(-1, self.repeat, self.length)
 
@@ -146,7 +142,7 @@ class FuzzyCommitment(Scheme):
         return (votes > self.repeat // 2).astype(np.uint8)
 
 
-def _opens(templates: Templates, codewords: Bits) -> Floats:
+def _opens(templates: Release, codewords: Bits) -> Floats:
     opened = hashing.digests(templates.aux["salt"], np.packbits(codewords, axis=1))
     return hashing.equal(templates.code, opened)
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
-from fowh.core.scheme import CodeScheme, Floats, Slack, Templates
+from fowh.core.release import Floats, Release
+from fowh.core.scheme import CodeScheme
 from fowh.kit import matching
-from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key, threaded
+from fowh.kit.parallel import threaded
+from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key
 
 if TYPE_CHECKING:
     import torch
@@ -65,16 +68,16 @@ class Iom(CodeScheme):
     def compare(self, left: Digits, right: Digits) -> Floats:
         return matching.digit_agreement(left, right)
 
-    def index(self, templates: Templates) -> matching.Index:
+    def index(self, templates: Release) -> Index:
         return matching.digit_index(templates.code, self.group)
 
-    def features(self, templates: Templates) -> Floats:
+    def features(self, release: Release) -> Floats:
         """The digits one-hot; (n, hashes * group) float32."""
-        one_hot = templates.code[:, :, None] == np.arange(self.group, dtype=np.uint8)
-        features: Floats = one_hot.reshape(len(templates), -1).astype(np.float32)
+        one_hot = release.code[:, :, None] == np.arange(self.group, dtype=np.uint8)
+        features: Floats = one_hot.reshape(len(release), -1).astype(np.float32)
         return features
 
-    def slack(self, templates: Templates) -> Slack:
+    def slack(self, templates: Release) -> Slack:
         """The chosen projection minus each of its group; (n, hashes * group)."""
 
         def slack(x: torch.Tensor, code: torch.Tensor, projection: torch.Tensor) -> torch.Tensor:

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
-from fowh.core.scheme import CodeScheme, Floats, Slack, Templates, key_stream
+from fowh.core.randomness import key_stream
+from fowh.core.release import Floats, Release
+from fowh.core.scheme import CodeScheme
 from fowh.kit import matching
-from fowh.kit.projection import slack_by_key, threaded
+from fowh.kit.parallel import threaded
+from fowh.kit.projection import slack_by_key
 
 if TYPE_CHECKING:
     import torch
@@ -69,22 +73,22 @@ class IomUrp(CodeScheme):
     def compare(self, left: Digits, right: Digits) -> Floats:
         return matching.digit_agreement(left, right)
 
-    def index(self, templates: Templates) -> matching.Index:
+    def index(self, templates: Release) -> Index:
         return matching.digit_index(templates.code, self.window)
 
-    def features(self, templates: Templates) -> Floats:
+    def features(self, release: Release) -> Floats:
         """The digits one-hot, folded to at most 16,384 columns; (n, f) float32.
 
         The published window makes 60,000 columns. Column c is added to column c mod 16,384: no
         more than a few columns, each rarely set and of different hashes, share one.
         """
         wide = self.hashes * self.window
-        columns = np.arange(self.hashes) * self.window + templates.code
-        out = np.zeros((len(templates), min(wide, WIDEST)), dtype=np.float32)
+        columns = np.arange(self.hashes) * self.window + release.code
+        out = np.zeros((len(release), min(wide, WIDEST)), dtype=np.float32)
         np.add.at(out, (np.arange(len(out))[:, None], columns % WIDEST), 1)
         return out
 
-    def slack(self, templates: Templates) -> Slack:
+    def slack(self, templates: Release) -> Slack:
         """The chosen product minus each of its window; (n, hashes * window).
 
         Quadratic for two permutations: the gradient vanishes at the mean, where no closed-form

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
-from fowh.core.scheme import CodeScheme, Floats, Slack, Templates, key_stream
+from fowh.core.randomness import key_stream
+from fowh.core.release import Floats, Release
+from fowh.core.scheme import CodeScheme
 from fowh.kit import matching
-from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key, threaded
+from fowh.kit.parallel import threaded
+from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key
 
 if TYPE_CHECKING:
     import torch
@@ -62,11 +66,11 @@ class LshPstable(CodeScheme):
     def compare(self, left: Buckets, right: Buckets) -> Floats:
         return matching.digit_agreement(left, right)
 
-    def index(self, templates: Templates) -> matching.Index:
+    def index(self, templates: Release) -> Index:
         lowest, highest = int(templates.code.min()), int(templates.code.max())
         return matching.digit_index(templates.code, highest - lowest + 1, lowest)
 
-    def slack(self, templates: Templates) -> Slack:
+    def slack(self, templates: Release) -> Slack:
         """(u - lower edge) (upper edge - u) of each bucket, u = (w . x + b) / width; (n, hashes).
 
         One product per pair of inequalities: positive exactly inside the bucket, and its gradient

@@ -7,7 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from fowh.core.scheme import CodeScheme, Floats, Keys, Templates
+from fowh.core.capability import Index
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.scheme import CodeScheme
 from fowh.kit import matching
 
 
@@ -32,15 +34,15 @@ class Raw(CodeScheme):
     def compare(self, left: Floats, right: Floats) -> Floats:
         return -matching.l2(left, right)
 
-    def scores(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
+    def scores(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
         return self.compare(templates.code, self.protect(probes, 0))
 
     def _protect_each(self, embeddings: Floats, keys: Keys) -> Floats:
         return self.protect(embeddings, 0)  # all keys are one
 
-    def unprotect(self, templates: Templates) -> Floats:
+    def unprotect(self, templates: Release) -> Floats:
         """What is stored is the embedding."""
         return templates.code
 
-    def index(self, templates: Templates) -> matching.Index:
+    def index(self, templates: Release) -> Index:
         return matching.embedding_index(templates.code, "l2")

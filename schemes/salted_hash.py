@@ -8,15 +8,16 @@ scheme marks the corner "one-way, not fuzzy"; it is here to be measured, not use
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats, Keys, Scheme, Templates
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.scheme import TemplateScheme
 from fowh.kit import hashing
 
 # Interactive log-in: RFC 7914, section 2 (16 MiB), and the first choice of OWASP (19 MiB).
@@ -26,7 +27,7 @@ LIMIT = 2**30  # exact in float32; quantised values beyond it are cut off
 
 
 @dataclass(frozen=True)
-class SaltedHash(Scheme):
+class SaltedHash(TemplateScheme):
     """Digest of the rounded coordinates under a random salt per record.
 
     A template is ``code`` (n, 32) uint8 and ``aux["salt"]`` (n, 16) uint8; keys play no part.
@@ -40,9 +41,6 @@ class SaltedHash(Scheme):
 
     step: float = 2.0
     kdf: Literal["sha256", "scrypt", "argon2id"] = "sha256"
-    public: Mapping[str, NDArray[Any]] = field(
-        default_factory=dict, repr=False, compare=False, kw_only=True
-    )
     keyed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -71,16 +69,16 @@ class SaltedHash(Scheme):
         numbers: NDArray[np.int32] = np.clip(cells, -LIMIT, LIMIT).astype(np.int32)
         return numbers
 
-    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         salt = hashing.salts(len(embeddings), rng)
         code = hashing.digests(salt, self.quantise(embeddings), _digest(self.kdf))
-        return Templates(code, {"salt": salt}, keys)
+        return Release(code, {"salt": salt}, keys)
 
-    def score(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
+    def score(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
         salt, cells = templates.aux["salt"], self.quantise(probes)
         return hashing.equal(templates.code, hashing.digests(salt, cells, _digest(self.kdf)))
 
-    def scores(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
+    def scores(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
         """Hash each *distinct* quantised probe once under each salt; see also ``scores_known``."""
         distinct, which = np.unique(self.quantise(probes), axis=0, return_inverse=True)
         out = np.empty((len(templates), len(probes)), dtype=np.float32)
@@ -91,7 +89,7 @@ class SaltedHash(Scheme):
         return out
 
     def scores_known(
-        self, templates: Templates, enrolled: Floats, probes: Floats, keys: Keys | None = None
+        self, templates: Release, enrolled: Floats, probes: Floats, keys: Keys | None = None
     ) -> Floats:
         """``scores`` for an evaluator who still holds the enrolled embeddings, without hashing.
 

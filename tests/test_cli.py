@@ -51,12 +51,19 @@ def test_json_puts_the_record_on_stdout_and_nothing_else(tmp_path: Path) -> None
     [
         (["--scheme", "ion"], "did you mean iom"),
         (["--scheme", "iom:group=1"], "group"),
-        (["--scheme", "iom", "--keys", "many"], "subject or shared"),
+        (["--scheme", "iom", "--keys", "many"], "expected subject or shared"),
+        (["--scheme", "iom", "--leak", "gossip"], "unknown leak 'gossip'"),
+        (["--scheme", "iom", "--leak", "outputs"], "protects templates, not outputs"),
+        (["--scheme", "top_label"], "give --leak outputs"),
+        (["--scheme", "top_label", "--leak", "outputs"], "--protocol afm_iris"),
+        (["--scheme", "iom", "--protocol", "afm"], "did you mean afm_"),
+        (["--scheme", "iom", "--protocol", "afm_face"], "name a dataset of images"),
         (["--scheme", "iom", "--seed", "-1"], "at least 0"),
         (["--scheme", "iom", "--samples", "1"], "at least 2"),
         (["--scheme", "iom", "--versions", "some"], "final, train or all"),
-        (["--scheme", "iom", "--judge", "densenett"], "did you mean densenet"),
-        (["--scheme", "iom", "--target", "densenet", "--dataset", "gaussian"], "images"),
+        (["--scheme", "iom", "--witness", "densenett"], "did you mean densenet"),
+        (["--scheme", "iom", "--witness", "resnet"], "leave it out"),
+        (["--scheme", "iom", "--target", "densenet", "--dataset", "gaussian"], "leave it out"),
         (["--scheme", "iom", "--device", "abacus"], "--device abacus"),
         (["--scheme", "../schemes/raw"], "unknown scheme"),
         (["--scheme", "iom", "--attack", "gann"], "did you mean gan"),
@@ -164,10 +171,12 @@ def test_sweep_resumes_and_report_compares(tmp_path: Path) -> None:
         ('keys = "subject"', "no scheme"),
         ('scheme = "raw"\nkeys = "many"', "expected subject or shared"),
         ('scheme = "raw"\nseed = true', "seed = True: expected an integer"),
+        ('scheme = "raw"\nleak = "outputs"', "protects templates, not outputs"),
+        ('scheme = "raw"\nprotocol = "standart"', "did you mean standard"),
         ('scheme = "raw"\nseed = -1', "at least 0"),
         ('scheme = "raw"\nsamples = 1', "at least 2"),
-        ('scheme = "raw"\nversions = "some"', "final or train or all"),
-        ('scheme = "raw"\njudge = "resnett"', "did you mean resnet"),
+        ('scheme = "raw"\nversions = "some"', "final, train or all"),
+        ('scheme = "raw"\nwitness = "resnett"', "did you mean resnet"),
         ('scheme = "raw"\nsecret_keys = "no"', "secret_keys = 'no': expected true or false"),
         ('scheme = "raw"\nwhite_box = 1', "white_box = 1: expected true or false"),
         ('scheme = "raw"\nattacks = "gann"', "unknown attack 'gann': did you mean gan"),
@@ -200,8 +209,12 @@ def test_report_of_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
 def test_list_doctor_version_and_check() -> None:
     runner = CliRunner()
     listed = runner.invoke(cli.app, ["list"]).output
-    for name in ("orl", "dlib", "iom", "fuzzy_commitment", "gan"):
-        assert name in listed
+    for name in ("orl", "dlib", "iom", "fuzzy_commitment", "gan", "afm_iris", "image"):
+        assert f"  {name} " in listed
+    templates = listed.partition("schemes for templates")[2].partition("protocols")[0]
+    answers = listed.partition("schemes for outputs")[2].partition("schemes for templates")[0]
+    assert "  iom " in templates and "  top_label " not in templates
+    assert "  top_label " in answers and "  iom " not in answers
     doctor = runner.invoke(cli.app, ["doctor"])
     assert doctor.exit_code == 0, doctor.output
     assert "400 photographs" in doctor.output

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from attacks._gan.morphs import SIDE, Pairs
 from attacks._gan.networks import kernel
+from fowh.kit import ridge
 
 FACES = 300  # eigenfaces at most
 SAMPLE = 2000  # pairs that give the eigenfaces and choose the penalty
@@ -42,10 +43,13 @@ def fit(pairs: Pairs, device: str) -> Fit:
     width = torch.cdist(centred[: pairs.own], centred[: pairs.own]).median().clamp_min(1e-6)
     linear = LINEAR / width**2
     gram = kernel(centred, centred, width, linear)
-    gram.diagonal().add_(choose(gram, target, groups, pairs.own))
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
-    dual = inverse @ target
-    held_out = target - left_out(inverse, dual, groups, pairs.own)
+    # All photographs choose the penalty, and as many morphs as are affordable beside them.
+    rows = torch.cat([torch.arange(pairs.own), pairs.own + _spread(len(gram) - pairs.own)])
+    rows = rows.to(device)
+    few = gram[rows][:, rows], target[rows], groups[rows]
+    penalty = ridge.kernel_choice(*few, pairs.own, PENALTIES)
+    inverse, dual = ridge.kernel_fit(gram, target, penalty)
+    held_out = target - ridge.kernel_left_out(inverse, dual, groups)
     arrays = {
         "origin": origin,
         "centres": centred,
@@ -65,38 +69,6 @@ def eigenfaces(deviations: Tensor) -> Tensor:
     power, axes = power[kept][-FACES:], axes[:, kept][:, -FACES:]
     rows: Tensor = (axes / power.sqrt()).T @ deviations
     return rows
-
-
-def choose(gram: Tensor, target: Tensor, groups: Tensor, own: int) -> float:
-    """The penalty of least error on the attacker's photographs, each subject left out."""
-    rows = torch.cat([torch.arange(own), own + _spread(len(groups) - own)]).to(gram.device)
-    gram, target, groups = gram[rows][:, rows], target[rows], groups[rows]
-    errors = []
-    for penalty in PENALTIES:
-        penalised = gram + penalty * torch.eye(len(gram), device=gram.device)
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(penalised))
-        off = left_out(inverse, inverse @ target, groups, own)[:own]
-        errors.append(off.square().sum().item())
-    return PENALTIES[errors.index(min(errors))]
-
-
-def left_out(inverse: Tensor, dual: Tensor, groups: Tensor, own: int) -> Tensor:
-    """Residual of every row when its group is left out, from one fit to all rows.
-
-    For a group S it is (K^-1)_SS^-1 (K^-1 y)_S, K the penalised kernel matrix.
-
-    Args:
-        inverse: (n, n) of K.
-        dual: (n, k) K^-1 y.
-        groups: (n,) int64.
-        own: rows from here on are groups of one.
-    """
-    residual = dual / inverse.diagonal()[:, None]
-    for group in torch.unique(groups[:own]):
-        rows = (groups == group).nonzero()[:, 0]
-        if len(rows) > 1:
-            residual[rows] = torch.linalg.solve(inverse[rows][:, rows], dual[rows])
-    return residual
 
 
 def _spread(count: int) -> Tensor:
@@ -120,8 +92,7 @@ def surrogate(pairs: Pairs, found: Fit, device: str) -> Callable[[Tensor], Tenso
     width = torch.cdist(known[: pairs.own], known[: pairs.own]).median().clamp_min(1e-6)
     linear = LINEAR / width**2
     gram = kernel(known, known, width, linear)
-    gram.diagonal().add_(1e-2)
-    dual = torch.cholesky_solve(embeddings - origin, torch.linalg.cholesky(gram))
+    dual = torch.cholesky_solve(embeddings - origin, ridge.kernel_factor(gram, 1e-2))
 
     def features(pictures: Tensor) -> Tensor:
         asked = (pictures.flatten(1) - mean) @ faces.T

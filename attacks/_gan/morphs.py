@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.attack import View
-from fowh.core.scheme import Floats
+from fowh.core.release import Floats
+from fowh.core.view import View
 
 if TYPE_CHECKING:
     import torch
@@ -84,8 +84,8 @@ def affordable(view: View, queries: int) -> int:
 
 def collect(view: View, count: int, spread: float, generator: torch.Generator) -> Pairs:
     """The attacker's own pairs, and ``count`` morphs that he asks the target about."""
-    assert view.images is not None
-    own = shrink(view.images)
+    assert view.samples is not None
+    own = shrink(view.samples)
     pictures, embeddings, groups = [own], [view.embeddings], [view.subjects]
     if count and view.query is not None:
         made = draw(own, count, spread, generator)

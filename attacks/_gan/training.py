@@ -17,7 +17,7 @@ from attacks._gan.coarse import Fit
 from attacks._gan.morphs import BATCH, SIDE, Pairs
 from attacks._gan.networks import Discriminator, Generator, initialise
 from fowh.core.cache import Arrays
-from fowh.core.scheme import Floats
+from fowh.core.release import Floats
 from fowh.kit.fabric import native_half
 
 Net = TypeVar("Net", bound=nn.Module)

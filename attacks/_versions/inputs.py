@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from attacks._gan.estimate import Reader
 from attacks._readout import with_token
-from fowh.core.attack import Version, View
-from fowh.core.scheme import Floats, Templates
+from fowh.core.release import Floats, Release
+from fowh.core.view import Version, View
 
 Slots = NDArray[np.float32]  # (versions, samples, length)
 
@@ -40,7 +40,7 @@ def read(
     made: dict[str, tuple[Floats, Floats]] = {}
     seed = int(rng.integers(2**63))  # one stream for every version: their keys agree
     for version in {v.name: v for v in (*sources, final)}.values():
-        stolen = version.templates if all_stolen or version is final else None
+        stolen = version.release if all_stolen or version is final else None
         made[version.name] = _vectors(view, version, stolen, np.random.default_rng(seed))
     known = np.stack([made[version.name][0] for version in sources])
     last = made[final.name][1]
@@ -54,7 +54,7 @@ def read(
 
 
 def _vectors(
-    view: View, version: Version, stolen: Templates | None, rng: np.random.Generator
+    view: View, version: Version, stolen: Release | None, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """One version's vectors, own and stolen (none: no rows), in units of the own ones' RMS."""
     seen = replace(view, scheme=version.scheme, embeddings=version.embeddings, versions=())
@@ -63,7 +63,7 @@ def _vectors(
     if not version.scheme.keyed:
         keys = keys[:1]  # they mean nothing
     if len(keys) == 1:
-        enrolled = version.scheme.enroll(
+        enrolled = version.scheme.release(
             version.embeddings, np.repeat(keys, len(seen.subjects)), rng
         )
         own = version.scheme.features(enrolled)
@@ -71,7 +71,7 @@ def _vectors(
     else:
         reader = Reader(seen, version.embeddings[:0], rng)
         own = reader.approximations[: len(version.embeddings)]
-        other = None if stolen is None else reader(with_token(replace(seen, templates=stolen)))
+        other = None if stolen is None else reader(with_token(replace(seen, release=stolen)))
     scale = np.sqrt(np.square(own).mean()) + np.float32(1e-12)
     empty = own[:0]
     return own / scale, empty if other is None else other / scale

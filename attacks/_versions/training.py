@@ -18,10 +18,10 @@ from attacks._versions import perceptual, slots
 from attacks._versions.inputs import Slots
 from attacks._versions.networks import Discriminator, Generator
 from attacks._versions.validation import LOOKS, Validation
-from fowh.core.attack import View
 from fowh.core.cache import Arrays
+from fowh.core.view import View
 from fowh.kit.fabric import fabric
-from fowh.targets._trained import as_tensor
+from fowh.kit.images import as_tensor
 
 BATCH = 256  # in the attack
 BETAS = (0.5, 0.99)
@@ -158,13 +158,12 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
         checkpoint: name under which an interrupted training is found again.
 
     Returns:
-        The ``state_dict`` of the generator, beside ``perceptual``, the words for its features, and
-        ``queries``, how often the target was asked.
+        The ``state_dict`` of the generator, beside ``perceptual``, the words for its features.
     """
-    assert view.images is not None
+    assert view.samples is not None
     validation = Validation(known, view, recipe.incorporate, np.random.default_rng(seed))
     rows = validation.others
-    trainer = Trainer(known[:, rows], view.images[rows], recipe, seed, view)
+    trainer = Trainer(known[:, rows], view.samples[rows], recipe, seed, view)
     begin = validation.resume(trainer, checkpoint)
     often = max(1, recipe.steps // LOOKS)
     trainer.generator.train()
@@ -177,8 +176,8 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
             if validation.waited >= PATIENCE:
                 break
     validation.clear(checkpoint)
-    facts = {"perceptual": np.array(trainer.words), "queries": np.array(validation.asked)}
-    return {**(validation.best or state_of(trainer.generator)), **facts}
+    best = validation.best or state_of(trainer.generator)
+    return {**best, "perceptual": np.array(trainer.words)}
 
 
 def state_of(network: torch.nn.Module) -> Arrays:
@@ -190,11 +189,10 @@ def state_of(network: torch.nn.Module) -> Arrays:
 
 def apply(arrays: Arrays, recipe: Recipe, stolen: Slots, test: str, view: View) -> NDArray[Any]:
     """Pictures (k, s, s[, 3]) uint8 of the stolen vectors (a, k, m)."""
-    assert view.images is not None
-    shape = torch.Size((0, 3 if view.images.ndim == 4 else 1, *view.images.shape[1:3]))
+    assert view.samples is not None
+    shape = torch.Size((0, 3 if view.samples.ndim == 4 else 1, *view.samples.shape[1:3]))
     net = build(recipe, stolen, shape)
-    facts = ("perceptual", "queries")
-    state = {name: torch.from_numpy(a) for name, a in arrays.items() if name not in facts}
+    state = {name: torch.from_numpy(a) for name, a in arrays.items() if name != "perceptual"}
     net.load_state_dict(state, assign=True)
     net.to(view.device).eval()
     return pictures_of(

@@ -13,8 +13,8 @@ from torch import Tensor
 from attacks._gan.morphs import affordable
 from attacks._versions import slots
 from attacks._versions.inputs import Slots
-from fowh.core.attack import View
 from fowh.core.cache import Arrays, cache_dir, load_arrays, save_arrays, write_atomically
+from fowh.core.view import View
 
 if TYPE_CHECKING:
     from attacks._versions.training import Trainer
@@ -30,7 +30,7 @@ def held_out(view: View, rng: np.random.Generator) -> tuple[NDArray[np.intp], ND
     Whole subjects, as those that will be attacked are strangers to him. A classifier's templates
     name his own subjects, and one that he never trained on would say nothing: there single samples.
     """
-    if view.classifies:
+    if view.closed_set:
         order = rng.permutation(len(view.subjects))
         count = round(SHARE * len(order))
         return np.sort(order[:count]), np.sort(order[count:])
@@ -85,20 +85,20 @@ class Validation:
     def _missed(self, made: Any) -> float:
         """Mean distance of the re-embedded pictures to the truth; of pixels without queries."""
         view = self.view
-        assert view.images is not None
+        assert view.samples is not None
         if self.asks and view.query is not None:
             self.asked += len(made)
             gap = view.query(made) - view.embeddings[self.held]
             return float(np.linalg.norm(gap, axis=1).mean())
-        return float(np.abs(made.astype(np.float32) - view.images[self.held]).mean())
+        return float(np.abs(made.astype(np.float32) - view.samples[self.held]).mean())
 
     def _show(self, made: Any) -> None:
         """Originals above, what the generator makes of them below; beside the caches."""
         from PIL import Image
 
-        assert self.view.images is not None
+        assert self.view.samples is not None
         rows = [
-            np.concatenate(list(p[:SHOWN]), axis=1) for p in (self.view.images[self.held], made)
+            np.concatenate(list(p[:SHOWN]), axis=1) for p in (self.view.samples[self.held], made)
         ]
         grid = Image.fromarray(np.concatenate(rows))
         path = cache_dir() / "training" / f"{self.method}.png"

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from fowh.checks import suite as contract
 from fowh.checks.suite import Finding, Suite, ensure
-from fowh.core.attack import Attack, ImageInverter, Query, View
+from fowh.core.attack import Attack
 from fowh.core.registry import load
-from fowh.core.scheme import Floats, Templates
-from fowh.core.target import resize
+from fowh.core.release import Floats, Release
+from fowh.core.view import Query, View
+from fowh.kit.images import resize
 
 SCHEMES = ("raw", "lsh:bits=64", "iom:hashes=32,group=4")
 DIMENSION, SIDE, PEOPLE, READINGS, STOLEN = 32, 32, 10, 4, 6
@@ -125,7 +126,7 @@ def _untouched(case: Case) -> str:
         for column in ("embeddings", "subjects", "images"):
             same = np.array_equal(getattr(view, column), getattr(kept, column))
             ensure(same, f"{name}: {column} change")
-        ensure(_equal(view.templates, kept.templates), f"{name}: the templates change")
+        ensure(_equal(view.release, kept.templates), f"{name}: the templates change")
     return "samples and templates"
 
 
@@ -134,7 +135,7 @@ def _reads(case: Case) -> str:
     """It reads the templates, or declares that it is blind."""
     name = case.supported[0]
     view = case.view(name)
-    other = replace(view, templates=view.templates[np.arange(STOLEN)[::-1]])
+    other = replace(view, templates=view.release[np.arange(STOLEN)[::-1]])
     same = np.array_equal(case.run(view), case.run(other))
     ensure(same == case.attack.blind, "blind attacks read templates" if not same else "it is blind")
     return "blind, as declared" if case.attack.blind else "other templates, other reconstructions"
@@ -146,7 +147,7 @@ def _keyless(case: Case) -> str:
     seen = []
     for name in SCHEMES:
         view = case.view(name)
-        view = replace(view, templates=view.templates.without_token())
+        view = replace(view, templates=view.release.without_token())
         reason = case.attack.unsupported(view)
         if reason is None:
             _ensure_reconstructions(case.attack.yields, case.run(view))
@@ -172,7 +173,7 @@ def _budget(case: Case) -> str:
 @suite
 def _inverter(case: Case) -> str | None:
     """An image inverter turns embeddings into images."""
-    if not isinstance(case.attack, ImageInverter):
+    if not isinstance(case.attack, Renderer):
         return None
     view = case.view("raw")
     made = case.attack.invert(view, view.embeddings[:3], np.random.default_rng(6))
@@ -205,6 +206,6 @@ def _ensure_reconstructions(yields: str, made: NDArray[Any], count: int = STOLEN
         ensure(made.dtype == np.uint8, f"dtype {made.dtype}, not uint8")
 
 
-def _equal(left: Templates, right: Templates) -> bool:
+def _equal(left: Release, right: Release) -> bool:
     columns = zip(left.aux.values(), right.aux.values(), strict=True)
     return np.array_equal(left.code, right.code) and all(np.array_equal(a, b) for a, b in columns)

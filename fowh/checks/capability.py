@@ -9,7 +9,8 @@ import numpy as np
 
 from fowh.checks.scheme import COUNT, DIMENSION, NOISES, Case
 from fowh.checks.suite import Suite, close, ensure
-from fowh.core.scheme import Floats, Inequalities, Searchable, Shortcut, Theory, Unprotect
+from fowh.core.capability import Inequalities, Searchable, Shortcut, Theory, Unprotect
+from fowh.core.release import Floats
 
 suite = Suite()
 

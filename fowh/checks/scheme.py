@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from fowh.checks import suite as contract
 from fowh.checks.suite import Finding, Suite, close, ensure
+from fowh.core.capability import Unprotect
 from fowh.core.registry import describe
-from fowh.core.scheme import Floats, Keys, Scheme, Templates, Unprotect, known_token
+from fowh.core.release import Floats, Keys, Release, known_token
+from fowh.core.scheme import Scheme
 
 DIMENSION = 128
 COUNT = 8  # templates; slow hashes take a tenth of a second each
@@ -59,12 +61,12 @@ class Case:
     def enrolled(self) -> Floats:
         return self.people(2, COUNT)
 
-    def enroll(self, seed: int = 3, keys: Keys | None = None) -> Templates:
+    def enroll(self, seed: int = 3, keys: Keys | None = None) -> Release:
         used = self.keys(4) if keys is None else keys
         return self.fitted.enroll(self.enrolled, used, np.random.default_rng(seed))
 
     @cached_property
-    def templates(self) -> Templates:
+    def templates(self) -> Release:
         return self.enroll()
 
 
@@ -245,5 +247,5 @@ def _nonsense(case: Case) -> str | None:
     return contract.nonsense_is_refused_in_one_line(case.scheme, "scheme", use)
 
 
-def _stored(templates: Templates) -> dict[str, NDArray[Any]]:
+def _stored(templates: Release) -> dict[str, NDArray[Any]]:
     return {"code": templates.code, **templates.aux}

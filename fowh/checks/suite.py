@@ -18,7 +18,7 @@ import numpy as np
 
 from fowh.core.errors import InputError
 from fowh.core.registry import Kind, describe, load, names, plugin_class, split
-from fowh.core.scheme import Floats
+from fowh.core.release import Floats
 
 
 @dataclass(frozen=True)

@@ -1,51 +1,43 @@
-"""What a dataset is: samples with subject labels, as images or as ready embeddings."""
+"""What a dataset is: samples of one modality with subject labels."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.cache import digest
-from fowh.core.errors import InputError
-
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples of one dataset; exactly one of ``images`` and ``embeddings`` is given.
+    """Samples of one dataset.
 
     Attributes:
         subjects: (n,) int64 codes 0..s-1 of the subject of each sample.
         names: (s,) the subjects' own labels.
-        images: (n, h, w) or (n, h, w, 3) uint8, or None.
-        embeddings: (n, d) float32, or None.
         sha256: hex digest of the content (labels and samples), for caches and records.
-        left: (s,) bool, which subjects are left eyes; None where there are no eyes. The two eyes
-            of a person are different subjects (Daugman, 2004).
+        values: (n, ...) the samples themselves, as their modality has them: (n, d) float32 vectors
+            (ready embeddings), (n, h, w[, 3]) uint8 images.
+        modality: name of the plug-in that knows what such samples are.
+        traits: what else is known of the subjects, each (s,); a protocol may ask for some.
     """
 
     subjects: NDArray[np.int64]
     names: tuple[str, ...]
     sha256: str
-    images: NDArray[np.uint8] | None = None
-    embeddings: NDArray[np.float32] | None = None
-    left: NDArray[np.bool_] | None = None
+    values: NDArray[Any]
+    modality: str
+    traits: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.subjects)
 
 
 class Dataset(ABC):
-    """A source of samples: a frozen dataclass whose fields are its parameters.
-
-    Attributes:
-        published: the protocol that a target trained on this dataset is attacked under.
-    """
-
-    published: ClassVar[Literal["afm-face", "afm-iris"]] = "afm-face"
+    """A source of samples: a frozen dataclass whose fields are its parameters."""
 
     @abstractmethod
     def load(self) -> Samples:
@@ -57,67 +49,3 @@ class Dataset(ABC):
         Raises:
             InputError: in one line, for anything unreadable or unusable.
         """
-
-
-def check_embeddings(embeddings: NDArray[Any], labels: NDArray[Any], source: str) -> Samples:
-    """Validate a user's vectors and make them samples.
-
-    Args:
-        embeddings: (n, d) any real dtype.
-        labels: (n,) any labels (numbers or strings).
-        source: what to call the input in an error.
-
-    Returns:
-        Samples ordered by subject; ``embeddings`` float32, C-contiguous.
-
-    Raises:
-        InputError: wrong shapes, NaN or infinity, zero vectors, fewer than two subjects, or no
-            subject with two readings.
-    """
-    vectors, labels = np.asarray(embeddings), np.asarray(labels)
-    if vectors.dtype.kind not in "fiu" or vectors.ndim != 2 or 0 in vectors.shape:
-        raise InputError(
-            f"{source}: embeddings are {vectors.dtype} {vectors.shape}; expected real numbers "
-            "(n, d): store one vector per row"
-        )
-    if labels.dtype.kind not in "fiuUS" or labels.shape != vectors.shape[:1]:
-        raise InputError(
-            f"{source}: subject labels are {labels.dtype} {labels.shape}; expected numbers or "
-            f"strings ({len(vectors)},): give every embedding one label"
-        )
-    with np.errstate(over="ignore", invalid="ignore"):  # becomes infinity, reported below
-        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        squares: NDArray[np.float32] = np.einsum("nd,nd->n", vectors, vectors)
-    _refuse_rows(~np.isfinite(squares), source, "NaN, infinity or huge values", "finite float32")
-    _refuse_rows(squares == 0, source, "only zeros", "a vector with a direction")
-    empty: NDArray[Any]
-    empty = ~np.isfinite(labels) if labels.dtype.kind in "fiu" else labels == labels.dtype.type()
-    _refuse_rows(empty, source, "an empty subject label", "a number or a string")
-    people, subjects, readings = np.unique(labels, return_inverse=True, return_counts=True)
-    if len(people) < 2 or readings.max() < 2:
-        raise InputError(
-            f"{source}: {len(people)} subjects with at most {readings.max()} readings each; "
-            "expected two subjects or more, with two readings or more: check the labels"
-        )
-    subjects = subjects.astype(np.int64)
-    if (np.diff(subjects) < 0).any():
-        order = np.argsort(subjects, kind="stable")
-        vectors, subjects = vectors[order], subjects[order]
-    names = tuple(map(_name, people.tolist()))
-    return Samples(subjects, names, digest(names, subjects, vectors), embeddings=vectors)
-
-
-def _refuse_rows(bad: NDArray[Any], source: str, found: str, expected: str) -> None:
-    """One line that says how many rows are bad and which is the first."""
-    if bad.any():
-        raise InputError(
-            f"{source}: {int(bad.sum())} of {len(bad)} rows hold {found} (the first is row "
-            f"{int(bad.argmax())}); expected {expected}: remove or repair them"
-        )
-
-
-def _name(label: float | int | str | bytes) -> str:
-    """A label as text; whole numbers without a decimal point."""
-    if isinstance(label, bytes):
-        return label.decode("utf-8", "replace")
-    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)

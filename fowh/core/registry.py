@@ -1,7 +1,7 @@
 """Plug-ins: one file each; the file's name is the plug-in's name.
 
 Third parties register modules through entry points (groups ``fowh.schemes``, ``fowh.attacks``,
-``fowh.datasets``, ``fowh.targets``) or name a class directly as ``package.module:Class``.
+``fowh.datasets`` and so on for every kind) or name a class directly as ``package.module:Class``.
 Listing reads file names and docstrings only, so that ``fowh list`` imports nothing heavy.
 """
 
@@ -24,14 +24,18 @@ from typing import Any, Literal
 
 from fowh.core.errors import InputError
 
-Kind = Literal["scheme", "attack", "dataset", "target"]
+Kind = Literal["dataset", "target", "leak", "scheme", "protocol", "attack", "modality"]
 
 _HOME: dict[str, tuple[str, str, str]] = {  # kind -> package, interface module, interface class
-    "scheme": ("schemes", "fowh.core.scheme", "Scheme"),
-    "attack": ("attacks", "fowh.core.attack", "Attack"),
     "dataset": ("fowh.datasets", "fowh.core.dataset", "Dataset"),
     "target": ("fowh.targets", "fowh.core.target", "Target"),
+    "leak": ("fowh.leaks", "fowh.core.leak", "Leak"),
+    "scheme": ("schemes", "fowh.core.scheme", "Scheme"),
+    "protocol": ("fowh.protocols", "fowh.core.protocol", "Protocol"),
+    "attack": ("attacks", "fowh.core.attack", "Attack"),
+    "modality": ("fowh.modalities", "fowh.core.modality", "Modality"),
 }
+KINDS: tuple[Kind, ...] = typing.get_args(Kind)
 
 
 def folder(kind: Kind) -> Path:
@@ -50,6 +54,11 @@ def _third_party(kind: Kind) -> dict[str, EntryPoint]:
 def names(kind: Kind) -> list[str]:
     """Names of all registered plug-ins, sorted; nothing is imported."""
     return sorted(_own(kind) | set(_third_party(kind)))
+
+
+def attribute(kind: Kind, name: str, wanted: str) -> Any:
+    """A class attribute of a plug-in, such as what a scheme protects; imports that plug-in."""
+    return getattr(plugin_class(kind, name), wanted)
 
 
 def _own(kind: Kind) -> set[str]:
@@ -115,15 +124,15 @@ def _interface(kind: Kind) -> type[Any]:
     return interface
 
 
-def _usable(kind: Kind, name: str, found: Any) -> type[Any]:
-    """``found``, if it is a plug-in that can be built."""
-    interface = _interface(kind)
+def _usable(kind: Kind, name: str, given: Any) -> type[Any]:
+    """``given``, if it is a plug-in that can be built."""
+    interface, found = _interface(kind), given
     if not (inspect.isclass(found) and issubclass(found, interface)):
         raise InputError(f"{name!r} is no {kind}: expected a subclass of {interface.__name__}")
-    if not dataclasses.is_dataclass(found):
+    if "__dataclass_params__" not in vars(found):  # of its own, not only inherited
         raise InputError(f"{kind} {name!r} is no dataclass: put @dataclass(frozen=True) above it")
     if inspect.isabstract(found):
-        missing = ", ".join(sorted(found.__abstractmethods__))
+        missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         raise InputError(f"{kind} {name!r} is abstract: expected it to define {missing}")
     return found
 
@@ -222,6 +231,15 @@ def _value(where: str, text: str, hint: Any) -> Any:
                 f"{where}={text}: expected {'an integer' if hint is int else 'a number'}"
             ) from None
     return text
+
+
+def sources(plugin: Any) -> list[Path]:
+    """The files that make a plug-in what it is: its own, and what its family shares beside it."""
+    source = inspect.getsourcefile(type(plugin))
+    if source is None:
+        return []
+    home = Path(source).parent
+    return sorted({Path(source), *home.glob("_*.py"), *home.glob("_*/*.py")})
 
 
 def describe(plugin: Any, kind: Kind) -> dict[str, Any]:

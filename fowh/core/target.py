@@ -1,34 +1,33 @@
-"""What a target model is: the function from a sample to an embedding that the attacker inverts."""
+"""What a target model is: the function from a sample to what a system knows of it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.cache import cached, digest
-from fowh.core.dataset import Samples
-from fowh.core.errors import InputError
+from fowh.core.release import Floats
 
 if TYPE_CHECKING:
     import torch
 
-    from fowh.core.attack import Progress
+Progress = Callable[[str, float], None]  # (what is going on, fraction done)
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Images in the target's canonical form (detected, aligned, resized).
+    """Samples in the target's canonical form (of photographs: detected, aligned, resized).
 
     Attributes:
-        images: (n, size, size) uint8 grey or (n, size, size, 3) uint8 RGB.
-        found: (n,) bool; False where detection failed and the fallback was used.
+        samples: (n, ...) as ``embed`` takes them.
+        found: (n,) bool; False where detection failed and a fallback was used.
     """
 
-    images: NDArray[np.uint8]
+    samples: NDArray[Any]
     found: NDArray[np.bool_]
 
 
@@ -37,35 +36,37 @@ class Lessons:
     """What a target that is trained here learns from; it is private, the attacker never has it.
 
     Attributes:
-        images: (n, h, w[, 3]) uint8 prepared images.
+        samples: (n, ...) prepared samples.
         subjects: (n,) int64 codes of any values.
-        newcomer: (k, h, w[, 3]) uint8, a subject enrolled later (schedule update); None otherwise.
+        later: (k, ...) samples of one more subject, who joins when the training is over; None
+            where nobody does.
     """
 
-    images: NDArray[np.uint8]
+    samples: NDArray[Any]
     subjects: NDArray[np.int64]
-    newcomer: NDArray[np.uint8] | None = None
+    later: NDArray[Any] | None = None
 
 
 class Target(ABC):
     """A target model: a frozen dataclass whose fields are its parameters.
 
     Attributes:
-        classifies: True when ``embed`` gives probabilities of the subjects it was trained on.
+        modality: of the samples that it takes.
     """
 
-    classifies: ClassVar[bool] = False
+    modality: ClassVar[str] = "image"
 
     @abstractmethod
-    def prepare(self, images: NDArray[np.uint8]) -> Prepared:
-        """Bring photographs into the canonical form that ``embed`` takes."""
+    def prepare(self, samples: NDArray[Any]) -> Prepared:
+        """Bring samples of the dataset into the canonical form that ``embed`` takes."""
 
     @abstractmethod
-    def embed(self, images: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
-        """Embed prepared images, batched.
+    def embed(self, samples: NDArray[Any], device: str = "cpu") -> Floats:
+        """Embed prepared samples, batched.
 
         Args:
-            images: (n, h, w) or (n, h, w, 3) uint8, any square size: resized as needed.
+            samples: (n, ...); images are (n, h, w) or (n, h, w, 3) uint8 of any square size,
+                resized as needed.
             device: where the network runs ("cpu", "cuda", ...).
 
         Returns:
@@ -73,7 +74,7 @@ class Target(ABC):
         """
 
     def module(self, device: str = "cpu") -> torch.nn.Module | None:
-        """The network itself, for a white-box view: (n, 1 or 3, h, w) float in 0..1 -> (n, d).
+        """The network itself, for a white-box view; for images (n, 1 or 3, h, w) float in 0..1.
 
         Differentiable, resizes its input itself, in eval mode with frozen weights; None when there
         is none.
@@ -81,75 +82,54 @@ class Target(ABC):
         return None
 
     def fit(
-        self, lessons: Lessons, device: str = "cpu", progress: Progress | None = None
+        self, lessons: Lessons | None, device: str = "cpu", progress: Progress | None = None
     ) -> Target:
-        """The target after training on private samples; itself where it came trained."""
+        """The target after training on private samples; itself where it came trained.
+
+        Args:
+            lessons: what the protocol lets it learn from; None where that is nothing.
+            device: torch device name.
+            progress: is told how training goes.
+
+        Raises:
+            InputError: it must be trained and there is nothing to learn from.
+        """
         return self
 
     def versions(self) -> dict[str, Target]:
         """The models that an attacker may query, oldest first, the one in use last; by name."""
         return {"final": self}
 
+    def appearance(self, samples: NDArray[Any], device: str = "cpu") -> Floats:
+        """Features (n, f) that say what samples look like, not whose they are.
+
+        A witness judges realism by them. Where a target knows no better, its embedding stands in.
+        """
+        return self.embed(samples, device)
+
+    def notes(self) -> dict[str, Any]:
+        """What a record says of it beside its parameters, as JSON values."""
+        return {}
+
     @property
     @abstractmethod
     def sha256(self) -> str:
         """Digest of the weights and of everything else that determines the embedding."""
 
-
-@dataclass(frozen=True, eq=False)
-class Embedded:
-    """A dataset under a target.
-
-    Attributes:
-        embeddings: (n, d) float32.
-        images: the prepared images, (n, size, size[, 3]) uint8; None for ready embeddings.
-        not_found: how many samples the detector missed (the fallback was used); None likewise.
-    """
-
-    embeddings: NDArray[np.float32]
-    images: NDArray[np.uint8] | None = None
-    not_found: int | None = None
+    @property
+    def preparation(self) -> str:
+        """Digest of what determines ``prepare``; default: of everything."""
+        return self.sha256
 
 
-def embed_samples(samples: Samples, target: Target | None, device: str = "cpu") -> Embedded:
-    """Prepare and embed a dataset, once: the result is cached by the content of both.
+@runtime_checkable
+class Classifier(Protocol):
+    """A target that can also name the subjects it was trained on."""
 
-    Raises:
-        InputError: images without a target.
-    """
-    if samples.embeddings is not None:
-        return Embedded(samples.embeddings)
-    if target is None or samples.images is None:
-        raise InputError("this dataset holds images: name a target model with --target")
-    images = samples.images
+    def classifier(self) -> Target:
+        """The same model as a target whose ``embed`` and ``module`` give its answers.
 
-    def build() -> dict[str, NDArray[Any]]:
-        prepared = target.prepare(images)
-        embeddings = target.embed(prepared.images, device)
-        return {"embeddings": embeddings, "images": prepared.images, "found": prepared.found}
-
-    stored = cached("embeddings", digest(samples.sha256, target.sha256), build)
-    return Embedded(stored["embeddings"], stored["images"], int((~stored["found"]).sum()))
-
-
-def resize(images: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Images (n, h, w[, 3]) uint8 as squares of ``size`` pixels, antialiased."""
-    from PIL import Image
-
-    if images.shape[1:3] == (size, size):
-        return images
-    shrunk = [
-        np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
-        for image in images
-    ]
-    return np.stack(shrunk)
-
-
-def alike(images: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images as grey or as RGB, whichever the others are."""
-    if images.ndim == others.ndim:
-        return images
-    if images.ndim == 3:
-        return np.repeat(images[..., None], 3, axis=-1)
-    luma = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
-    return (images @ luma).round().astype(np.uint8)
+        An answer is a row (c,) of probabilities of the subjects that it learned from, in the order
+        of their codes.
+        """
+        ...

@@ -139,9 +139,10 @@ def load(
     names, sizes = tuple(kept), [len(each) for each in kept.values()]
     codes = np.repeat(np.arange(len(kept), dtype=np.int64), sizes)
     if left is None:
-        return Samples(codes, names, digest(names, codes, images), images=images)
+        return Samples(codes, names, digest(names, codes, images), images, "image")
     sides = np.array([left(name) for name in names])
-    return Samples(codes, names, digest(names, codes, images, sides), images=images, left=sides)
+    whole = digest(names, codes, images, sides)
+    return Samples(codes, names, whole, images, "image", {"left": sides})
 
 
 def central_square(image: Image, file: Path) -> Image:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.dataset import Dataset, Samples, check_embeddings
+from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
+from fowh.kit.vectors import check_embeddings
 
 Array = NDArray[Any]
 EXACT = ("IndexFlat", "IndexFlatL2", "IndexFlatIP", "IndexIVFFlat", "IndexHNSWFlat")

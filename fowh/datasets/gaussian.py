@@ -69,4 +69,4 @@ class Gaussian(Dataset):
         embeddings = values.reshape(-1, self.dim)
         codes = np.repeat(np.arange(self.subjects, dtype=np.int64), self.readings)
         names = tuple(map(str, range(self.subjects)))
-        return Samples(codes, names, digest(names, codes, embeddings), embeddings=embeddings)
+        return Samples(codes, names, digest(names, codes, embeddings), embeddings, "vector")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,6 @@ class Iris(Dataset):
         seed: of everything; more people leave the pictures of the first ones as they are.
     """
 
-    published: ClassVar[Literal["afm-face", "afm-iris"]] = "afm-iris"
     people: int = 356
     readings: int = 28
     side: int = 64
@@ -63,7 +62,7 @@ class Iris(Dataset):
         )
         subjects = np.repeat(np.arange(len(names), dtype=np.int64), self.readings)
         left = np.tile([True, False], self.people)
-        return Samples(subjects, names, digest(names, images), images=images, left=left)
+        return Samples(subjects, names, digest(names, images), images, "image", {"left": left})
 
     def _draw(self) -> NDArray[np.uint8]:
         count = self.readings

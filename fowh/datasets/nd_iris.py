@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
@@ -43,8 +43,6 @@ class NdIris(Dataset):
         side: pixels of the square that images are resized to.
         readings: eyes with fewer images are left out.
     """
-
-    published: ClassVar[Literal["afm-face", "afm-iris"]] = "afm-iris"
 
     root: str
     masks: str = ""

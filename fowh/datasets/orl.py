@@ -48,7 +48,7 @@ class Orl(Dataset):
                 f"{folder}: a photograph is missing or damaged ({error}); {INSTALL} again"
             ) from error
         subjects = np.repeat(np.arange(SUBJECTS, dtype=np.int64), READINGS)
-        return Samples(subjects, names, digest(names, subjects, images), images=images)
+        return Samples(subjects, names, digest(names, subjects, images), images, "image")
 
 
 def _folder() -> Path:

@@ -1,125 +1,163 @@
-"""One cell, top to bottom: what it is, and its folds in turn. Data flows one way."""
+"""One cell: what a run evaluates, its spec and its labels; nothing runs here."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 from fowh.core.attack import Attack
 from fowh.core.cache import source_digest
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
-from fowh.core.registry import describe
+from fowh.core.leak import Leak
+from fowh.core.modality import Modality
+from fowh.core.protocol import Protocol
+from fowh.core.registry import Kind, describe, load, sources
 from fowh.core.scheme import Scheme
 from fowh.core.target import Target
-from fowh.engine.findings import Findings
-from fowh.engine.plan import make_plan, protocol_of
-from fowh.protocols import standard as protocol
-from fowh.targets._trained import TrainedTarget
+from fowh.core.threat import Threat
 
-Note = Callable[[str, float], None]  # (stage, fraction of the whole run)
-
-
-@dataclass(frozen=True)
-class Threat:
-    """The axes of the threat model that a cell states.
-
-    Attributes:
-        keys: one key for each subject, or one for all.
-        leaked: whether the keys leak with the database.
-        box: black box (queries only) or white box (the network itself).
-        queries: budget of the counted query handle, per fold.
-        samples: how many samples of his own the attacker has, at most.
-        versions: which versions of the target he may query (final; train: all that there are), and
-            whether the stolen samples' templates leaked under all of them (all).
-    """
-
-    keys: Literal["subject", "shared"] = "subject"
-    leaked: bool = True
-    box: Literal["black", "white"] = "black"
-    queries: int = 50_000
-    samples: int = protocol.MAX_OWN
-    versions: Literal["final", "train", "all"] = "train"
+ROOMS = ("core", "kit", "metrics", "engine", "records")  # that measure, whatever the plug-ins
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """What one run evaluates."""
+    """What one run evaluates.
+
+    Attributes:
+        dataset, scheme, attacks, leak, protocol, threat, seed: as the command line takes them.
+        target: None for the usual one of the dataset's modality, or for ready embeddings.
+        witness: a recogniser that no attack queries; None for none.
+
+    Raises:
+        InputError: parts that do not fit each other.
+    """
 
     dataset: Dataset
     target: Target | None
     scheme: Scheme
     attacks: tuple[Attack, ...]
-    threat: Threat = Threat()
+    leak: Leak
+    protocol: Protocol
+    threat: Threat = field(default_factory=Threat)
     seed: int = 0
-    judge: Target | None = None  # a recogniser that no attack queries, for a second opinion
+    witness: Target | None = None
 
     def __post_init__(self) -> None:
-        if self.judge is None:
-            return
-        if self.target is None or describe(self.judge, "target") == describe(self.target, "target"):
-            raise InputError("the judge is the target itself: name another recogniser")
-        if getattr(self.judge, "schedule", "upslope") != "upslope":
-            raise InputError("the judge has one version: leave its schedule out")
+        if self.seed < 0:
+            raise InputError(f"--seed {self.seed}: expected numbers of at least 0")
+        leak, scheme = describe(self.leak, "leak"), describe(self.scheme, "scheme")
+        if self.scheme.protects != leak["name"]:
+            raise InputError(
+                f"scheme {scheme['name']!r} protects {self.scheme.protects}, not {leak['name']}: "
+                f"give --leak {self.scheme.protects}, or a scheme that `fowh list` has under "
+                f"{leak['name']}"
+            )
+        seen: set[str] = set()
+        for name in map(label, self.attacks):
+            if name in self.protocol.controls:
+                raise InputError(f"attack {name!r} is a control of every run already: leave it out")
+            if name in seen:
+                raise InputError(f"attack {name!r} is given twice: leave one out")
+            seen.add(name)
+
+    def on(self, samples: Samples) -> Cell:
+        """The cell with the target that its samples need.
+
+        Raises:
+            InputError: a target or a witness that these samples cannot have.
+        """
+        kind, target = modality_of(samples), self.target
+        if kind.embedded:
+            if target is not None or self.witness is not None:
+                which = "a target embeds" if target is not None else "a witness looks at"
+                raise InputError(
+                    f"{which} samples such as images, and this dataset holds embeddings: leave "
+                    "it out"
+                )
+            return self
+        if target is None:
+            if not kind.target:
+                raise InputError(
+                    f"this dataset holds samples of kind {samples.modality!r}: name a target "
+                    "model with --target"
+                )
+            target = cast(Target, load("target", kind.target))
+        for name, model in (("target", target), ("witness", self.witness)):
+            if model is not None and model.modality != samples.modality:
+                raise InputError(
+                    f"{name} {describe(model, 'target')['name']} takes samples of kind "
+                    f"{model.modality!r}, this dataset holds {samples.modality!r}: name another"
+                )
+        if self.witness and describe(self.witness, "target") == describe(target, "target"):
+            raise InputError("the witness is the target itself: name another recogniser")
+        return replace(self, target=target)
+
+
+def modality_of(samples: Samples) -> Modality:
+    """The plug-in that knows what these samples are."""
+    made: Modality = load("modality", samples.modality)
+    return made
 
 
 def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
-    """Everything that determines the record, as JSON values."""
-    plugins = (cell.scheme, *cell.attacks, cell.dataset)  # targets digest their own code
-    target = None
-    if samples.images is not None and cell.target is not None:
-        target = {**describe(cell.target, "target"), "sha256": cell.target.sha256}
-        if isinstance(cell.target, TrainedTarget):
-            target["initial_weights"] = cell.target.origin()
-    judge = None
-    if cell.judge is not None:
-        judge = {**describe(cell.judge, "target"), "sha256": cell.judge.sha256}
+    """Everything that determines the record, as JSON values.
+
+    Args:
+        cell: what is evaluated.
+        samples: of its dataset, loaded.
+    """
+    cell = cell.on(samples)
+    own = (cell.dataset, cell.leak, cell.scheme, cell.protocol, *cell.attacks)
     return {
-        "dataset": {**describe(cell.dataset, "dataset"), "sha256": samples.sha256},
-        "target": target,
-        "judge": judge,
+        "dataset": {
+            **describe(cell.dataset, "dataset"),
+            "modality": samples.modality,
+            "sha256": samples.sha256,
+        },
+        "target": _model(cell.target),
+        "leak": describe(cell.leak, "leak"),
         "scheme": describe(cell.scheme, "scheme"),
-        "attacks": [describe(attack, "attack") for attack in cell.attacks],
-        "protocol": _protocol(cell),
+        "protocol": {**describe(cell.protocol, "protocol"), "numbers": cell.protocol.numbers()},
         "threat": dataclasses.asdict(cell.threat),
+        "attacks": [describe(attack, "attack") for attack in cell.attacks],
+        "witness": _model(cell.witness),
         "seed": cell.seed,
-        "code": _code(plugins),
+        "code": _code((*own, modality_of(samples))),
     }
 
 
-def _protocol(cell: Cell) -> dict[str, Any]:
-    """The protocol's name and numbers."""
-    name = protocol_of(cell.dataset, cell.target)
-    if name == "standard":
-        return protocol.STANDARD
-    from fowh.protocols._afm import published_protocol
-
-    return published_protocol(name)
+def _model(target: Target | None) -> dict[str, Any] | None:
+    if target is None:
+        return None
+    return {**describe(target, "target"), **target.notes(), "sha256": target.sha256}
 
 
 def _code(plugins: tuple[Any, ...]) -> str:
-    """Digest of the plug-ins' sources, of what they share, and of what measures them.
+    """Digest of the rooms that measure and of the plug-ins' own files (targets digest theirs).
 
     Without it a record would answer for code that has changed since.
     """
-    rooms = ("core", "kit", "metrics", "engine", "records", "protocols")
-    files = {file for room in rooms for file in (Path(__file__).parents[1] / room).glob("*.py")}
+    home = Path(__file__).parents[1]
+    files = {file for room in ROOMS for file in (home / room).rglob("*.py")}
     for plugin in plugins:
-        source = inspect.getsourcefile(type(plugin))
-        if source is not None:
-            files |= {Path(source), *Path(source).parent.glob("_*.py")}
-            files |= set(Path(source).parent.glob("_*/*.py"))
+        files |= set(sources(plugin))
+    return source_digest(*(str(file) for file in sorted(files)))
+
+
+def source_of(attack: Attack) -> str:
+    """Digest of an attack's own code and of what every plug-in builds on, for what it trains."""
+    home = Path(__file__).parents[1]
+    files = {*sources(attack), *(home / "kit").rglob("*.py")}
     return source_digest(*(str(file) for file in sorted(files)))
 
 
 def label(attack: Attack) -> str:
     """How a table calls an attack: its name and the parameters that are not the default."""
     named = describe(attack, "attack")
-    defaults = {field.name: field.default for field in dataclasses.fields(attack)}  # type: ignore[arg-type]
+    defaults = {item.name: item.default for item in dataclasses.fields(cast(Any, attack))}
     changed = [f"{k}={v}" for k, v in named["params"].items() if v != defaults[k]]
     return str(named["name"]) + (":" + ",".join(changed) if changed else "")
 
@@ -129,40 +167,17 @@ def plugin_name(attack: Attack) -> str:
     return str(describe(attack, "attack")["name"])
 
 
-def observe(cell: Cell, samples: Samples, device: str, note: Note) -> Findings:
-    """Run the whole cell.
-
-    Args:
-        cell: what to evaluate.
-        samples: of its dataset, loaded.
-        device: torch device name.
-        note: is told what is going on.
-
-    Returns:
-        The raw observations of all folds.
-
-    Raises:
-        InputError: the dataset does not fit the protocol, the target or the scheme.
-    """
-    from fowh.engine.fold import FoldRun
-
-    if cell.judge is not None and samples.images is None:
-        raise InputError(
-            "a judge looks at pictures, and this dataset holds embeddings: leave it out"
-        )
-    found = Findings()
-    with found.clock("embed"):
-        plan = make_plan(
-            cell.dataset,
-            samples,
-            cell.target,
-            cell.threat.samples,
-            cell.seed,
-            device,
-            lambda text, done: note(text, 0.3 * done),
-        )
-    if plan.data.not_found is not None:
-        found.facts["not_found"] = plan.data.not_found
-    for fold in plan.folds:
-        FoldRun(cell, plan, fold, device, found, note).run()
-    return found
+def cell_name(cell: Cell) -> str:
+    """A cell in one line, for messages: plug-ins with all their parameters, keys and seed."""
+    parts: tuple[tuple[Kind, Any], ...] = (
+        ("dataset", cell.dataset),
+        ("target", cell.target),
+        ("scheme", cell.scheme),
+    )
+    words = []
+    for kind, plugin in parts:
+        if plugin is not None:
+            named = describe(plugin, kind)
+            params = ",".join(f"{key}={value}" for key, value in named["params"].items())
+            words.append(f"{named['name']}:{params}" if params else str(named["name"]))
+    return f"{' '.join(words)} keys={cell.threat.keys} seed={cell.seed}"

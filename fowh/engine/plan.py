@@ -1,118 +1,108 @@
-"""What a run works on: samples under every version of the target, split by the cell's protocol."""
+"""Plan: the samples prepared, the target trained if the protocol says so, everything embedded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fowh.core.attack import Progress
 from fowh.core.cache import cached, digest
-from fowh.core.dataset import Dataset, Samples
-from fowh.core.errors import InputError
-from fowh.core.scheme import Floats
-from fowh.core.target import Embedded, Lessons, Target, embed_samples
-from fowh.protocols import standard as protocol
-from fowh.protocols.standard import Fold, Indices
-from fowh.targets._trained import TrainedTarget
+from fowh.core.dataset import Samples
+from fowh.core.modality import Modality
+from fowh.core.protocol import Fold, Indices
+from fowh.core.release import Floats
+from fowh.core.target import Lessons, Progress, Target
+from fowh.engine.cell import Cell, modality_of
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Data of a run.
+    """What a run works on. Rows are those of the dataset throughout.
 
     Attributes:
-        samples: those that the protocol uses.
-        target: trained, where the protocol trains it.
-        data: the samples under the target in use.
-        folds: of the protocol; rows index the samples.
-        versions: name and (n, d) embeddings of the samples, oldest first, the one in use last;
-            empty where there is only that one.
-        judging: images and subjects that an independent judge may be trained on; None where the
-            protocol is standard: there the development subjects of the fold serve.
+        samples: of the dataset.
+        modality: of the samples.
+        prepared: (n, ...) the samples in the target's canonical form; None for ready embeddings.
+        not_found: how many samples a detector missed (a fallback was used); None likewise.
+        target: what is attacked: trained, and what the leak observes of it; None likewise.
+        values: (n, d) what it says of the samples; NaN in rows that no fold uses.
+        versions: name and values, oldest first, the one in use last; empty where there is only
+            that one.
+        folds: of the protocol.
     """
 
     samples: Samples
+    modality: Modality
+    prepared: NDArray[Any] | None
+    not_found: int | None
     target: Target | None
-    data: Embedded
+    values: Floats
+    versions: tuple[tuple[str, Floats], ...]
     folds: list[Fold]
-    versions: tuple[tuple[str, Floats], ...] = ()
-    judging: Lessons | None = None
 
 
-def protocol_of(dataset: Dataset, target: Target | None) -> str:
-    """Name of the protocol: a published one where a target is to be trained, else standard."""
-    return dataset.published if isinstance(target, TrainedTarget) else "standard"
-
-
-def make_plan(
-    dataset: Dataset,
-    samples: Samples,
-    target: Target | None,
-    own: int,
-    seed: int,
-    device: str,
-    progress: Progress,
-) -> Plan:
+def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan:
     """Split, train the target if it is to be trained, and embed.
 
     Args:
-        dataset: says which published protocol it belongs to.
-        samples: of the dataset, loaded.
-        target: what embeds images.
-        own: how many samples the attacker has, at most.
-        seed: of the run.
+        cell: what is evaluated, with its target (``Cell.on``).
+        samples: of its dataset.
         device: torch device name.
-        progress: is told how training goes.
+        note: is told what is going on.
 
     Raises:
-        InputError: the dataset does not fit the protocol or the target.
+        InputError: the dataset does not fit the protocol, the target or the leak.
     """
-    if not isinstance(target, TrainedTarget):
-        progress("embedding the dataset", 0.0)
-        data = embed_samples(samples, target, device)
-        return Plan(samples, target, data, protocol.folds(samples.subjects, seed, own))
-    if samples.images is None:
-        raise InputError(f"{type(target).__name__.lower()} is trained on images: name a dataset")
-    from fowh.protocols import _afm as afm
-
-    split = afm.split(samples, dataset.published, target)
-    images = target.prepare(samples.images).images
-    newcomer = images[split.newcomer] if target.schedule == "update" else None
-    lessons = Lessons(images[split.private], samples.subjects[split.private], newcomer)
-    fitted = target.fit(lessons, device, progress)
-    used = np.sort(np.concatenate([split.private, split.pool, split.test]))
-    few = replace(samples, subjects=samples.subjects[used], images=images[used])
-    versions = tuple(
-        (name, _embed(version, few, device, partial(progress, f"embedding under version {name}")))
-        for name, version in fitted.versions().items()
-    )
-    drawn = afm.fold(split, own, seed)
-    judging = np.setdiff1d(split.judging, drawn.own)
-    lessons = Lessons(images[judging], samples.subjects[judging])
-    fold = _reindexed(drawn, used)
-    data = Embedded(versions[-1][1], few.images, None)
-    return Plan(few, fitted, data, [fold], versions, lessons)
+    closed, kind, target = cell.leak.closed_set, modality_of(samples), cell.target
+    private = cell.protocol.lessons(samples, target, closed)
+    folds = cell.protocol.folds(samples, target, closed, cell.threat, cell.seed)
+    if target is None:
+        return Plan(samples, kind, None, None, None, samples.values, (), folds)
+    note("embedding the dataset", 0.0)
+    prepared, found = _prepared(samples, target)
+    lessons = None
+    if private is not None:
+        rows, later = private
+        joins = prepared[later] if len(later) else None
+        lessons = Lessons(prepared[rows], samples.subjects[rows], joins)
+    fitted = target.fit(lessons, device, note)
+    used = np.unique(np.concatenate([fold.rows for fold in folds]))
+    values = {}
+    for name, version in fitted.versions().items():
+        note(f"embedding under version {name}", 0.0)
+        values[name] = _embedded(cell.leak.observed(version), prepared, used, samples, device)
+    many = tuple(values.items()) if len(values) > 1 else ()
+    missed = int((~found).sum()) if lessons is None else None
+    observed = cell.leak.observed(fitted)
+    final = list(values.values())[-1]
+    return Plan(samples, kind, prepared, missed, observed, final, many, folds)
 
 
-def _embed(target: Target, samples: Samples, device: str, note: Callable[[float], None]) -> Floats:
-    """Embeddings of prepared samples, cached: the images are not stored once more."""
-    note(0.0)
-    assert samples.images is not None
-    images = samples.images
-    name = digest(target.sha256, images)
-    stored = cached("embeddings", name, lambda: {"embeddings": target.embed(images, device)})
-    found: Floats = stored["embeddings"]
-    return found
+def _prepared(samples: Samples, target: Target) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Samples as the target takes them, once: cached by the content of both."""
+
+    def build() -> dict[str, NDArray[Any]]:
+        made = target.prepare(samples.values)
+        return {"samples": made.samples, "found": made.found}
+
+    stored = cached("prepared", digest(samples.sha256, target.preparation), build)
+    return stored["samples"], stored["found"]
 
 
-def _reindexed(fold: Fold, used: Indices) -> Fold:
-    """A fold of the whole dataset as a fold of the used rows."""
-    rows: dict[str, Any] = {
-        name: np.searchsorted(used, getattr(fold, name))
-        for name in ("development", "own", "victims", "stolen", "gallery")
-    }
-    return replace(fold, **rows)
+def _embedded(
+    target: Target, prepared: NDArray[Any], rows: Indices, samples: Samples, device: str
+) -> Floats:
+    """What a target says of these rows, cached; NaN elsewhere."""
+    everything = len(rows) == len(prepared)
+
+    def build() -> dict[str, NDArray[Any]]:
+        return {"values": target.embed(prepared if everything else prepared[rows], device)}
+
+    values = cached("embeddings", digest(target.sha256, samples.sha256, rows), build)["values"]
+    if everything:
+        return values
+    whole = np.full((len(prepared), values.shape[1]), np.nan, dtype=np.float32)
+    whole[rows] = values
+    return whole

@@ -1,113 +1,90 @@
-"""Reconstructions as pictures: made, embedded again, compared with the originals, shown."""
+"""Render: embedding-level reconstructions as samples, embedded again, and judged as such."""
 
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fowh.core.attack import Attack, ImageInverter, View
-from fowh.core.scheme import Floats
-from fowh.engine.cell import label, plugin_name
-from fowh.engine.findings import Row
-from fowh.engine.judge import Truth, judge, nearest_rows, other_subject
-
-if TYPE_CHECKING:
-    from fowh.engine.fold import FoldRun
-
-SHOWN = 8  # pictures in each column of the report's grid
-
-
-def draw_faces(run: FoldRun, truth: Truth, guesses: dict[Row, Floats]) -> None:
-    """Turn every embedding-level reconstruction into a picture, embed that, judge it."""
-    view = run.view(truth)
-    able = [
-        attack
-        for attack in run.cell.attacks
-        if isinstance(attack, ImageInverter) and label(attack) not in run.found.failed
-    ]
-    if not able or able[0].unsupported(view) is not None:
-        return
-    inverter = able[0]
-    direct = {label(attack) for attack in run.cell.attacks if attack.yields == "images"}
-    inputs: dict[Row, Floats] = {
-        ("faces", name): made
-        for (section, name), made in guesses.items()
-        if section == "attacks" and name not in direct
-    }
-    inputs["controls", "unprotected_face"] = run.plan.data.embeddings[truth.rows]
-    inputs["controls", "mean_face"] = guesses["controls", "mean"]
-    for row, made in inputs.items():
-        run.say(f"{row[1]} as pictures", 0.9)
-        rng = run.stream("attack", plugin_name(inverter))
-        try:
-            with run.found.clock("faces"):
-                pictures = checked(inverter, inverter.invert(view, made, rng), view)
-                again = embed_again(run, row, pictures, truth)
-        except Exception:  # as above: the embeddings' own results stand
-            run.found.failed[label(inverter)] = traceback.format_exc()
-            return
-        run.found.outcomes[row].append(judge(truth, again))
-        if row[1] == "unprotected_face":  # the inverter, given somebody else's template
-            swapped = other_subject(truth.subjects, run.stream("shuffle"))
-            outcome = judge(truth, again[swapped])
-            run.found.outcomes["controls", "shuffled_face"].append(outcome)
-    if view.query:
-        run.found.queries["faces"] += view.query.used
+from fowh.core.attack import Attack, Renderer
+from fowh.core.leak import Stream
+from fowh.core.protocol import Fold
+from fowh.core.release import Floats
+from fowh.core.target import Progress
+from fowh.core.view import View
+from fowh.engine.attempt import Attempt, Section, judged_as
+from fowh.engine.cell import Cell, label, plugin_name
+from fowh.engine.judge import Judge
+from fowh.engine.plan import Plan
+from fowh.kit.pairing import other_subject
 
 
-def embed_again(run: FoldRun, row: Row, pictures: NDArray[Any], truth: Truth) -> Floats:
-    """Embeddings of pictures; keeps their likeness to the originals, and some to show."""
-    from fowh.core.target import alike, resize
-    from fowh.metrics.image import psnr, ssim
+def rendered(
+    cell: Cell,
+    plan: Plan,
+    fold: Fold,
+    grant: Callable[[Attack, Progress], View],
+    judge: Judge,
+    attempts: list[Attempt],
+    rng: Stream,
+    say: Progress,
+) -> list[Attempt]:
+    """Turn every embedding-level reconstruction into samples, with the first attack that can.
 
-    target, images = run.plan.target, run.plan.data.images
-    assert target is not None and images is not None  # image attacks need both
-    originals = alike(resize(images[truth.rows], pictures.shape[1]), pictures)
-    run.found.likeness[row].append(
-        {"ssim": ssim(originals, pictures), "psnr": psnr(originals, pictures)}
-    )
-    opinion = run.opinion()
-    if opinion is not None:
-        run.found.likeness[row][-1] |= opinion(pictures, truth)
-    if run.fold.number == 0:
-        shown = _shown(truth.subjects, 1 if run.fold.gallery is None else 2)
-        rows, own = truth.rows[shown], run.fold.own
-        near = nearest_rows(run.plan.data.embeddings[rows], run.plan.data.embeddings[own])
-        run.found.pictures |= {
-            "original": images[rows],
-            "nearest": images[own[near]],
-            "subject": truth.subjects[shown],
-            f"{row[0].removesuffix('s')}.{row[1]}": pictures[shown],
-        }
-    return target.embed(pictures, run.device)
+    Args:
+        cell: its attacks may hold a ``Renderer``.
+        plan: what the run works on.
+        fold: of the plan.
+        grant: makes the renderer's view.
+        judge: of this fold.
+        attempts: of this fold so far.
+        rng: the fold's randomness.
+        say: is told which row is rendered.
 
-
-def _shown(subjects: NDArray[np.int64], each: int) -> NDArray[np.intp]:
-    """Rows in the grid: the first ``each`` readings of as many subjects as there is room for.
-
-    Two of each under the published protocols, as in the paper's fig. 3: an inverter of a classifier
-    may make the same picture of both.
+    Returns:
+        The rows, with their controls; one failed row of the renderer itself where it raised.
     """
-    people, counts = np.unique(subjects, return_counts=True)
-    chosen = people[counts >= each][: SHOWN // each]
-    rows = [np.flatnonzero(subjects == person)[:each] for person in chosen]
-    return np.concatenate(rows) if rows else np.arange(min(SHOWN, len(subjects)))
+    failed = {each.name for each in attempts if each.status == "failed"}
+    able = [a for a in cell.attacks if isinstance(a, Renderer) and label(a) not in failed]
+    if not able:
+        return []
+    renderer = able[0]
+    view = grant(renderer, lambda text, done: None)
+    if renderer.unsupported(view) is not None:
+        return []
+    made: list[Attempt] = []
+    for section, name, wanted in _inputs(cell, plan, fold, attempts):
+        say(f"{name} as samples", 0.9)
+        stream = rng("attack", plugin_name(renderer))
+        before = view.query.used if view.query else 0
+        try:
+            samples = renderer.render(view, wanted, stream)
+            judged = judged_as("samples", samples, view, judge)
+        except Exception:  # the embeddings' own results stand
+            reason = traceback.format_exc()
+            return [*made, Attempt("attacks", label(renderer), "samples", None, "failed", reason)]
+        asked = (view.query.used if view.query else 0) - before
+        made.append(Attempt(section, name, "samples", judged, queries=asked))
+        if name == "unprotected_rendered":  # the renderer, given somebody else's embedding
+            swapped = other_subject(plan.samples.subjects[fold.stolen], rng("shuffle"))
+            other = judge.embeddings(judged.embeddings[swapped])
+            made.append(replace(made[-1], name="shuffled_rendered", judged=other, queries=0))
+    return made
 
 
-def checked(attack: Attack, made: NDArray[Any], view: View) -> NDArray[Any]:
-    """What an attack returned, if it is one usable reconstruction per template."""
-    count, width = len(view.templates), view.embeddings.shape[1]
-    if attack.yields == "embeddings":
-        fits = made.shape == (count, width) and bool(np.isfinite(made).all())
-        expected = f"({count}, {width}) finite embeddings"
-    else:
-        square = made.ndim >= 3 and made.shape[1] == made.shape[2] >= 11  # SSIM's window
-        fits = square and made.shape[3:] in ((), (3,)) and len(made) == count
-        fits = fits and made.dtype == np.uint8
-        expected = f"({count}, s, s[, 3]) uint8 images, s at least 11"
-    if not fits:
-        raise ValueError(f"returned {made.shape} {made.dtype}, expected {expected}")
-    return made.astype(np.float32, copy=False) if attack.yields == "embeddings" else made
+def _inputs(
+    cell: Cell, plan: Plan, fold: Fold, attempts: list[Attempt]
+) -> list[tuple[Section, str, Floats]]:
+    """Section, name and embeddings of every row that is rendered."""
+    found: list[tuple[Section, str, Floats]] = [
+        ("rendered", each.name, each.judged.embeddings)
+        for each in attempts
+        if each.section == "attacks" and each.yields == "embeddings" and each.judged
+    ]
+    found.append(("controls", "unprotected_rendered", plan.values[fold.stolen]))
+    found += [
+        ("controls", f"{each.name}_rendered", each.judged.embeddings)
+        for each in attempts
+        if each.section == "controls" and each.name in cell.protocol.rendered and each.judged
+    ]
+    return found

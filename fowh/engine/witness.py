@@ -1,4 +1,4 @@
-"""A second opinion on reconstructed pictures: a recogniser that the attack never queried.
+"""Witness: a second opinion on reconstructed samples, of a recogniser that no attack ever queried.
 
 A picture that only the attacked target accepts is an adversarial example, no reconstruction.
 """
@@ -6,110 +6,90 @@ A picture that only the attacked target accepts is an adversarial example, no re
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.registry import load
-from fowh.core.scheme import Floats
-from fowh.core.target import Lessons, Target, alike, resize
-from fowh.engine.judge import Truth
+from fowh.core.modality import Columns, Modality
+from fowh.core.protocol import Fold
+from fowh.core.release import Floats
+from fowh.core.target import Lessons, Target
+from fowh.engine.cell import Cell
 from fowh.engine.plan import Plan
+from fowh.kit.comparing import compare_vectors
 from fowh.metrics import inversion, recognition
 from fowh.metrics.realism import Manifold
-from fowh.protocols.standard import FMRS, Fold, compare
-from fowh.targets._trained import BATCH, TrainedTarget, as_tensor
 
-HEAD = 4  # layers after the last map: pool, flatten, fully connected, normalisation
-REFERENCE = 2000  # pictures that say what the modality looks like
-Columns = dict[str, NDArray[np.float64]]
+REFERENCE = 2000  # samples that say what the modality looks like
 
 
 @dataclass(frozen=True, eq=False)
-class Opinion:
+class Witness:
     """An independent recogniser with a gallery and thresholds of its own.
 
     Attributes:
         target: the recogniser, trained.
-        gallery: (g, d) the truth's gallery under it.
+        modality: of the samples.
+        gallery: (g, d) the fold's gallery under it.
+        subjects: (g,) whose the gallery's samples are.
+        stolen: (n,) row of each stolen sample in the gallery.
         thresholds: distances by FMR, from non-mated comparisons of what it was trained on (or of
-            the development subjects, where it came trained).
-        manifold: of pictures of the modality, by its features of appearance.
-        like: one picture, grey or RGB as all that it knows.
+            the fold's samples for it, where it came trained).
+        manifold: of samples of the modality, by its features of appearance.
+        like: one sample, in the form of all that it knows.
         device: torch device name.
     """
 
     target: Target
+    modality: Modality
     gallery: Floats
+    subjects: NDArray[np.int64]
+    stolen: NDArray[np.intp]
     thresholds: dict[str, float]
     manifold: Manifold
-    like: NDArray[np.uint8]
+    like: NDArray[Any]
     device: str
 
     @classmethod
     def make(
-        cls, judge: Target, plan: Plan, fold: Fold, device: str, rng: np.random.Generator
-    ) -> Opinion:
-        """Train the judge, and measure its thresholds.
-
-        It learns from samples that are nobody else's (afm-iris: eyes that are not attacked, in
-        readings that are not the attacker's), or from the fold's development subjects.
-        """
-        assert plan.data.images is not None
-        rows = fold.development
-        lessons = plan.judging or Lessons(plan.data.images[rows], plan.samples.subjects[rows])
-        fitted = judge.fit(Lessons(lessons.images, lessons.subjects), device)
-        few = np.sort(rng.permutation(len(lessons.images))[:REFERENCE])
-        images, whose = lessons.images[few], lessons.subjects[few]
-        known = fitted.embed(images, device)
-        raw = load("scheme", "raw")
-        enrolled = raw.enroll(known, np.zeros(len(known), dtype=np.uint64), rng)
-        seen = compare(raw, enrolled, known, whose, rng)
+        cls, cell: Cell, plan: Plan, fold: Fold, device: str, rng: np.random.Generator
+    ) -> Witness:
+        """Train the witness on the fold's samples for it, and measure its thresholds."""
+        assert plan.prepared is not None and cell.witness is not None
+        rows, subjects = fold.witness, plan.samples.subjects
+        fitted = cell.witness.fit(Lessons(plan.prepared[rows], subjects[rows]), device)
+        few = rows[np.sort(rng.permutation(len(rows))[:REFERENCE])]
+        known, whose = plan.prepared[few], subjects[few]
+        seen = compare_vectors(fitted.embed(known, device), whose, rng)
         strangers = seen.score[~seen.mated]
-        thresholds = {
-            fmr: -recognition.threshold_at_fmr(strangers, rate) for fmr, rate in FMRS.items()
-        }
-        everyone = plan.data.images if fold.gallery is None else plan.data.images[fold.gallery]
-        gallery = fitted.embed(everyone, device)
-        manifold = Manifold.of(appearance(fitted, images, device))
-        return cls(fitted, gallery, thresholds, manifold, images[:1], device)
+        return cls(
+            fitted,
+            plan.modality,
+            gallery=fitted.embed(plan.prepared[fold.gallery], device),
+            subjects=subjects[fold.gallery],
+            stolen=np.searchsorted(fold.gallery, fold.stolen),
+            thresholds={
+                name: -recognition.threshold_at_fmr(strangers, rate)
+                for name, rate in cell.protocol.fmrs.items()
+            },
+            manifold=Manifold.of(fitted.appearance(known, device)),
+            like=known[:1],
+            device=device,
+        )
 
-    def __call__(self, pictures: NDArray[np.uint8], truth: Truth) -> Columns:
-        """Per picture: transfer_rank1, transfer_type1 at both FMRs, realism; as 1 or 0.
+    def __call__(self, samples: NDArray[Any]) -> Columns:
+        """Per sample: transfer_rank1, transfer_type1 at each FMR, realism; as 1 or 0.
 
         Args:
-            pictures: (n, s, s[, 3]) uint8, row i of stolen template i.
-            truth: of the fold; only its labels are looked at.
+            samples: (n, ...), row i of stolen row i.
         """
-        shown = alike(pictures, self.like)
-        made = self.target.embed(shown, self.device)
-        mean = self.gallery.mean(axis=0)
-        seen = inversion.observe(made, self.gallery, truth.gallery_subjects, truth.stolen, mean)
+        shown = self.modality.conform(samples, self.like)
+        made, mean = self.target.embed(shown, self.device), self.gallery.mean(axis=0)
+        seen = inversion.observe(made, self.gallery, self.subjects, self.stolen, mean)
         columns = {"transfer_rank1": seen.rank1.astype(np.float64)}
-        for fmr, limit in self.thresholds.items():
-            columns[f"transfer_type1_at_fmr_{fmr}"] = (seen.distance <= limit).astype(np.float64)
-        seen_as = appearance(self.target, shown, self.device)
-        columns["realism"] = self.manifold.holds(seen_as).astype(np.float64)
+        for name, limit in self.thresholds.items():
+            columns[f"transfer_type1_at_fmr_{name}"] = (seen.distance <= limit).astype(np.float64)
+        appearance = self.target.appearance(shown, self.device)
+        columns["realism"] = self.manifold.holds(appearance).astype(np.float64)
         return columns
-
-
-def appearance(target: Target, images: NDArray[np.uint8], device: str) -> Floats:
-    """Features (n, f) that say what pictures look like, not whose they are.
-
-    The judge's last map before its fully connected layer, averaged over the picture. Its embedding
-    would not do: it spreads unknown subjects so widely that half of the real pictures lie outside.
-    A judge that was not trained here has no layers that we know, and its embedding stands in.
-    """
-    if not isinstance(target, TrainedTarget):
-        return target.embed(images, device)
-    import torch
-
-    layers = target.module(device).get_submodule("features")
-    assert isinstance(layers, torch.nn.Sequential)
-    trunk, parts = layers[:-HEAD], []
-    images = resize(images, target.side)
-    with torch.inference_mode():
-        for begin in range(0, len(images), BATCH):
-            pictures = as_tensor(images[begin : begin + BATCH], device).expand(-1, 3, -1, -1)
-            parts.append(trunk(pictures).mean(dim=(2, 3)).cpu().numpy())
-    return np.concatenate(parts)

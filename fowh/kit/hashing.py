@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.scheme import Floats
+from fowh.core.release import Floats
 
 Bytes = NDArray[np.uint8]
 

@@ -8,35 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from fowh.core.capability import Index
+from fowh.core.release import Floats
+
 Ids = NDArray[np.int64]
 
 BLOCK_BYTES = 1 << 26  # no temporary of a blocked loop is larger
-
-
-class Index(Protocol):
-    """An enrolled gallery that can be searched."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the enrolled codes as the index keeps them."""
-
-    def search(self, queries: NDArray[Any], k: int) -> tuple[Floats, Ids]:
-        """The k most alike enrolled templates of each query.
-
-        Args:
-            queries: (n, ...) codes as the gallery's own.
-            k: how many; at most the size of the gallery is returned.
-
-        Returns:
-            Scores (n, k) float32, best first, and row numbers (n, k) int64. The scores are those
-            of an exhaustive search; which of several equally good rows appear is unspecified.
-        """
 
 
 @dataclass(frozen=True)
@@ -187,7 +169,7 @@ def hamming(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> NDArray[np.int
 def digit_agreement(left: NDArray[Any], right: NDArray[Any]) -> Floats:
     """Fraction of equal digits of every left (n, m) with every right (p, m) code; (n, p)."""
     from fowh.kit.kernels import count_equal
-    from fowh.kit.projection import threaded
+    from fowh.kit.parallel import threaded
 
     out = np.empty((len(left), len(right)), dtype=np.float32)
     for start in range(0, len(right), 1024):  # as many as the cache holds, as columns

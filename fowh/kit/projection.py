@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.scheme import CodeScheme, Floats, Slack, Templates, by_key, key_stream, known_token
+from fowh.core.capability import Slack
+from fowh.core.randomness import key_stream
+from fowh.core.release import Floats, Release, by_key, known_token
+from fowh.core.scheme import CodeScheme
 
 if TYPE_CHECKING:
     import torch
@@ -64,31 +65,9 @@ def projected_mean(scheme: CodeScheme, matrix: Floats) -> Floats:
     return product
 
 
-def threaded(work: Callable[[slice], None], count: int, step: int) -> None:
-    """Do ``work(rows)`` for slices of ``step`` rows, on as many threads as torch uses.
-
-    For work that does not hold the interpreter's lock: NumPy's, FAISS's, ``fowh.kit.kernels``'.
-    """
-    import torch
-
-    parts = [slice(start, min(start + step, count)) for start in range(0, count, step)]
-    if len(parts) == 1 or torch.get_num_threads() == 1:
-        for part in parts:
-            work(part)
-    else:
-        done = _workers(torch.get_num_threads(), os.getpid()).map(work, parts)
-        list(done)  # raises what a part raised
-
-
-@functools.cache
-def _workers(threads: int, process: int) -> ThreadPoolExecutor:
-    """One pool per process: a forked child inherits the object but not its threads."""
-    return ThreadPoolExecutor(threads)
-
-
 def slack_by_key(
     scheme: CodeScheme,
-    templates: Templates,
+    templates: Release,
     draw: Callable[[int, int], tuple[NDArray[Any], ...]],
     slack: Callable[..., torch.Tensor],
 ) -> Slack:

@@ -22,6 +22,11 @@ class Metric:
             for an attack's success and for an error rate, "lower" for bits of security.
         limits: smallest and largest possible value.
         description: one sentence for legends and documentation.
+        role: what kind of number it is. utility: how well a system does its job. success: of an
+            attack, per stolen row. likeness: of samples, which is no identity. cost: of guessing,
+            or of linking.
+        heading: two lines for a narrow column; empty where tables of attacks leave it out.
+        goal: what an attacker says who wants it, with {} for percent.
     """
 
     name: str
@@ -29,6 +34,9 @@ class Metric:
     attacker_prefers: Literal["higher", "lower"]
     limits: tuple[float, float]
     description: str
+    role: Literal["utility", "success", "likeness", "cost"]
+    heading: tuple[str, str] = ("", "")
+    goal: str = ""
 
 
 _RATE = (0.0, 1.0)
@@ -42,6 +50,7 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "Share of mated comparisons rejected when at most 1 % of non-mated ones are accepted.",
+        "utility",
     ),
     Metric(
         "fnmr_at_fmr_1e-3",
@@ -49,14 +58,26 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "Share of mated comparisons rejected when at most 0.1 % of non-mated ones are accepted.",
+        "utility",
     ),
-    Metric("eer", "EER", "higher", _RATE, "Error rate where FMR and FNMR are equal."),
+    Metric("eer", "EER", "higher", _RATE, "Error rate where FMR and FNMR are equal.", "utility"),
+    Metric(
+        "accuracy",
+        "Accuracy",
+        "lower",
+        _RATE,
+        "Share of the victims' samples whose subject the system names.",
+        "utility",
+    ),
     Metric(
         "rank1",
         "Rank-1",
         "higher",
         _RATE,
         "The reading nearest to the reconstruction, the stolen one left out, is the victim's.",
+        "success",
+        heading=("rank 1", ""),
+        goal="identifies {} % of the victims at rank 1",
     ),
     Metric(
         "type1_at_fmr_1e-2",
@@ -64,6 +85,8 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "The unprotected matcher accepts the reconstruction against the stolen reading.",
+        "success",
+        heading=("type 1", "FMR 1 %"),
     ),
     Metric(
         "type1_at_fmr_1e-3",
@@ -71,6 +94,9 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "The unprotected matcher accepts the reconstruction against the stolen reading.",
+        "success",
+        heading=("type 1", "FMR 0.1 %"),
+        goal="passes for the victim at FMR 0.1 % in {} % of all cases",
     ),
     Metric(
         "type2_at_fmr_1e-2",
@@ -78,6 +104,7 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "Share of the victim's other readings that the unprotected matcher accepts.",
+        "success",
     ),
     Metric(
         "type2_at_fmr_1e-3",
@@ -85,6 +112,8 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "Share of the victim's other readings that the unprotected matcher accepts.",
+        "success",
+        heading=("type 2", "FMR 0.1 %"),
     ),
     Metric(
         "accept_at_fmr_1e-2",
@@ -92,6 +121,7 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "The scheme accepts the reconstruction against the stolen template.",
+        "success",
     ),
     Metric(
         "accept_at_fmr_1e-3",
@@ -99,6 +129,8 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "The scheme accepts the reconstruction against the stolen template.",
+        "success",
+        heading=("accept", "FMR 0.1 %"),
     ),
     Metric(
         "accept_renewed_at_fmr_1e-2",
@@ -106,6 +138,7 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "The scheme accepts it against another reading, enrolled under a fresh key.",
+        "success",
     ),
     Metric(
         "accept_renewed_at_fmr_1e-3",
@@ -113,13 +146,17 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "The scheme accepts it against another reading, enrolled under a fresh key.",
+        "success",
     ),
     Metric(
-        "accuracy",
-        "Accuracy",
+        "named",
+        "Named by the target",
         "higher",
         _RATE,
         "The target, a classifier, names the victim when it sees the reconstruction.",
+        "success",
+        heading=("named", ""),
+        goal="is named as the victim in {} % of all cases",
     ),
     Metric(
         "purity",
@@ -127,6 +164,8 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _COSINE,
         "Cosine of the reconstruction to the true embedding.",
+        "success",
+        heading=("purity", "cosine"),
     ),
     Metric(
         "purity_centred",
@@ -134,6 +173,7 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _COSINE,
         "The same cosine after both lost the development mean: what a blind guess cannot have.",
+        "success",
     ),
     Metric(
         "ssim",
@@ -141,6 +181,7 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _COSINE,
         "Structural similarity of the reconstructed and the true image; does not measure identity.",
+        "likeness",
     ),
     Metric(
         "psnr",
@@ -148,34 +189,41 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         (0.0, inf),
         "Peak signal-to-noise ratio of the reconstructed image; does not measure identity.",
+        "likeness",
     ),
     Metric(
         "transfer_rank1",
-        "Rank-1, judge",
+        "Rank-1, witness",
         "higher",
         _RATE,
         "Rank-1 of the picture under an independent recogniser that the attack never queried.",
+        "success",
+        heading=("rank 1", "witness"),
     ),
     Metric(
         "transfer_type1_at_fmr_1e-2",
-        "Type-1 at FMR 1 %, judge",
+        "Type-1 at FMR 1 %, witness",
         "higher",
         _RATE,
         "The independent recogniser accepts the picture against the stolen reading's original.",
+        "success",
     ),
     Metric(
         "transfer_type1_at_fmr_1e-3",
-        "Type-1 at FMR 0.1 %, judge",
+        "Type-1 at FMR 0.1 %, witness",
         "higher",
         _RATE,
         "The independent recogniser accepts the picture against the stolen reading's original.",
+        "success",
     ),
     Metric(
         "realism",
         "Realism",
         "higher",
         _RATE,
-        "Share of pictures that lie where real ones do among the judge's features of appearance.",
+        "Share of pictures that lie where real ones do among the witness's features of appearance.",
+        "likeness",
+        heading=("realism", "witness"),
     ),
     Metric(
         "d_sys",
@@ -183,6 +231,7 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "Linkability of one subject's templates across keys (Gomez-Barrero et al. 2018).",
+        "cost",
     ),
     Metric(
         "m_linkability",
@@ -190,6 +239,7 @@ METRICS: tuple[Metric, ...] = (
         "higher",
         _RATE,
         "Bits that a score tells about mated or not (Otroshi Shahreza and Marcel 2023).",
+        "cost",
     ),
     Metric(
         "cap_bound_bits",
@@ -197,6 +247,7 @@ METRICS: tuple[Metric, ...] = (
         "lower",
         _BITS,
         "No matcher with this acceptance angle can be harder to guess on a uniform sphere.",
+        "cost",
     ),
     Metric(
         "guessing_bits",
@@ -204,6 +255,7 @@ METRICS: tuple[Metric, ...] = (
         "lower",
         _BITS,
         "Work of presenting strangers' samples until one is falsely accepted.",
+        "cost",
     ),
     Metric(
         "effective_dimension",
@@ -211,5 +263,7 @@ METRICS: tuple[Metric, ...] = (
         "lower",
         (1.0, inf),
         "Participation ratio of the embeddings' covariance spectrum.",
+        "cost",
     ),
 )
+BY_NAME = {metric.name: metric for metric in METRICS}

@@ -35,7 +35,6 @@ class Outcome:
         renewed_score: (n,) against another reading under a fresh key; NaN if there is none.
         purity: (n,) cosine to the truth.
         purity_centred: (n,) the same after subtracting the development mean.
-        correct: (n,) 1 where the target, a classifier, names the subject, else 0; NaN without one.
     """
 
     subject: Array
@@ -47,7 +46,6 @@ class Outcome:
     renewed_score: Array
     purity: Array
     purity_centred: Array
-    correct: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,8 +152,6 @@ def successes(outcome: Outcome, thresholds: Thresholds) -> dict[str, Rates]:
             out[f"{name}_at_fmr_{fmr}"] = _within(-score, -np.asarray(limit))
     out["purity"] = np.array(outcome.purity, dtype=np.float64)
     out["purity_centred"] = np.array(outcome.purity_centred, dtype=np.float64)
-    if not np.isnan(outcome.correct).all():
-        out["accuracy"] = np.array(outcome.correct, dtype=np.float64)
     return out
 
 

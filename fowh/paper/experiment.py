@@ -1,24 +1,34 @@
 """The published experiment as cells: which attacks fill which row of which table.
 
 Source: Ahmad, Mahmood and Fuller (2022), "Inverting biometric models with fewer samples", tables 1
-and 2 and sec. 6.3; the numbers below are theirs. Rows that the paper has not are our controls.
+and 2 and sec. 6.3; the numbers below are theirs. What the paper has not are our controls.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Table = Literal["table1", "table2", "section6.3", "protected"]
-HEADS = ("extractor", "classifier")
+HEADS = {"extractor": "templates", "classifier": "outputs"}  # f_E and f_C, by what leaks of them
+UNPROTECTED = {"templates": "raw", "outputs": "full_scores"}  # scheme by leak
+# The metrics of each leak in a table, and what its columns call them; of the last one, what several
+# versions gain is shown too.
+MEASURED = {
+    "templates": {"type1_at_fmr_1e-2": "f_E Type-1", "rank1": "f_E Rank-1"},
+    "outputs": {"named": "f_C accuracy"},
+}
+NAMING = ("table1", "table2")  # the tables that the paper has for classifiers too
+FAMILIES = {"afm_iris": "iris", "afm_face": "face"}  # protocol -> whose numbers stand beside ours
+PROTOCOLS = {"iris": "afm_iris", "nd_iris": "afm_iris"}  # by dataset; of all others USUAL_PROTOCOL
+USUAL_PROTOCOL = "afm_face"
 SIZES = (500, 2000)  # the attacker's samples; the first one is the default
 SEEDS, FULL_SEEDS = 3, 5
 SCHEMES = ("raw", "lsh", "iom", "salted_hash")  # of the table of protected templates
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of a table.
+class Entry:
+    """One entry of a table: a method, and what the paper says of it.
 
     Attributes:
         name: what the table calls it.
@@ -37,45 +47,47 @@ class Row:
 
 SINGLE, RAND = "gan", "gan:incorporate=rand"
 CONTROLS = (
-    Row("single, input dropout", "gan:input_dropout=0.5", control=True),
-    Row("sr, slots all final", "gan:incorporate=sr,copies=True", control=True),
-    Row("slot dropout, final", "gan:incorporate=slot_dropout", control=True),
-    Row("slot dropout, all", "gan:incorporate=slot_dropout,test=all", control=True),
-    Row("ridge to pixels", "image_ridge", control=True),
-    Row("nearest own image", "dictionary", control=True),
+    Entry("single, input dropout", "gan:input_dropout=0.5", control=True),
+    Entry("sr, slots all final", "gan:incorporate=sr,copies=True", control=True),
+    Entry("slot dropout, final", "gan:incorporate=slot_dropout", control=True),
+    Entry("slot dropout, all", "gan:incorporate=slot_dropout,test=all", control=True),
+    Entry("ridge to pixels", "image_ridge", control=True),
+    Entry("nearest own image", "dictionary", control=True),
 )
-TABLES: dict[str, tuple[Row, ...]] = {
+TABLES: dict[str, tuple[Entry, ...]] = {
     "table1": (
-        Row("single", SINGLE, paper={"iris": (59, 35, 81), "face": (85, 82, 74)}),
-        Row("rand, upslope", RAND, paper={"iris": (65, 45, 82), "face": (89, 84, 78)}),
-        Row("rand, update", RAND, "update", {"iris": (61, 38, 81), "face": (87, 84, 75)}),
-        Row("rand, downslope", RAND, "downslope", {"iris": (60, 44, 82), "face": (87, 83, 73)}),
-        Row("single, update", SINGLE, "update", control=True),
-        Row("single, downslope", SINGLE, "downslope", control=True),
-        Row("single, input dropout", "gan:input_dropout=0.5", control=True),
-        Row("ridge to pixels", "image_ridge", control=True),
-        Row("nearest own image", "dictionary", control=True),
+        Entry("single", SINGLE, paper={"iris": (59, 35, 81), "face": (85, 82, 74)}),
+        Entry("rand, upslope", RAND, paper={"iris": (65, 45, 82), "face": (89, 84, 78)}),
+        Entry("rand, update", RAND, "update", {"iris": (61, 38, 81), "face": (87, 84, 75)}),
+        Entry("rand, downslope", RAND, "downslope", {"iris": (60, 44, 82), "face": (87, 83, 73)}),
+        Entry("single, update", SINGLE, "update", control=True),
+        Entry("single, downslope", SINGLE, "downslope", control=True),
+        Entry("single, input dropout", "gan:input_dropout=0.5", control=True),
+        Entry("ridge to pixels", "image_ridge", control=True),
+        Entry("nearest own image", "dictionary", control=True),
     ),
     "table2": (
-        Row("single, final", SINGLE, paper={"iris": (59, 35, 81), "face": (85, 82, 74)}),
-        Row("rand, final", RAND, paper={"iris": (65, 45, 82), "face": (89, 84, 78)}),
-        Row(
+        Entry("single, final", SINGLE, paper={"iris": (59, 35, 81), "face": (85, 82, 74)}),
+        Entry("rand, final", RAND, paper={"iris": (65, 45, 82), "face": (89, 84, 78)}),
+        Entry(
             "concat, final",
             "gan:incorporate=concat",
             paper={"iris": (48, 27, 78), "face": (78, 75, 74)},
         ),
-        Row(
+        Entry(
             "concat, all",
             "gan:incorporate=concat,test=all",
             paper={"iris": (50, 30, 86), "face": (80, 78, 81)},
         ),
-        Row("sr, final", "gan:incorporate=sr", paper={"iris": (66, 46, 81), "face": (89, 84, 79)}),
-        Row(
+        Entry(
+            "sr, final", "gan:incorporate=sr", paper={"iris": (66, 46, 81), "face": (89, 84, 79)}
+        ),
+        Entry(
             "srwal, final",
             "gan:incorporate=srwal",
             paper={"iris": (72, 53, 83), "face": (91, 86, 79)},
         ),
-        Row(
+        Entry(
             "srwal, all",
             "gan:incorporate=srwal,test=all",
             paper={"iris": (65, 45, 81), "face": (89, 84, 79)},
@@ -83,48 +95,49 @@ TABLES: dict[str, tuple[Row, ...]] = {
         *CONTROLS,
     ),
     "section6.3": (
-        Row("final version only", SINGLE, paper={"iris": (None, 35, None)}),
-        Row(
+        Entry("final version only", SINGLE, paper={"iris": (None, 35, None)}),
+        Entry(
             "versions 25 % and 50 %",
             "gan:incorporate=rand,versions=25+50",
             paper={"iris": (None, 15, None)},
         ),
-        Row(
+        Entry(
             "first and last version",
             "gan:incorporate=rand,versions=0+100",
             paper={"iris": (None, 36, None)},
         ),
-        Row("all five versions", RAND, paper={"iris": (None, 45, None)}),
+        Entry("all five versions", RAND, paper={"iris": (None, 45, None)}),
         *CONTROLS,
     ),
     "protected": (
-        Row("single, final", SINGLE),
-        Row("rand, final", RAND),
-        Row("concat, all", "gan:incorporate=concat,test=all"),
-        Row("sr, final", "gan:incorporate=sr"),
-        Row("srwal, final", "gan:incorporate=srwal"),
-        Row("slot dropout, final", "gan:incorporate=slot_dropout"),
-        Row("ridge to pixels", "image_ridge", control=True),
-        Row("nearest own image", "dictionary", control=True),
+        Entry("single, final", SINGLE),
+        Entry("rand, final", RAND),
+        Entry("concat, all", "gan:incorporate=concat,test=all"),
+        Entry("sr, final", "gan:incorporate=sr"),
+        Entry("srwal, final", "gan:incorporate=srwal"),
+        Entry("slot dropout, final", "gan:incorporate=slot_dropout"),
+        Entry("ridge to pixels", "image_ridge", control=True),
+        Entry("nearest own image", "dictionary", control=True),
     ),
 }
 BLIND = ("random", "mean", "medoid")  # controls of every cell, shown below every table
 
 
-def attacks_of(schedule: str, head: str, protected: bool) -> tuple[str, ...]:
+def attacks_of(schedule: str, leak: str, protected: bool) -> tuple[str, ...]:
     """All attacks of one cell, so that tables share it."""
     tables = ("protected",) if protected else ("table1", "table2", "section6.3")
     found: dict[str, Any] = {}
     for table in tables:
-        if table == "section6.3" and head == "classifier":
-            continue  # the paper has it for extractors
-        found |= {row.attack: None for row in TABLES[table] if row.schedule == schedule}
+        if leak == HEADS["classifier"] and table not in NAMING:
+            continue
+        found |= {e.attack: None for e in TABLES[table] if e.schedule == schedule}
     return tuple(found)
 
 
-def rows_of(table: str) -> tuple[Row, ...]:
-    """A table's rows; table 1 borrows the controls of table 2, whose cell it shares."""
-    rows = TABLES[table]
+def entries_of(table: str) -> tuple[Entry, ...]:
+    """A table's entries; table 1 borrows the controls of table 2, whose cell it shares."""
+    entries = TABLES[table]
     if table == "table1":
-        rows += tuple(row for row in CONTROLS if row.attack not in {r.attack for r in rows})
-    return rows
+        there = {entry.attack for entry in entries}
+        entries += tuple(entry for entry in CONTROLS if entry.attack not in there)
+    return entries

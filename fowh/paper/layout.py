@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from fowh.metrics.intervals import Value
+from fowh.paper.experiment import MEASURED
+from fowh.paper.lines import Line
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from fowh.paper.cells import Line
-
-COLUMNS = ("f_E Type-1", "f_E Rank-1", "f_C accuracy")
-METRICS = ("type1", "rank1", "accuracy")
-Cells = list[list[str]]
+HEADINGS = {metric: words for columns in MEASURED.values() for metric, words in columns.items()}
+GAINS = {"templates": "Rank-1 minus single", "outputs": "accuracy minus single"}
 
 
-def table(lines: list[Line], family: str) -> tuple[list[str], Cells]:
-    """Heads and rows of a table as text.
+def texts(lines: list[Line], family: str) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of a table as text.
 
     Args:
         lines: as measured.
@@ -29,30 +28,34 @@ def table(lines: list[Line], family: str) -> tuple[list[str], Cells]:
     """
     schemes = len({line.scheme for line in lines}) > 1
     sizes = len({line.samples for line in lines}) > 1
-    heads = [*(["scheme"] if schemes else []), *(["samples"] if sizes else []), "method"]
-    shown = [k for k, m in enumerate(METRICS) if any(m in line.values for line in lines)]
-    paper = any(line.row.paper for line in lines)
-    for k in shown:
-        heads += [f"{COLUMNS[k]}, paper"] * paper + [f"{COLUMNS[k]}, here"]
-    gains = {"Rank-1 minus single": "extractor", "accuracy minus single": "classifier"}
-    gains = {k: v for k, v in gains.items() if any(v in line.versus_single for line in lines)}
-    heads += gains
+    headings = [*(["scheme"] if schemes else []), *(["samples"] if sizes else []), "method"]
+    # The paper's numbers are in the order of our columns.
+    shown = [
+        (place, metric)
+        for place, metric in enumerate(HEADINGS)
+        if any(metric in line.values for line in lines)
+    ]
+    paper = any(line.entry.paper for line in lines)
+    for _, metric in shown:
+        headings += [f"{HEADINGS[metric]}, paper"] * paper + [f"{HEADINGS[metric]}, here"]
+    gains = [leak for leak in GAINS if any(leak in line.versus_single for line in lines)]
+    headings += [GAINS[leak] for leak in gains]
     rows = []
     for line in lines:
         if not line.of:
             continue
-        name = f"{line.row.name} (control)" if line.row.control else line.row.name
+        name = f"{line.entry.name} (control)" if line.entry.control else line.entry.name
         if line.runs < line.of:
             name += f", {line.runs} of {line.of} runs: the others failed or cannot do it"
         row = [*([line.scheme] if schemes else []), *([str(line.samples)] if sizes else []), name]
-        theirs = (line.row.paper or {}).get(family, (None, None, None))
-        for k in shown:
+        theirs = (line.entry.paper or {}).get(family, (None,) * len(HEADINGS))
+        for place, metric in shown:
             if paper:
-                row.append("" if theirs[k] is None else str(theirs[k]))
-            row.append(percent(line.values.get(METRICS[k])))
-        row += [percent(line.versus_single.get(head), signed=True) for head in gains.values()]
+                row.append("" if theirs[place] is None else str(theirs[place]))
+            row.append(percent(line.values.get(metric)))
+        row += [percent(line.versus_single.get(leak), signed=True) for leak in gains]
         rows.append(row)
-    return heads, rows
+    return headings, rows
 
 
 def percent(value: Value | None, signed: bool = False) -> str:
@@ -67,30 +70,30 @@ def percent(value: Value | None, signed: bool = False) -> str:
 
 def markdown(lines: list[Line], family: str) -> str:
     """The table as Markdown."""
-    heads, rows = table(lines, family)
-    marks = ["---" if head in ("method", "scheme") else "---:" for head in heads]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (heads, marks, *rows))
+    headings, rows = texts(lines, family)
+    marks = ["---" if head in ("method", "scheme") else "---:" for head in headings]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (headings, marks, *rows))
 
 
 def rich_table(lines: list[Line], family: str, title: str) -> Table:
     """The table for a terminal."""
     from rich.table import Table
 
-    heads, rows = table(lines, family)
+    headings, rows = texts(lines, family)
     made = Table(title=title, title_justify="left")
-    for head in heads:
+    for head in headings:
         made.add_column(head, justify="left" if head in ("method", "scheme") else "right")
     for row in rows:
         made.add_row(*row)
     return made
 
 
-def grid(observations: dict[str, NDArray[Any]], names: Iterable[tuple[str, str]]) -> bytes:
+def grid(observations: Mapping[str, NDArray[Any]], names: Iterable[tuple[str, str]]) -> bytes:
     """Originals and what the methods make of them, side by side (as the paper's fig. 2 and 3).
 
     Args:
-        observations: of one cell; its pictures are (k, s, s[, 3]) uint8.
-        names: caption and name of each column's pictures.
+        observations: of one cell; the samples shown are (k, s, s[, 3]) uint8 images.
+        names: caption of each column, and name of its images among them.
 
     Returns:
         A PNG; one row per victim's reading, neighbouring rows of one subject first.
@@ -98,9 +101,9 @@ def grid(observations: dict[str, NDArray[Any]], names: Iterable[tuple[str, str]]
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    columns = [("original", "image.original"), *names]
+    columns = [("original", "shown.original"), *names]
     columns = [(caption, name) for caption, name in columns if name in observations]
-    count = len(observations["image.original"])
+    count = len(observations["shown.original"])
     figure = Figure(figsize=(1.15 * len(columns), 1.1 * count + 0.45), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(count, len(columns), squeeze=False)

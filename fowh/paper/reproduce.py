@@ -1,44 +1,84 @@
-"""``fowh reproduce``: run a table's cells, print it, and keep it as Markdown and a picture."""
+"""Reproduce a table of the published experiment: its cells run, its lines, as text and picture."""
 
 from __future__ import annotations
 
 import os
-import time
+from dataclasses import dataclass
 from pathlib import Path
-
-import typer
+from typing import TYPE_CHECKING
 
 from fowh.core.cache import write_atomically
 from fowh.core.errors import InputError
-from fowh.core.registry import load
-from fowh.engine.cell import label
-from fowh.metrics.intervals import Value
-from fowh.paper.cells import Plan, alignment_effect, lines, plans, run_all
-from fowh.paper.experiment import FULL_SEEDS, HEADS, SEEDS, SIZES, TABLES
-from fowh.records import store as records
-from fowh.targets._trained import TrainedTarget
+from fowh.core.registry import load, split
+from fowh.paper import layout
+from fowh.paper.experiment import (
+    FAMILIES,
+    FULL_SEEDS,
+    HEADS,
+    PROTOCOLS,
+    SEEDS,
+    SIZES,
+    TABLES,
+    USUAL_PROTOCOL,
+)
+from fowh.paper.jobs import Job, Say, make_jobs, run_all
+from fowh.paper.lines import Line, alignment_effect, read_lines, shown_by
+from fowh.records import store
+from fowh.run import check_writable, pick_device
 
-FAMILY = {"afm-iris": "iris", "afm-face": "face"}
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True, eq=False)
+class Reproduced:
+    """A table as measured.
+
+    Attributes:
+        title: what it is of.
+        family: whose numbers of the paper stand beside ours: iris or face.
+        lines: its lines.
+        remarks: what else was measured, in words.
+        cells: the folder of each cell's record.
+        files: what was written beside them, by what it is (table; pictures where there are any).
+        failed: folders of cells in which an attack failed; they run again next time.
+    """
+
+    title: str
+    family: str
+    lines: list[Line]
+    remarks: list[str]
+    cells: dict[Job, Path]
+    files: dict[str, Path]
+    failed: list[Path]
+
+    def table(self) -> Table:
+        """The table, for rich to print."""
+        return layout.rich_table(self.lines, self.family, self.title)
 
 
 def reproduce_table(
     table: str,
     dataset: str,
     target: str,
-    full: bool,
-    samples: int,
-    seeds: int,
-    head: str,
-    jobs: int,
-    device: str,
+    *,
+    protocol: str = "",
+    full: bool = False,
+    samples: int = 0,
+    seeds: int = 0,
+    head: str = "both",
+    jobs: int = 0,
+    device: str = "auto",
     out: Path,
-) -> None:
-    """Run what is not on record yet, then print and write the table.
+    say: Say,
+) -> Reproduced:
+    """Run what is not on record yet, read the table off the records, and write it beside them.
 
     Args:
-        table: one of ``experiments.TABLES``.
+        table: one of ``experiment.TABLES``.
         dataset: as on the command line.
-        target: likewise, without head and schedule.
+        target: likewise, without schedule.
+        protocol: afm_iris or afm_face; "" for the one that the dataset is for.
         full: both sizes and five seeds.
         samples: instead of the sizes that ``full`` decides; 0: as it decides.
         seeds: instead of the seeds that ``full`` decides; 0: as it decides.
@@ -46,17 +86,48 @@ def reproduce_table(
         jobs: processes; 0: one per core on a CPU, one per GPU.
         device: as on the command line.
         out: folder of the records; the table goes there too.
+        say: is told what is being done.
 
     Raises:
-        InputError: unknown table, a target that is not trained here, or as ``run.run``.
+        InputError: unknown table, a target that is not trained here, or as ``run.answer_or_run``.
     """
-    from rich.console import Console
+    usual = PROTOCOLS.get(split(dataset)[0], USUAL_PROTOCOL)
+    protocol = protocol or usual
+    _check(table, target, protocol, samples, seeds, head, jobs)
+    check_writable(out)
+    device = pick_device(device)
+    heads = list(HEADS) if head == "both" else [head]
+    sizes = (samples,) if samples else SIZES if full else SIZES[:1]
+    runs = seeds or (FULL_SEEDS if full else SEEDS)
+    leaks = tuple(HEADS[name] for name in heads)
+    todo = make_jobs(table, dataset, target, protocol, sizes, runs, leaks)
+    for job in todo:
+        job.cell()  # bad input is found before anything starts
+    workers = jobs or _workers(device)
+    say(f"{len(todo)} cells in {workers} processes; those on record are not run again")
+    cells = run_all(todo, out, device, workers, say)
+    lines = read_lines(table, cells)
+    words = [table, split(dataset)[0].rpartition(":")[2], *map(str, sizes)]
+    words += heads if len(heads) == 1 else []
+    words += [protocol] if protocol != usual else []
+    return Reproduced(
+        title=f"{table}: {dataset}, {runs} seeds, percent",
+        family=FAMILIES[protocol],
+        lines=lines,
+        remarks=_remarks(cells, sizes) if table == "table2" else [],
+        cells=cells,
+        files=_written(out / "-".join(words), table, lines, FAMILIES[protocol], cells),
+        failed=[folder for folder in cells.values() if _failed(folder)],
+    )
 
-    from fowh.report import paper
-    from fowh.run import pick_device
 
+def _check(
+    table: str, target: str, protocol: str, samples: int, seeds: int, head: str, jobs: int
+) -> None:
     if table not in TABLES:
         raise InputError(f"unknown table {table!r}: expected one of {', '.join(TABLES)}")
+    if protocol not in FAMILIES:
+        raise InputError(f"--protocol {protocol}: expected one of {', '.join(FAMILIES)}")
     if min(samples, seeds, jobs) < 0:
         raise InputError(
             f"--samples {samples} --seeds {seeds} --jobs {jobs}: expected numbers of at least 0"
@@ -64,47 +135,12 @@ def reproduce_table(
     if samples == 1:
         raise InputError("--samples 1: expected at least 2 samples, or 0 for the default")
     if head not in (*HEADS, "both"):
-        raise InputError(f"--head {head}: expected extractor, classifier or both")
-    if not isinstance(load("target", target), TrainedTarget):
-        raise InputError(f"--target {target} keeps no versions: expected one that is trained here")
-    sizes = (samples,) if samples else SIZES if full else SIZES[:1]
-    device = pick_device(device)
-    workers = jobs or _workers(device)
-    heads = HEADS if head == "both" else (head,)
-    runs = seeds or (FULL_SEEDS if full else SEEDS)
-    todo = plans(table, dataset, target, sizes, runs, heads)
-    started = time.perf_counter()
-
-    def say(text: str) -> None:
-        typer.echo(f"{time.perf_counter() - started:7.0f} s  {text}", err=True)
-
-    say(f"{len(todo)} cells in {workers} processes; those on record are not run again")
-    found = run_all(todo, out, device, workers, say)
-    family = FAMILY[load("dataset", dataset).published]
-    measured = lines(table, found)
-    title = f"{table}: {dataset}, {len({plan.seed for plan in todo})} seeds, percent"
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, 150)  # a log has no width
-    console.print(paper.rich_table(measured, family, title))
-    for size in sizes if table == "table2" else ():
-        effect = alignment_effect(found, size)
-        if effect is not None:
-            typer.echo(f"alignment loss at {size} samples, {_effect(effect)}")
-    words = (table, dataset.partition(":")[0], *map(str, sizes), *heads[: len(heads) % 2])
-    name = "-".join(words)  # one head alone is named
-    _write(out / f"{name}.md", paper.markdown(measured, family))
-    picture = _picture(table, found)
-    typer.echo(f"table    {out / f'{name}.md'}")
-    if picture is not None:
-        write_atomically(out / f"{name}.png", lambda file: file.write_bytes(picture))
-        typer.echo(f"pictures {out / f'{name}.png'}")
-    typer.echo(f"took     {(time.perf_counter() - started) / 60:.1f} min")
-    for path in found.values():
-        record = records.load(path)
-        if record is not None and record["status"] == "failed":
-            typer.echo(f"failed in part: {path}; run again to try again", err=True)
-            raise typer.Exit(1)
+        raise InputError(f"--head {head}: expected {', '.join(HEADS)} or both")
+    if not hasattr(load("target", target), "schedule"):
+        raise InputError(
+            f"--target {target} keeps no versions: expected one that is trained here, such as "
+            "densenet"
+        )
 
 
 def _workers(device: str) -> int:
@@ -116,25 +152,40 @@ def _workers(device: str) -> int:
     return 1 if device.startswith("cuda") else os.cpu_count() or 1
 
 
-def _effect(effect: Value) -> str:
-    from fowh.paper.layout import percent
-
-    return f"srwal minus sr in Rank-1, paired: {percent(effect, signed=True)} points"
-
-
-def _write(path: Path, text: str) -> None:
-    write_atomically(path, lambda file: file.write_text(text + "\n", encoding="utf-8"))
-
-
-def _picture(table: str, found: dict[Plan, Path]) -> bytes | None:
-    """Pictures of the first cell that holds the table's GANs; None if all of them failed."""
-    from fowh.report import paper
-
-    plan = next(p for p in found if p.schedule == "upslope")
-    names = [
-        (row.name, f"image.attack.{label(load('attack', row.attack))}")
-        for row in TABLES[table]
-        if row.schedule == "upslope"
+def _remarks(cells: dict[Job, Path], sizes: tuple[int, ...]) -> list[str]:
+    """What the alignment loss does, for each number of samples."""
+    effects = {size: alignment_effect(cells, size) for size in sizes}
+    return [
+        f"alignment loss at {size} samples, srwal minus sr in Rank-1, paired: "
+        f"{layout.percent(effect, signed=True)} points"
+        for size, effect in effects.items()
+        if effect is not None
     ]
-    observed = records.load_observations(found[plan])
-    return paper.grid(observed, names) if "image.original" in observed else None
+
+
+def _written(
+    place: Path, table: str, lines: list[Line], family: str, cells: dict[Job, Path]
+) -> dict[str, Path]:
+    """The files of the table; their names begin with ``place``."""
+    text, pictures = Path(f"{place}.md"), Path(f"{place}.png")
+    words = layout.markdown(lines, family) + "\n"
+    write_atomically(text, lambda file: file.write_text(words, encoding="utf-8"))
+    drawn = _picture(table, cells)
+    if drawn is None:
+        return {"table": text}
+    write_atomically(pictures, lambda file: file.write_bytes(drawn))
+    return {"table": text, "pictures": pictures}
+
+
+def _picture(table: str, cells: dict[Job, Path]) -> bytes | None:
+    """Pictures of the first cell that holds the table's GANs; None if all of them failed."""
+    job = next(job for job in cells if job.schedule == "upslope")
+    observed = store.load_observations(cells[job])
+    if "shown.original" not in observed:
+        return None
+    return layout.grid(observed, shown_by(table))
+
+
+def _failed(folder: Path) -> bool:
+    record = store.load(folder)
+    return record is not None and record["status"] == "failed"

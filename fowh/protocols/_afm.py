@@ -1,4 +1,4 @@
-"""The published protocols afm-iris and afm-face: who trains the target, who attacks, who is tested.
+"""What the published protocols share: a private part, a pool for the attacker, and a test set.
 
 Source: Ahmad, Mahmood and Fuller (2022), "Inverting biometric models with fewer samples", sec. 5.1.
 Sizes are the paper's where the dataset has as many samples, and in its proportions otherwise. The
@@ -8,23 +8,31 @@ of the run draws the attacker's samples from a pool that is kept from the target
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import typing
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
-from fowh.protocols.standard import BLIND, FMRS, Fold, Indices, stream
-from fowh.targets._trained import TrainedTarget
+from fowh.core.protocol import Fold, Indices, Protocol
+from fowh.core.randomness import stream
+from fowh.core.target import Target
+from fowh.core.threat import Threat
 
-TEST, POOL = 2000, 2000  # iris: probes and attacker's samples, at most
-TEST_SHARE = {"extractor": 2000 / 12000, "classifier": 2000 / 11000}  # of the left irises
-PRIVATE_FACES = 1076 / 3632  # of the faces, by whole subjects
-POOL_FACES = {"extractor": 1500 / 2556, "classifier": 1500 / 3632}  # of all others; of all
-TEST_FACES = 0.15  # of each subject's faces, rounded up, where the target classifies
-REMOVED = {"afm-iris": 10, "afm-face": 5}  # subjects, before the retraining of downslope
+TEST, POOL = 2000, 2000  # probes and attacker's samples, at most
+LEAST = 8  # subjects
+
+
+@typing.runtime_checkable
+class Student(typing.Protocol):
+    """What these protocols must know of the target that they train."""
+
+    seed: int  # of the private split
+    schedule: str  # which versions there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +44,8 @@ class Split:
         pool: the attacker draws his own samples from them.
         test: probes: their templates are stolen and attacked, and they are the gallery of Rank-1.
         newcomer: the subject that schedule update adds.
-        judging: what an independent judge may be trained on, less the attacker's own samples. The
-            pool itself for faces, whose few subjects leave no others; the one part that overlaps.
+        judging: what a witness may be trained on, less the attacker's own samples. The pool itself
+            for faces, whose few subjects leave no others; the one part that overlaps.
     """
 
     private: Indices
@@ -46,123 +54,112 @@ class Split:
     newcomer: Indices
     judging: Indices
 
+    @classmethod
+    def of(cls, *parts: Indices) -> Split:
+        """Rows in any order, by the order of the attributes."""
+        return cls(*map(np.sort, parts))
 
-def split(samples: Samples, published: str, target: TrainedTarget) -> Split:
-    """Split a dataset for a target.
 
-    Args:
-        samples: with ``left`` for afm-iris.
-        published: afm-iris or afm-face.
-        target: its head, schedule and seed decide.
+@dataclass(frozen=True)
+class Published(Protocol):
+    """A protocol of the paper: it trains the target, and has one fold.
 
-    Raises:
-        InputError: the dataset lacks eyes or is too small.
+    Attributes:
+        paper: what it is called there.
+        removed: subjects that are taken out before the retraining of schedule downslope.
     """
-    rng = stream(target.seed, published, target.head)
-    people = rng.permutation(np.unique(samples.subjects))
-    if published == "afm-iris":
-        if samples.left is None or len(people) < 8:
+
+    max_own: ClassVar[int] = POOL
+    max_stolen: ClassVar[int] = TEST
+    shown_readings: ClassVar[int] = 2  # as in the paper's fig. 3
+    paper: ClassVar[str]
+    removed: ClassVar[int]
+
+    def numbers(self) -> dict[str, Any]:
+        return {"folds": 1, **super().numbers()}
+
+    @abstractmethod
+    def divide(
+        self,
+        samples: Samples,
+        people: NDArray[np.int64],
+        closed_set: bool,
+        rng: np.random.Generator,
+    ) -> Split:
+        """Split the samples of shuffled subjects; see ``split``."""
+
+    def split(self, samples: Samples, target: Target | None, closed_set: bool) -> Split:
+        """Split a dataset for a target.
+
+        Args:
+            samples: of the dataset.
+            target: its schedule and seed decide.
+            closed_set: whether it knows those who are attacked (the paper's f_C), or not (f_E).
+
+        Raises:
+            InputError: the dataset does not fit or is too small, or nothing is to be trained.
+        """
+        if samples.modality != "image":
             raise InputError(
-                f"protocol afm-iris: {len(people)} subjects, eyes "
-                f"{'unknown' if samples.left is None else 'known'}; expected at least 8 eyes, each "
-                "known as left or right"
+                f"protocol {self.paper} trains a target on images, and these samples are of kind "
+                f"{samples.modality!r}: name a dataset of images"
             )
-        made = _irises(samples, people, target, rng)
-    else:
-        fewest = int(np.bincount(samples.subjects).min())
-        if len(people) < 8 or fewest < 3:
+        if not isinstance(target, Student):
             raise InputError(
-                f"protocol afm-face: {len(people)} subjects, the smallest with {fewest} readings; "
-                "expected at least 8 with 3 each (folder:readings=3 leaves smaller ones out)"
+                f"protocol {self.paper} trains the target itself: name one that is trained here, "
+                "such as --target densenet"
             )
-        made = _faces(samples, people, target, rng)
-    if target.schedule == "downslope":
-        made = _removed(samples, made, REMOVED[published], target, rng)
-    counts = {name: len(getattr(made, name)) for name in ("private", "pool", "test")}
-    if min(counts.values()) < 4:
-        raise InputError(f"protocol {published}: only {counts} samples; use a larger dataset")
-    return made
+        rng = stream(target.seed, self.paper, "classifier" if closed_set else "extractor")
+        people = rng.permutation(np.unique(samples.subjects))
+        made = self.divide(samples, people, closed_set, rng)
+        if target.schedule == "downslope":
+            made = self._without_removed(samples.subjects, made, closed_set, rng)
+        counts = {name: len(getattr(made, name)) for name in ("private", "pool", "test")}
+        if min(counts.values()) < 4:
+            raise InputError(f"protocol {self.paper}: only {counts} samples; use a larger dataset")
+        return made
 
+    def _without_removed(
+        self,
+        subjects: NDArray[np.int64],
+        made: Split,
+        closed_set: bool,
+        rng: np.random.Generator,
+    ) -> Split:
+        """Without the subjects whose removal downslope asks for; a classifier forgets them."""
+        people = np.unique(subjects[made.private])
+        gone = rng.permutation(people)[: min(self.removed, len(people) // 4)]
 
-def _irises(
-    samples: Samples, people: NDArray[Any], target: TrainedTarget, rng: np.random.Generator
-) -> Split:
-    """f_E: trained and tested on left irises, attacked with right ones; f_C: left ones only."""
-    assert samples.left is not None
-    left = samples.left[samples.subjects]
-    rights = people[~samples.left[people]]
-    newcomer = samples.subjects == (rights[0] if len(rights) else -1)
-    others = rng.permutation(np.flatnonzero(~left & ~newcomer))
-    lefts = rng.permutation(np.flatnonzero(left))
-    count = min(TEST, round(TEST_SHARE[target.head] * len(lefts)))
-    test, rest = lefts[:count], lefts[count:]
-    if target.head == "extractor":
-        cut = min(POOL, len(others) // 2)
-        pool, judging, private = others[:cut], others[cut:], rest
-    else:
-        pool, judging, private = rest[:count], others, rest[count:]
-        known = np.unique(samples.subjects[private])  # the others can never be named
-        pool, test = (part[np.isin(samples.subjects[part], known)] for part in (pool, test))
-    return Split(*map(np.sort, (private, pool, test, np.flatnonzero(newcomer), judging)))
+        def kept(rows: Indices) -> Indices:
+            return rows[~np.isin(subjects[rows], gone)]
 
+        less = replace(made, private=kept(made.private))
+        return replace(less, pool=kept(made.pool), test=kept(made.test)) if closed_set else less
 
-def _faces(
-    samples: Samples, people: NDArray[Any], target: TrainedTarget, rng: np.random.Generator
-) -> Split:
-    """f_E: private subjects are nobody else's; f_C: every subject is in every part."""
-    subjects = samples.subjects
-    newcomer, rows = subjects == people[0], rng.permutation(len(subjects))
-    rows = rows[~newcomer[rows]]
-    if target.head == "extractor":
-        sizes = np.bincount(subjects)[people[1:]].cumsum()
-        few = people[1 : 2 + int(np.searchsorted(sizes, PRIVATE_FACES * len(rows)))]
-        mine = np.isin(subjects[rows], few)
-        private, rest = rows[mine], rows[~mine]
-        cut = round(POOL_FACES["extractor"] * len(rest))
-        pool, test = rest[:cut], rest[cut:]
-    else:
-        order = np.argsort(subjects[rows], kind="stable")  # by subject, in random order within
-        sizes = np.bincount(subjects[rows])
-        rank = np.concatenate([np.arange(size) / size for size in sizes if size])
-        share = TEST_FACES + POOL_FACES["classifier"]
-        ordered = rows[order]
-        test, private = ordered[rank < TEST_FACES], ordered[rank >= share]
-        pool = ordered[(rank >= TEST_FACES) & (rank < share)]
-    return Split(*map(np.sort, (private, pool, test, np.flatnonzero(newcomer), pool)))
+    def lessons(
+        self, samples: Samples, target: Target | None, closed_set: bool
+    ) -> tuple[Indices, Indices] | None:
+        made = self.split(samples, target, closed_set)
+        joins = isinstance(target, Student) and target.schedule == "update"
+        return made.private, made.newcomer if joins else made.newcomer[:0]
 
-
-def _removed(
-    samples: Samples, made: Split, count: int, target: TrainedTarget, rng: np.random.Generator
-) -> Split:
-    """Without the subjects whose removal downslope asks for; a classifier no longer knows them."""
-    people = np.unique(samples.subjects[made.private])
-    gone = rng.permutation(people)[: min(count, len(people) // 4)]
-
-    def kept(rows: Indices) -> Indices:
-        return rows[~np.isin(samples.subjects[rows], gone)]
-
-    private = kept(made.private)
-    if target.head == "extractor":
-        return Split(private, made.pool, made.test, made.newcomer, made.judging)
-    return Split(private, kept(made.pool), kept(made.test), made.newcomer, made.judging)
-
-
-def fold(made: Split, own: int, seed: int) -> Fold:
-    """The split as the single fold of a run: ``own`` samples of the pool are the attacker's."""
-    count = min(own, len(made.pool))
-    drawn = np.sort(stream(seed, "own").choice(made.pool, count, replace=False))
-    few = np.sort(stream(0, "stolen").permutation(made.test)[:TEST])
-    return Fold(0, made.private, drawn, made.test, few, gallery=made.test)
-
-
-def published_protocol(name: str) -> dict[str, Any]:
-    """What a record's spec says about the protocol."""
-    return {
-        "name": name,
-        "folds": 1,
-        "image_folds": 1,
-        "fmrs": list(FMRS.values()),
-        "controls": list(BLIND),
-        "max_own": POOL,
-        "max_stolen": TEST,
-    }
+    def folds(
+        self, samples: Samples, target: Target | None, closed_set: bool, threat: Threat, seed: int
+    ) -> list[Fold]:
+        """One fold: as many samples of the pool as the threat grants are the attacker's."""
+        made = self.split(samples, target, closed_set)
+        count = min(threat.samples, len(made.pool))
+        drawn = np.sort(stream(seed, "own").choice(made.pool, count, replace=False))
+        stolen = np.sort(stream(0, "stolen").permutation(made.test)[: self.max_stolen])
+        return [
+            Fold(
+                0,
+                development=made.private,
+                attacker=drawn,
+                victims=made.test,
+                stolen=stolen,
+                gallery=made.test,
+                bystanders=made.test[:0],
+                witness=np.setdiff1d(made.judging, drawn),
+            )
+        ]

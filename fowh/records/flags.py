@@ -5,91 +5,93 @@ Each flag has a paragraph in docs/flags.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fowh.core.leak import Leak
+from fowh.metrics import BY_NAME
+
 Flag = dict[str, str]
-COLLAPSE = 0.25  # of the Rank-1 expected under the judge; below it a picture is adversarial
+COLLAPSE = 0.25  # of the Rank-1 expected under the witness; below it a picture is adversarial
 NOTICED = 0.1  # Rank-1 under the target from which a collapse means something
 MARGIN = 0.02  # Rank-1 that a learned attack may lose to the closed form without a flag
 
 
-def raise_flags(record: dict[str, Any]) -> list[Flag]:
-    """All flags of a record, most serious first."""
-    return [{"flag": name, "text": text} for name, text in _flags(record)]
+def raise_flags(record: Mapping[str, Any], leak: Leak) -> list[Flag]:
+    """All flags of a record: what any leak may raise first, then what this one knows."""
+    found = [*_flags(record), *leak.doubts(record)]
+    return [{"flag": name, "text": text} for name, text in found]
 
 
-def _value(row: dict[str, Any], metric: str, part: str = "value") -> float | None:
+def _value(row: Mapping[str, Any], metric: str, part: str = "value") -> float | None:
     value: float | None = row.get("metrics", {}).get(metric, {}).get(part)
     return value
 
 
-def _flags(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     attacks = {k: v for k, v in record["attacks"].items() if v.get("status") == "ok"}
+    main = record["headline"]["success"][0]
     for name, row in record["attacks"].items():
         if row.get("status") == "failed":
             yield "attack-failed", f"{name} stopped with an error and counts for nothing here"
-    fnmr = record["recognition"]["stolen_key"]["fnmr_at_fmr_1e-2"]["value"]
-    if fnmr is None or fnmr > 0.5:
+    if lost(record):
+        metric = BY_NAME[record["headline"]["utility"]]
         yield (
-            "recognition-too-poor",
-            "the scheme rejects most mated comparisons at FMR 1 %: its attack rates say little",
+            "utility-too-poor",
+            f"{metric.label} is as bad as {100 * record['headline']['useless']:.0f} % or worse: a "
+            "system that no longer does its job is attacked for nothing",
         )
-    yield from _under_trained(record, attacks)
-    tried = [*attacks.values(), *record["faces"].values()]
-    worst = [_value(row, "advantage_rank1", "ci_low") for row in tried]
+    yield from _under_trained(attacks, record["rendered"], main)
+    tried = [*attacks.values(), *record["rendered"].values()]
+    worst = [_value(row, f"advantage_{main}", "ci_low") for row in tried]
     if attacks and all(low is not None and low <= 0 for low in worst):
         yield (
             "no-better-than-blind",
-            "no attack of the suite beats the best blind control in Rank-1: the scheme resisted "
-            "this suite, which is no proof that it resists others",
+            f"no attack of the suite beats the best blind control in {BY_NAME[main].label}: the "
+            "scheme resisted this suite, which is no proof that it resists others",
         )
-    blind = [
-        _value(row, "type1_at_fmr_1e-2")
-        for name, row in record["controls"].items()
-        if name in ("random", "mean", "medoid")
-    ]
-    if any(rate is not None and rate > 0.1 for rate in blind):
-        best = max(rate for rate in blind if rate is not None)
-        yield (
-            "type1-is-cheap",
-            f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
-            "read Rank-1 and the advantage instead",
-        )
-    for section, name in adversarial(record):
+    for section, name in adversarial(record, main):
         row = record[section][name]
         yield (
             "adversarial",
-            f"{name} has Rank-1 {100 * (_value(row, 'rank1') or 0):.0f} % under the target and "
-            f"{100 * (_value(row, 'transfer_rank1') or 0):.0f} % under the judge: its pictures are "
-            "adversarial examples and count for no reconstruction",
-        )
-    pairs = record["data"]["development_non_mated"]
-    if pairs * 1e-3 < 10:
-        yield (
-            "few-comparisons",
-            f"the threshold at FMR 0.1 % rests on {pairs} non-mated development comparisons, "
-            "fewer than ten of them above it",
+            f"{name} has {BY_NAME[main].label} {100 * (_value(row, main) or 0):.0f} % under the "
+            f"target and Rank-1 {100 * (_value(row, 'transfer_rank1') or 0):.0f} % under the "
+            "witness: its pictures are adversarial examples and count for no reconstruction",
         )
     for name, row in attacks.items():
         if row["exhausted"]:
             yield "budget-exhausted", f"{name} used all queries that it was granted in a fold"
     missed = record["data"].get("not_found")
     if missed:
-        yield "faces-not-found", f"the detector missed {missed} samples; a centre crop stands in"
+        yield "samples-not-found", f"the detector missed {missed} samples; a fallback stands in"
 
 
-def adversarial(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """Rows (section, name) whose pictures the target recognises and the judge does not.
+def lost(record: Mapping[str, Any]) -> bool:
+    """Whether the protected system no longer does its job, or that is unknown."""
+    headline = record["headline"]
+    scenario = record["utility"].get(headline["scenario"]) or {}
+    value = (scenario.get(headline["utility"]) or {}).get("value")
+    if value is None:
+        return True
+    higher = BY_NAME[headline["utility"]].attacker_prefers == "higher"
+    return bool(value > headline["useless"] if higher else value < headline["useless"])
 
-    The judge is held to what it makes of the originals: its Rank-1 of a picture is expected to be
-    the target's Rank-1 of it times its own Rank-1 of the original.
+
+def adversarial(record: Mapping[str, Any], main: str) -> list[tuple[str, str]]:
+    """Rows (section, name) whose pictures the target recognises and the witness does not.
+
+    The witness is held to what it makes of the originals: its Rank-1 of a picture is expected to
+    be the target's success with it times its own Rank-1 of the original.
+
+    Args:
+        record: with its sections of rows.
+        main: the success that counts most.
     """
     ceiling = _value(record["controls"].get("unprotected", {}), "transfer_rank1")
     found = []
-    for section in ("attacks", "faces"):
+    for section in ("attacks", "rendered"):
         for name, row in record[section].items():
-            mine, other = _value(row, "rank1"), _value(row, "transfer_rank1")
+            mine, other = _value(row, main), _value(row, "transfer_rank1")
             if mine is None or other is None or ceiling is None or mine < NOTICED:
                 continue
             if other < COLLAPSE * mine * ceiling:
@@ -97,19 +99,25 @@ def adversarial(record: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _under_trained(record: dict[str, Any], attacks: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """A learned attack that loses to the closed form, level by level (embeddings, pictures)."""
-    closed = {
-        "embeddings": attacks.get("preimage", {}),
-        "images": attacks.get("image_ridge") or record["faces"].get("preimage", {}),
-    }
+def _under_trained(
+    attacks: Mapping[str, Any], rendered: Mapping[str, Any], main: str
+) -> Iterator[tuple[str, str]]:
+    """A learned attack that loses to the closed form, level by level (embeddings, samples)."""
+    best: dict[str, float] = {}
     for name, row in attacks.items():
-        mine = _value(row, "rank1")
-        best = _value(closed[row["yields"]], "rank1")
-        if not row["learned"] or mine is None or best is None or mine >= best - MARGIN:
+        if row["closed_form"]:
+            pictures = rendered.get(name, {}) if row["yields"] == "embeddings" else row
+            for level, part in ((row["yields"], row), ("samples", pictures)):
+                value = _value(part, main)
+                if value is not None:
+                    best[level] = max(value, best.get(level, 0.0))
+    for name, row in attacks.items():
+        mine, closed = _value(row, main), best.get(row["yields"])
+        if not row["learned"] or row["closed_form"] or mine is None or closed is None:
             continue
-        yield (
-            "learned-below-closed-form",
-            f"{name} (Rank-1 {100 * mine:.1f} %) loses to the closed form ({100 * best:.1f} %): it "
-            "is under-trained, and its rate understates the leak",
-        )
+        if mine < closed - MARGIN:
+            yield (
+                "learned-below-closed-form",
+                f"{name} ({BY_NAME[main].label} {100 * mine:.1f} %) loses to the closed form "
+                f"({100 * closed:.1f} %): it is under-trained, and its rate understates the leak",
+            )

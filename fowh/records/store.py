@@ -18,11 +18,11 @@ from typing import Any
 
 from fowh.core.cache import Arrays, digest, load_arrays, save_arrays, write_atomically
 from fowh.core.errors import InputError
+from fowh.records import schema
 
-SCHEMA = 1
+SCHEMA = schema.VERSION
 Record = dict[str, Any]
 
-_NEEDED = ("id", "status", "spec", "spec.dataset.name", "spec.scheme.name", "spec.threat")
 _DAMAGE = (  # whatever numpy and zipfile raise on a file that is no npz, or half of one
     OSError,
     EOFError,
@@ -63,7 +63,7 @@ def load(path: Path) -> Record | None:
     """The finished record in a cell's folder, or None.
 
     Raises:
-        InputError: a record that is no JSON object, of another schema, or without its spec.
+        InputError: a record that is no JSON, of an earlier schema, or not as the schema says.
     """
     file = path / "record.json"
     if not file.exists():
@@ -72,21 +72,16 @@ def load(path: Path) -> Record | None:
         record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {file}: {error}; delete it and run again") from error
-    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
-        raise InputError(f"{file} is no record of schema {SCHEMA}: delete it and run again")
-    lacking = [key for key in _NEEDED if not _has(record, key)]
-    if lacking:
-        raise InputError(f"{file} lacks {', '.join(lacking)}: delete it and run again")
-    return record
-
-
-def _has(record: Any, key: str) -> bool:
-    """Whether a dotted key leads through objects to something."""
-    for part in key.split("."):
-        if not isinstance(record, dict) or part not in record:
-            return False
-        record = record[part]
-    return True
+    if isinstance(record, dict) and record.get("schema") == 1:
+        raise InputError(
+            f"{file} is a record of schema 1, which this version no longer reads: run the cell "
+            "again (with --force, or after deleting the folder)"
+        )
+    problem = schema.problem(record)
+    if problem:
+        raise InputError(f"{file} is no record of schema {SCHEMA}: {problem}: delete it and run again")
+    found: Record = record
+    return found
 
 
 def load_all(out: Path) -> list[tuple[Path, Record]]:

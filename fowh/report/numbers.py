@@ -4,39 +4,83 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from fowh.metrics import METRICS
+from fowh.metrics import BY_NAME
 
 DASH = "\u2013"
-_TABLE = {metric.name: metric for metric in METRICS}
+ADVANTAGE = "advantage_"  # begins the name of a gain over the best blind control
 
 
-def measured(value: Any) -> dict[str, Any]:
-    """A measured value with all four keys; a bare number and None are values too."""
-    given = value if isinstance(value, Mapping) else {"value": value}
-    return {key: given.get(key) for key in ("value", "ci_low", "ci_high", "n")}
+@dataclass(frozen=True)
+class Number:
+    """One measured value, as every form of the report shows it.
 
+    Attributes:
+        metric: its name.
+        value: None where it is unknown.
+        low, high: its 95 % interval; None where none can be stated.
+        n: observations behind it.
+        alarm: whether it beats every blind control of its level beyond chance.
+    """
 
-def known(parts: Iterable[Mapping[str, Any]], metric: str, key: str = "value") -> list[float]:
-    """That key of a metric from every part that has it."""
-    found = [measured(part.get(metric))[key] for part in parts]
-    return [value for value in found if value is not None]
+    metric: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    alarm: bool = False
+
+    @classmethod
+    def of(cls, metric: str, given: Any, alarm: bool = False) -> Number:
+        """From a record's value with its interval, from a bare number, or from None."""
+        part = given if isinstance(given, Mapping) else {"value": given}
+        return cls(metric, *map(part.get, ("value", "ci_low", "ci_high", "n")), alarm)
+
+    @property
+    def text(self) -> str:
+        """The value in a table, without unit."""
+        return number(self.metric, self.value)
+
+    @property
+    def words(self) -> str:
+        """The value in a sentence, with its unit."""
+        unit = " %" if is_rate(self.metric) and self.value is not None else ""
+        return self.text + unit
+
+    @property
+    def interval(self) -> str:
+        """The interval ``[low, high]``; empty when there is none."""
+        if self.low is None or self.high is None:
+            return ""
+        wide = self.high >= 0.0995 and self.high - self.low >= 0.02  # whole percents will do
+        if is_rate(self.metric) and wide:
+            return f"[{100 * self.low:.0f}, {100 * self.high:.0f}]"
+        return f"[{number(self.metric, self.low)}, {number(self.metric, self.high)}]"
 
 
 def label(metric: str) -> str:
     """What tables call a metric."""
-    if metric.startswith("advantage_"):
-        return f"Advantage in {label(metric.removeprefix('advantage_'))}"
-    return _TABLE[metric].label if metric in _TABLE else metric.replace("_", " ")
+    if metric.startswith(ADVANTAGE):
+        return f"Advantage in {label(metric.removeprefix(ADVANTAGE))}"
+    return BY_NAME[metric].label if metric in BY_NAME else metric.replace("_", " ")
 
 
-def percent(value: float | None) -> str:
-    """A fraction in percent, without the sign."""
-    if value is None:
-        return DASH
-    return "100" if value == 1 else f"{100 * value:.1f}"
+def heading(metric: str) -> tuple[str, str]:
+    """The same in two lines, for a narrow column."""
+    known = BY_NAME.get(metric)
+    if known is not None and any(known.heading):
+        return known.heading
+    first, _, second = label(metric).partition(" at ")
+    return first, second
+
+
+def is_rate(metric: str) -> bool:
+    """Whether a metric is a share of cases (and so is shown in percent)."""
+    known = BY_NAME.get(metric.removeprefix(ADVANTAGE))
+    return known is not None and known.limits == (0.0, 1.0) and known.role != "cost"
 
 
 def number(metric: str, value: float | None) -> str:
@@ -44,31 +88,8 @@ def number(metric: str, value: float | None) -> str:
     if value is None:
         return DASH
     if is_rate(metric):
-        return percent(value)
+        return "100" if value == 1 else f"{100 * value:.1f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
-
-
-def is_rate(metric: str) -> bool:
-    """Whether a metric is a share of cases (and so is shown in percent)."""
-    name = metric.removeprefix("advantage_")
-    return name in _TABLE and _TABLE[name].limits == (0.0, 1.0) and name not in _INDICES
-
-
-def wrapped(text: str, width: int) -> str:
-    """Text in lines of at most ``width``; a number stays with its "FMR" and its "%"."""
-    glued = re.sub(r"(?<=\d) (?=%)|(?<=FMR) (?=\d)", "\xa0", text)
-    return textwrap.fill(glued, width).replace("\xa0", " ")
-
-
-def interval(metric: str, value: Any) -> str:
-    """The confidence interval ``[low, high]``; empty when there is none."""
-    given = measured(value)
-    low, high = given["ci_low"], given["ci_high"]
-    if low is None or high is None:
-        return ""
-    if is_rate(metric) and high >= 0.0995 and high - low >= 0.02:  # whole percents will do
-        return f"[{100 * low:.0f}, {100 * high:.0f}]"
-    return f"[{number(metric, low)}, {number(metric, high)}]"
 
 
 def count(value: float | None) -> str:
@@ -78,4 +99,7 @@ def count(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
 
 
-_INDICES = ("d_sys", "m_linkability")  # 0 to 1, but no share of anything
+def wrapped(text: str, width: int) -> str:
+    """Text in lines of at most ``width``; a number stays with its "FMR" and its "%"."""
+    glued = re.sub(r"(?<=\d) (?=%)|(?<=FMR) (?=\d)", "\xa0", text)
+    return textwrap.fill(glued, width).replace("\xa0", " ")

@@ -15,11 +15,10 @@ from torch.nn.functional import normalize
 from fowh.core.cache import Arrays
 from fowh.kit.fabric import fabric
 from fowh.targets import _margin
-from fowh.targets._trained import SHARES, UPDATE_EPOCHS, TrainedTarget, Weights
+from fowh.targets._recipe import SHARES, UPDATE_EPOCHS, Recipe, Weights
 
 if TYPE_CHECKING:
-    from fowh.core.attack import Progress
-    from fowh.core.target import Lessons
+    from fowh.core.target import Lessons, Progress
 
 BATCH = 64
 RATE = 2e-3
@@ -30,16 +29,16 @@ BLUR_SIGMA = 0.8  # of the newcomer's pictures, 3 x 3 kernel (paper, sec. 2.1)
 class Recogniser(nn.Module):
     """Pictures (n, 1 or 3, h, w) in 0..1 to what the target reveals."""
 
-    def __init__(self, target: TrainedTarget, classes: int, shown: int) -> None:
+    def __init__(self, target: Recipe, classes: int, shown: int, answers: bool) -> None:
         super().__init__()
         self.features = target.network(classes)
         self.weights = nn.Parameter(torch.empty(classes, target.dimension))
         self.shown = shown  # probabilities revealed: not the newcomer's, so that versions agree
-        self.side, self.loss, self.head = target.side, target.loss, target.head
+        self.side, self.loss, self.answers = target.side, target.loss, answers
 
     def forward(self, pictures: Tensor) -> Tensor:
         features = self.encode(pictures)
-        if self.head == "extractor":
+        if not self.answers:
             return normalize(features)
         whole = _margin.logits(self.loss, features, self.weights).softmax(dim=1)
         return whole[:, : self.shown]
@@ -54,39 +53,35 @@ class Recogniser(nn.Module):
         return features
 
     @classmethod
-    def restore(cls, target: TrainedTarget, weights: Weights, device: str) -> Recogniser:
+    def restore(cls, target: Recipe, weights: Weights, device: str) -> Recogniser:
         """One version, frozen, in eval mode."""
         state = {name: torch.from_numpy(array.copy()) for name, array in weights.state().items()}
         with torch.device("meta"):
-            made = cls(target, len(state["weights"]), weights.classes)
+            made = cls(target, len(state["weights"]), weights.classes, weights.answers)
         made.load_state_dict(state, assign=True)
         made.to(device).to(memory_format=torch.channels_last)
         return made.eval().requires_grad_(False)
 
 
-def learn(
-    target: TrainedTarget, lessons: Lessons, device: str, progress: Progress | None
-) -> Arrays:
+def learn(target: Recipe, lessons: Lessons, device: str, progress: Progress | None) -> Arrays:
     """Weights of every version of the schedule, by "version/parameter"."""
     _, labels = np.unique(lessons.subjects, return_inverse=True)
     people = int(labels.max()) + 1
     generator = torch.Generator().manual_seed(target.seed)
     with torch.device("meta"):
-        made = Recogniser(target, people, people)
+        made = Recogniser(target, people, people, False)
     made.to_empty(device="cpu")
     target.start(made.features, generator)
     with torch.no_grad():
         made.weights.normal_(0, target.dimension**-0.5, generator=generator)
     school = School(target, made, device, generator, progress)
-    if target.schedule == "update" and lessons.newcomer is None:
-        raise ValueError("schedule update needs the newcomer's pictures")
-    if target.schedule != "update" or lessons.newcomer is None:
+    if target.schedule != "update" or lessons.later is None:
         kept = {name: round(share * target.epochs) for name, share in SHARES.items()}
-        return school.teach(lessons.images, labels, target.epochs, kept)
-    school.teach(lessons.images, labels, target.epochs, {})
+        return school.teach(lessons.samples, labels, target.epochs, kept)
+    school.teach(lessons.samples, labels, target.epochs, {})
     school.admit()
-    images = np.concatenate([lessons.images, blurred(lessons.newcomer)])
-    labels = np.concatenate([labels, np.full(len(lessons.newcomer), people)])
+    images = np.concatenate([lessons.samples, blurred(lessons.later)])
+    labels = np.concatenate([labels, np.full(len(lessons.later), people)])
     kept = {str(epoch): epoch for epoch in (0, UPDATE_EPOCHS // 2, UPDATE_EPOCHS)}
     return school.teach(images, labels, UPDATE_EPOCHS, kept, rate=RATE / 4)
 
@@ -96,7 +91,7 @@ class School:
 
     def __init__(
         self,
-        target: TrainedTarget,
+        target: Recipe,
         made: Recogniser,
         device: str,
         generator: torch.Generator,

@@ -5,33 +5,33 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.cache import Arrays, cached, digest, source_digest
+from fowh.core.cache import cached, digest, source_digest
 from fowh.core.errors import InputError
-from fowh.core.target import Lessons, Prepared, Target, resize
+from fowh.core.target import Lessons, Prepared, Progress, Target
+from fowh.kit import images
+from fowh.kit.images import as_tensor, resize
+from fowh.targets._recipe import SHARES, UPDATE_EPOCHS, Schedule, Weights
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-    from fowh.core.attack import Progress
-
-Schedule = Literal["upslope", "update", "downslope"]
-SHARES: dict[str, float] = {"0": 0.0, "25": 0.25, "50": 0.5, "75": 0.75, "100": 1.0}
-UPDATE_EPOCHS = 10  # paper, sec. 2.1; versions are kept before, half-way and after
 BATCH = 256
+HEAD = 4  # layers after the last map: pool, flatten, fully connected, normalisation
 
 
 @dataclass(frozen=True)
 class TrainedTarget(Target):
     """A recogniser of the paper's kind (sec. 5.1): trunk, fully connected layer, angular margin.
 
+    It embeds (f_E: unit vectors of the fully connected layer, compared in L2); its ``classifier``
+    answers (f_C: probabilities of the subjects that it was trained on).
+
     Attributes:
-        head: extractor (f_E, unit vectors of the fully connected layer, compared in L2) or
-            classifier (f_C, probabilities of the subjects it was trained on).
         schedule: which versions there are. upslope: after 0, 25, 50, 75 and 100 % of the training.
             update: the trained model, and after 5 and 10 epochs more with a newcomer whose pictures
             are blurred. downslope: as upslope, retrained after subjects were removed.
@@ -44,8 +44,6 @@ class TrainedTarget(Target):
         public: what ``fit`` learned; never given on the command line.
     """
 
-    trained: ClassVar[bool] = True
-    head: Literal["extractor", "classifier"] = "extractor"
     schedule: Schedule = "upslope"
     loss: Literal["sphereface", "arcface", "cosface"] = "sphereface"
     epochs: int = 8
@@ -77,36 +75,46 @@ class TrainedTarget(Target):
         """Where the initial weights come from; with others the training is another one."""
         return "random"
 
-    @property
-    def classifies(self) -> bool:  # type: ignore[override]
-        """True for f_C."""
-        return self.head == "classifier"
+    def notes(self) -> dict[str, Any]:
+        return {"initial_weights": self.origin()}
 
-    def prepare(self, images: NDArray[np.uint8]) -> Prepared:
+    def prepare(self, samples: NDArray[np.uint8]) -> Prepared:
         """Centre square, resized; nothing is detected, so everything is found."""
-        height, width = images.shape[1:3]
+        height, width = samples.shape[1:3]
         edge = min(height, width)
         top, left = (height - edge) // 2, (width - edge) // 2
-        squares = images[:, top : top + edge, left : left + edge]
-        return Prepared(resize(squares, self.side), np.ones(len(images), dtype=np.bool_))
+        squares = samples[:, top : top + edge, left : left + edge]
+        return Prepared(resize(squares, self.side), np.ones(len(samples), dtype=np.bool_))
 
     def fit(
-        self, lessons: Lessons, device: str = "cpu", progress: Progress | None = None
+        self, lessons: Lessons | None, device: str = "cpu", progress: Progress | None = None
     ) -> Target:
         """Train, once: the versions are cached by everything that they depend on.
 
         Raises:
-            InputError: fewer than two subjects to learn from.
+            InputError: nothing or fewer than two subjects to learn from, or nobody who joins later
+                where the schedule is about that.
         """
         from fowh.targets._learn import learn
 
+        name = type(self).__name__.lower()
+        if lessons is None:
+            raise InputError(
+                f"target {name} is trained here, and this protocol has nothing that it may learn "
+                "from: name one that has, such as --protocol afm_iris or --protocol afm_face"
+            )
+        if self.schedule == "update" and lessons.later is None:
+            raise InputError(
+                f"target {name}: schedule update needs a subject who joins later, and there is "
+                "none: name another schedule"
+            )
         people = len(np.unique(lessons.subjects))
         if people < 2:
             raise InputError(
                 f"target: {people} private subjects to learn from, expected at least 2: "
                 "the dataset is too small for its protocol"
             )
-        key = digest(self.sha256, lessons.images, lessons.subjects, lessons.newcomer)
+        key = digest(self.sha256, lessons.samples, lessons.subjects, lessons.later)
         arrays = cached("target", key, lambda: learn(self, lessons, device, progress))
         return dataclasses.replace(self, public=Weights(arrays, self.names[-1], people))
 
@@ -129,21 +137,31 @@ class TrainedTarget(Target):
             for name in self.names
         }
 
-    def embed(self, images: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
+    def classifier(self) -> Target:
+        """The same model, of which the probabilities of known subjects are shown.
+
+        Raises:
+            RuntimeError: not fitted.
+        """
+        public = dataclasses.replace(self._public(), answers=True)
+        return dataclasses.replace(self, public=public)
+
+    def embed(self, samples: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
         import torch
 
         network = self.module(device)
         parts = []
         with torch.inference_mode():
-            for begin in range(0, len(images), BATCH):
-                batch = as_tensor(images[begin : begin + BATCH], device)
+            for begin in range(0, len(samples), BATCH):
+                batch = as_tensor(samples[begin : begin + BATCH], device)
                 parts.append(network(batch).cpu().numpy())
         return np.concatenate(parts) if parts else np.empty((0, self.width), dtype=np.float32)
 
     @property
     def width(self) -> int:
         """Length of what ``embed`` returns."""
-        return self._public().classes if self.classifies else self.dimension
+        public = self._public()
+        return public.classes if public.answers else self.dimension
 
     def module(self, device: str = "cpu") -> nn.Module:
         """The version's network; see ``Target.module``.
@@ -160,7 +178,8 @@ class TrainedTarget(Target):
         """Digest of the version's weights; before ``fit``, of the recipe and of its code."""
         if self.public is not None:
             state = self.public.state()
-            about = (self.head, self.side, self.loss, self.public.classes, self._code())
+            shown = "answers" if self.public.answers else "embeddings"
+            about = (shown, self.side, self.loss, self.public.classes, self._code())
             return digest(*about, *(part for pair in state.items() for part in pair))
         recipe = {
             item.name: getattr(self, item.name)
@@ -169,45 +188,41 @@ class TrainedTarget(Target):
         }
         return digest(type(self).__name__, recipe, self.origin(), self._code())
 
+    @property
+    def preparation(self) -> str:
+        """Digest of what determines the prepared squares."""
+        return digest(self.side, source_digest(__file__, images.__file__))
+
+    def appearance(self, samples: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
+        """The last map before the fully connected layer, averaged over the picture.
+
+        The embedding would not do: it spreads unknown subjects so widely that half of the real
+        pictures lie outside.
+        """
+        import torch
+
+        layers = self.module(device).get_submodule("features")
+        assert isinstance(layers, torch.nn.Sequential)
+        trunk, parts = layers[:-HEAD], []
+        squares = images.resize(samples, self.side)
+        with torch.inference_mode():
+            for begin in range(0, len(squares), BATCH):
+                batch = as_tensor(squares[begin : begin + BATCH], device).expand(-1, 3, -1, -1)
+                parts.append(trunk(batch).mean(dim=(2, 3)).cpu().numpy())
+        return np.concatenate(parts)
+
     def _code(self) -> str:
         """Digest of the code that trains and runs the network."""
-        from fowh.targets import _learn, _margin
+        from fowh.targets import _learn, _margin, _recipe
 
-        return source_digest(__file__, _learn.__file__, _margin.__file__, _file(type(self)))
+        parts = (images, _learn, _margin, _recipe)
+        files = [part.__file__ or "" for part in parts]
+        return source_digest(__file__, *files, _file(type(self)))
 
     def _public(self) -> Weights:
         if self.public is None:
             raise RuntimeError("this target is trained by a protocol; call fit first")
         return self.public
-
-
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """Weights of all versions, and which of them is meant.
-
-    Attributes:
-        arrays: by "version/parameter".
-        version: name of the version.
-        classes: how many subjects the last version tells apart, the newcomer left out.
-    """
-
-    arrays: Arrays
-    version: str
-    classes: int
-
-    def state(self) -> Arrays:
-        """The version's own arrays, by parameter."""
-        head = f"{self.version}/"
-        return {name[len(head) :]: a for name, a in self.arrays.items() if name.startswith(head)}
-
-
-def as_tensor(images: NDArray[np.uint8], device: str) -> Tensor:
-    """Images (n, h, w[, 3]) uint8 as floats (n, 1 or 3, h, w) in 0..1."""
-    import torch
-
-    batch = torch.from_numpy(np.ascontiguousarray(images)).to(device)
-    batch = batch[:, None] if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
-    return batch.float() / 255
 
 
 def _file(found: type) -> str:

@@ -40,11 +40,11 @@ class Dlib(Target):
     than about 0.6 in L2. ``prepare`` needs dlib; ``embed`` is a torch port, equal to 1e-4.
     """
 
-    def prepare(self, images: NDArray[np.uint8]) -> Prepared:
+    def prepare(self, samples: NDArray[np.uint8]) -> Prepared:
         """Detect (HOG), find five landmarks, cut out the upright face.
 
         Args:
-            images: (n, h, w) grey or (n, h, w, 3) RGB uint8, one face each.
+            samples: (n, h, w) grey or (n, h, w, 3) RGB uint8, one face each.
 
         Returns:
             (n, 150, 150[, 3]) uint8 chips; where no face is found, the central square instead.
@@ -52,11 +52,11 @@ class Dlib(Target):
         Raises:
             InputError: wrong shape or dtype, dlib or its weights are not installed.
         """
-        _check(images)
+        _check(samples)
         detector, landmarks = _detector()
-        chips = np.empty((len(images), CHIP, CHIP, *images.shape[3:]), dtype=np.uint8)
-        found = np.zeros(len(images), dtype=np.bool_)
-        for row, image in enumerate(images):
+        chips = np.empty((len(samples), CHIP, CHIP, *samples.shape[3:]), dtype=np.uint8)
+        found = np.zeros(len(samples), dtype=np.bool_)
+        for row, image in enumerate(samples):
             scene = _enlarge(image)
             boxes, scores, _ = detector.run(scene, 0, THRESHOLD)
             found[row] = len(boxes) > 0
@@ -67,17 +67,17 @@ class Dlib(Target):
                 chips[row] = _centre(image)
         return Prepared(chips, found)
 
-    def embed(self, images: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
+    def embed(self, samples: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
         """Embed chips; (n, 128) float32, as dlib scales them (not unit length)."""
         import torch
 
-        _check(images)
+        _check(samples)
         network = _network(device)
-        out = np.empty((len(images), 128), dtype=np.float32)
+        out = np.empty((len(samples), 128), dtype=np.float32)
         with torch.inference_mode():
-            for start in range(0, len(images), BATCH):
-                batch = torch.tensor(images[start : start + BATCH], device=device)
-                batch = batch.movedim(-1, 1) if images.ndim == 4 else batch[:, None]
+            for start in range(0, len(samples), BATCH):
+                batch = torch.tensor(samples[start : start + BATCH], device=device)
+                batch = batch.movedim(-1, 1) if samples.ndim == 4 else batch[:, None]
                 out[start : start + BATCH] = network(batch.float() / 255).cpu().numpy()
         return out
 

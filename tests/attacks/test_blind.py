@@ -12,7 +12,7 @@ from attacks.mean import Mean
 from attacks.medoid import Medoid
 from attacks.random import Random
 from fowh.core.attack import Attack
-from fowh.core.scheme import Templates
+from fowh.core.release import Release
 from schemes.lsh import Lsh
 from tests.attacks.world import steal
 
@@ -20,7 +20,7 @@ from tests.attacks.world import steal
 @pytest.mark.parametrize("attack", [Random(), Mean(), Medoid()])
 def test_reads_no_template(attack: Attack) -> None:
     view, truth = steal(Lsh(), leaked=False)
-    garbage = replace(view, templates=Templates(np.zeros((len(truth), 1), np.uint8)))
+    garbage = replace(view, templates=Release(np.zeros((len(truth), 1), np.uint8)))
     guess = attack.run(view, np.random.default_rng(0))
     assert attack.blind
     assert guess.shape == truth.shape

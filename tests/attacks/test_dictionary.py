@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from attacks.dictionary import Dictionary
-from fowh.core.scheme import Floats, Keys, Scheme, Templates
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.scheme import Scheme
 from schemes.lsh import Lsh
 from schemes.raw import Raw
 from schemes.salted_hash import SaltedHash
@@ -30,8 +31,8 @@ def test_raw_yields_the_nearest_own_sample() -> None:
 def test_scores_under_the_templates_own_keys(shared: bool) -> None:
     view, _ = steal(Lsh(bits=256), shared)
     guess = Dictionary().run(view, np.random.default_rng(0))
-    best = view.scheme.scores(view.templates, view.embeddings).max(axis=1)
-    np.testing.assert_allclose(view.scheme.score(view.templates, guess), best)
+    best = view.scheme.scores(view.release, view.embeddings).max(axis=1)
+    np.testing.assert_allclose(view.scheme.score(view.release, guess), best)
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class Half(Scheme):
     def comparison_cap(self) -> int:
         return self.cap
 
-    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
-        return Templates(np.zeros((len(embeddings), 1), np.uint8), token=keys)
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        return Release(np.zeros((len(embeddings), 1), np.uint8), token=keys)
 
-    def score(self, templates: Templates, probes: Floats, keys: Keys | None = None) -> Floats:
+    def score(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
         self.asked.append(len(probes))
         return (probes[:, 0] > 0.5).astype(np.float32)
 

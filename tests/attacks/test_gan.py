@@ -14,10 +14,11 @@ from attacks._versions.slots import ANY_SLOTS, METHODS
 from attacks._versions.validation import held_out
 from attacks.gan import Gan
 from attacks.image_ridge import GAINS, PENALTIES, ImageRidge
-from fowh.core.attack import Progress, Query, Version, View
 from fowh.core.cache import cache_dir
 from fowh.core.errors import InputError
 from fowh.core.scheme import Scheme
+from fowh.core.target import Progress
+from fowh.core.view import Query, Version, View
 from schemes.lsh import Lsh
 from schemes.raw import Raw
 
@@ -159,9 +160,9 @@ def test_a_seed_decides_everything_and_the_global_randomness_nothing(
 
 def test_the_caller_s_arrays_are_left_alone() -> None:
     view, _ = world()
-    before = view.images.copy(), view.embeddings.copy(), view.templates.code.copy()
+    before = view.samples.copy(), view.embeddings.copy(), view.release.code.copy()
     Gan(**TINY, incorporate="srwal", input_dropout=0.3).run(view, np.random.default_rng(0))
-    after = view.images, view.embeddings, view.templates.code
+    after = view.samples, view.embeddings, view.release.code
     for was, now in zip(before, after, strict=True):
         np.testing.assert_array_equal(was, now)
 
@@ -214,7 +215,7 @@ def test_the_final_template_is_attacked_even_where_it_was_not_trained_on() -> No
     )
     assert known.shape[0] == presented.shape[0] == 2
     power = np.sqrt(np.square(view.embeddings).mean())
-    np.testing.assert_allclose(presented[-1], view.templates.code / power, rtol=1e-5)
+    np.testing.assert_allclose(presented[-1], view.release.code / power, rtol=1e-5)
     assert not presented[0].any()
 
 
@@ -238,13 +239,13 @@ def test_the_control_input_dropout_zeroes_that_share_and_keeps_the_mean() -> Non
     names = training.Recipe.__dataclass_fields__
     recipe = training.Recipe(**{name: getattr(Gan(**given), name) for name in names})
     known = np.stack([view.embeddings])
-    trainer = training.Trainer(known, view.images, recipe, 1, view)
+    trainer = training.Trainer(known, view.samples, recipe, 1, view)
     dropped = trainer._dropped(torch.ones(400, 50)).numpy()
     assert np.unique(dropped).tolist() == pytest.approx([0, 4 / 3])
     assert (dropped == 0).mean() == pytest.approx(0.25, abs=0.015)
     assert dropped.mean() == pytest.approx(1, abs=0.02)
     assert (dropped[0] != dropped[1]).any()
-    whole = training.Trainer(known, view.images, replace(recipe, input_dropout=0.0), 1, view)
+    whole = training.Trainer(known, view.samples, replace(recipe, input_dropout=0.0), 1, view)
     assert (whole._dropped(torch.ones(40, 50)) == 1).all()
     assert (attack() != attack(input_dropout=0.25)).any()
 
@@ -397,7 +398,7 @@ def test_validation_asks_the_target_where_it_may_and_looks_at_pixels_where_not()
     view, _ = world()
     rng = np.random.default_rng
     asked = training.Validation(np.stack([view.embeddings]), view, "single", rng(4))
-    truth = view.images[asked.held]
+    truth = view.samples[asked.held]
     assert asked._missed(truth) == pytest.approx(0, abs=0.05)
     assert view.query.used == len(asked.held)
     wrong = np.roll(truth, 7, axis=2)
@@ -431,7 +432,7 @@ def test_colour_images_give_colour_pictures() -> None:
 
 def test_pictures_of_64_pixels() -> None:
     view, _ = world()
-    larger = np.kron(view.images, np.ones((1, 2, 2), np.uint8))
+    larger = np.kron(view.samples, np.ones((1, 2, 2), np.uint8))
     made = Gan(**TINY).run(replace(view, images=larger, query=None), np.random.default_rng(0))
     assert made.shape == (2 * READINGS, 64, 64)
 
@@ -439,8 +440,8 @@ def test_pictures_of_64_pixels() -> None:
 @pytest.mark.parametrize(("side", "made_side"), [(48, 32), (150, 128)])
 def test_other_sides_give_the_power_of_two_below(side: int, made_side: int) -> None:
     view, _ = world()
-    images = np.zeros((len(view.images), side, side), np.uint8)
-    images[:, : side // 2] = view.images[:, :1, :1]
+    images = np.zeros((len(view.samples), side, side), np.uint8)
+    images[:, : side // 2] = view.samples[:, :1, :1]
     made = Gan(**TINY).run(replace(view, images=images, query=None), np.random.default_rng(0))
     assert made.shape == (2 * READINGS, made_side, made_side)
 
@@ -472,7 +473,7 @@ def test_a_trained_gan_beats_the_mean_picture_on_people_it_never_saw(method: str
     view, truth = world(victims=8)
     chosen = Gan(steps=80, batch=16, base=16, incorporate=method)  # type: ignore[arg-type]
     made = chosen.run(view, np.random.default_rng(0))
-    mean = view.images.mean(axis=0)
+    mean = view.samples.mean(axis=0)
     assert off(made, truth) < 0.9 * off(mean, truth)
     assert off(made, truth) < 0.8 * off(np.roll(made, READINGS, axis=0), truth)
 
@@ -483,14 +484,14 @@ def test_the_ridge_recovers_a_linear_world() -> None:
     made = ImageRidge().run(view, np.random.default_rng(0))
     assert (made.shape, made.dtype) == (truth.shape, np.uint8)
     assert off(made, truth) < 1.5  # of 255; rounding and the penalty
-    assert off(view.images.mean(axis=0), truth) > 6
+    assert off(view.samples.mean(axis=0), truth) > 6
 
 
 def test_the_ridge_on_protected_templates_and_without_images() -> None:
     for scheme, shared in SCHEMES.values():
         view, truth = world(scheme, shared, victims=8)
         made = ImageRidge().run(view, np.random.default_rng(0))
-        assert off(made, truth) < 0.9 * off(view.images.mean(axis=0), truth)
+        assert off(made, truth) < 0.9 * off(view.samples.mean(axis=0), truth)
     assert "images" in (ImageRidge().unsupported(replace(view, images=None)) or "")
     with pytest.raises(InputError, match="held"):
         ImageRidge(held=1.0)
@@ -540,12 +541,12 @@ def test_where_noise_makes_predictions_pale_the_ridge_adds_contrast() -> None:
         raw = embed(pictures) + 0.5  # ... but for what all pictures share
         return (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float32)
 
-    known = direction(view.images)
+    known = direction(view.samples)
     scheme = Raw().fit(noisy.astype(np.float32))
-    last = Version("final", scheme, noisy.astype(np.float32), view.templates)
+    last = Version("final", scheme, noisy.astype(np.float32), view.release)
     view = replace(view, versions=(last,), embeddings=known, query=Query(direction, 10_000))
     inputs_ = noisy / np.sqrt(np.square(noisy).mean())
-    pixels = view.images.reshape(len(view.images), -1).astype(np.float32)
+    pixels = view.samples.reshape(len(view.samples), -1).astype(np.float32)
     out = view.subjects >= PEOPLE - 4
     _, gain = ImageRidge()._choice(view, inputs_.astype(np.float32), pixels, out)
     assert gain > 1

@@ -12,7 +12,7 @@ from attacks.mlp import Mlp
 from attacks.ridge import STRENGTHS, Ridge, fit, left_out_errors
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats
+from fowh.core.release import Floats
 from schemes.iom import Iom
 from schemes.lsh import Lsh
 from schemes.raw import Raw

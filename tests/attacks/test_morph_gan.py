@@ -10,8 +10,8 @@ from attacks._gan import coarse
 from attacks._gan.morphs import collect
 from attacks._gan.training import Recipe, Trainer
 from attacks.morph_gan import MorphGan
-from fowh.core.attack import Query, View
 from fowh.core.errors import InputError
+from fowh.core.view import Query, View
 from schemes.lsh import Lsh
 
 TINY = {"queries": 120, "steps": 3, "batch": 8, "channels": 4}

@@ -7,9 +7,10 @@ import pytest
 
 from attacks._readout import Population
 from attacks.preimage import Preimage
-from fowh.core.attack import View
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats, Scheme
+from fowh.core.release import Floats
+from fowh.core.scheme import Scheme
+from fowh.core.view import View
 from schemes.iom import Iom
 from schemes.iom_urp import IomUrp
 from schemes.lsh import Lsh
@@ -19,7 +20,7 @@ from tests.attacks.world import DIMENSION, cosine, rank1, steal
 
 
 def sphere(scheme: Scheme, count: int = 48) -> tuple[View, Floats]:
-    """Templates of directions that are uniform on the sphere in 512 dimensions."""
+    """Release of directions that are uniform on the sphere in 512 dimensions."""
     draws = np.random.default_rng(5).standard_normal((500 + count, 512), dtype=np.float32)
     draws /= np.linalg.norm(draws, axis=1, keepdims=True)
     keys = np.full(count, 9, np.uint64)
@@ -65,8 +66,8 @@ def test_finds_the_person_and_is_accepted(scheme: Scheme, shared: bool) -> None:
     guess = Preimage().run(view, np.random.default_rng(0))
     assert cosine(guess, truth, view.embeddings.mean(0)).mean() > 0.93
     assert rank1(guess, truth) >= 0.95
-    mated = view.scheme.score(view.templates[1:], truth[:-1])  # another reading, mostly
-    assert np.mean(view.scheme.score(view.templates, guess)) > np.quantile(mated, 0.9)
+    mated = view.scheme.score(view.release[1:], truth[:-1])  # another reading, mostly
+    assert np.mean(view.scheme.score(view.release, guess)) > np.quantile(mated, 0.9)
 
 
 def test_products_are_undone_up_to_their_sign() -> None:
@@ -75,8 +76,8 @@ def test_products_are_undone_up_to_their_sign() -> None:
     guess = Preimage().run(view, np.random.default_rng(0))
     found = cosine(guess, truth, mean)
     assert np.abs(found).mean() > 0.85
-    mirrored = view.scheme.score(view.templates, 2 * mean - guess)
-    np.testing.assert_allclose(mirrored, view.scheme.score(view.templates, guess), atol=0.2)
+    mirrored = view.scheme.score(view.release, 2 * mean - guess)
+    np.testing.assert_allclose(mirrored, view.scheme.score(view.release, guess), atol=0.2)
 
 
 def test_an_asymmetrical_population_tells_the_sign() -> None:
@@ -92,8 +93,8 @@ def test_an_asymmetrical_population_tells_the_sign() -> None:
 
 def test_order_of_templates_does_not_matter() -> None:
     view, _ = steal(Lsh(bits=64), shared=False)
-    mixed = np.random.default_rng(1).permutation(len(view.templates))
-    other = View(view.scheme, view.templates[mixed], view.embeddings, view.subjects)
+    mixed = np.random.default_rng(1).permutation(len(view.release))
+    other = View(view.scheme, view.release[mixed], view.embeddings, view.subjects)
     guess = Preimage().run(view, np.random.default_rng(0))
     again = Preimage().run(other, np.random.default_rng(0))
     np.testing.assert_allclose(again, guess[mixed], atol=1e-3)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fowh.core.attack import View
-from fowh.core.scheme import Floats, Scheme, Templates
+from fowh.core.release import Floats, Release
+from fowh.core.scheme import Scheme
+from fowh.core.view import View
 
 DIMENSION = 32
 OWN_PEOPLE, VICTIMS, READINGS = 40, 20, 4
@@ -31,7 +32,7 @@ def steal(
     # Descending, so that rows in order of their keys are not rows in order.
     keys = np.full(len(truth), 7, np.uint64) if shared else (1000 - whose).astype(np.uint64)
     fitted = scheme.fit(own)
-    templates: Templates = fitted.enroll(truth, keys, np.random.default_rng(3))
+    templates: Release = fitted.enroll(truth, keys, np.random.default_rng(3))
     if not leaked:
         templates = templates.without_token()
     subjects = np.repeat(np.arange(OWN_PEOPLE), READINGS)

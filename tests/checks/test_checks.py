@@ -13,10 +13,11 @@ import pytest
 from fowh.checks.attack import check_attack
 from fowh.checks.scheme import check_scheme
 from fowh.checks.suite import Finding, run_checks
-from fowh.core.attack import Attack, View
+from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.registry import names
-from fowh.core.scheme import Floats, Keys, Templates
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.view import View
 from schemes.lsh import Lsh
 from schemes.salted_hash import SaltedHash
 
@@ -56,13 +57,13 @@ class FitsInPlace(Mutant):
 
 
 class DrawsGlobally(Mutant):
-    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         np.random.rand()  # noqa: NPY002
         return super().enroll(embeddings, keys, rng)
 
 
 class DrawsAnew(Mutant):
-    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         made = super().enroll(embeddings, keys, rng)
         noise = np.random.default_rng().integers(0, 2, made.code.shape, dtype=np.uint8)
         return replace(made, code=made.code ^ noise)
@@ -75,12 +76,12 @@ class NormalisesInPlace(Mutant):
 
 
 class StoresTheKey(Mutant):
-    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         return replace(super().enroll(embeddings, keys, rng), aux={"seed": keys.copy()})
 
 
 class StoresTheEmbedding(Mutant):
-    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         secret = self.centre(embeddings).astype(np.float16)
         return replace(super().enroll(embeddings, keys, rng), aux={"debug": secret})
 
@@ -112,7 +113,7 @@ class HashesNoise(Mutant):
 
 
 class TurnsInequalitiesRound(Mutant):
-    def slack(self, templates: Templates) -> Any:
+    def slack(self, templates: Release) -> Any:
         inner = super().slack(templates)
         return lambda x: -inner(x)
 
@@ -123,7 +124,7 @@ class ClaimsAnotherTheory(Mutant):
 
 
 class SearchesSomethingElse(Mutant):
-    def index(self, templates: Templates) -> Any:
+    def index(self, templates: Release) -> Any:
         return super().index(templates[::-1])
 
 
@@ -150,7 +151,7 @@ class TakesTheShortcutTooFar(SaltedHash):
 
 
 class Unrenewable(SaltedHash):
-    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Templates:
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         return super().enroll(embeddings, keys, np.random.default_rng(0))
 
 
@@ -193,7 +194,7 @@ class Guess(Attack):
 
 
 def _nearest(view: View, rng: np.random.Generator) -> Floats:
-    stolen = view.scheme.features(view.templates)
+    stolen = view.scheme.features(view.release)
     return view.embeddings[(np.abs(stolen).sum(axis=1) * 1e3 + stolen[:, 0] * 7).astype(int) % 40]
 
 
@@ -220,9 +221,9 @@ def _in_place(view: View, rng: np.random.Generator) -> Floats:
         ),
         (_faulty(_in_place), "The view is left"),
         (_faulty(_nearest, blind=True), "It reads the templates"),
-        (_faulty(lambda view, rng: view.embeddings[: len(view.templates)]), "It reads"),
-        (_faulty(lambda view, rng: _nearest(view, rng) * len(view.templates.token)), "Without"),
-        (_faulty(lambda view, rng: view.query(view.images)[: len(view.templates)]), "An exhausted"),
+        (_faulty(lambda view, rng: view.embeddings[: len(view.release)]), "It reads"),
+        (_faulty(lambda view, rng: _nearest(view, rng) * len(view.release.token)), "Without"),
+        (_faulty(lambda view, rng: view.query(view.samples)[: len(view.release)]), "An exhausted"),
         (_faulty(_nearest, unsupported=lambda self, view: False), "What it cannot run on"),
         (_faulty(_nearest, unsupported=lambda self, view: "never"), "What it cannot run on"),
     ],

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fowh.core import registry
-from fowh.core.dataset import check_embeddings
 from fowh.core.errors import InputError
 from fowh.datasets import orl
 from fowh.datasets.embeddings import Embeddings
 from fowh.datasets.gaussian import Gaussian
 from fowh.datasets.orl import Orl
+from fowh.kit.vectors import check_embeddings
 
 X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
 Y = np.array(["bo", "al", "bo", "al", "cy", "cy"])  # not in order of the subject
@@ -119,8 +119,8 @@ def test_every_format_gives_the_same_samples(write: Callable[[Path], Path], tmp_
     assert samples.names == ("al", "bo", "cy")
     assert samples.subjects.tolist() == [0, 0, 1, 1, 2, 2]
     assert samples.subjects.dtype == np.int64
-    assert samples.embeddings is not None and samples.embeddings.dtype == np.float32
-    assert np.array_equal(samples.embeddings, SORTED)
+    assert samples.modality == "vector" and samples.values.dtype == np.float32
+    assert np.array_equal(samples.values, SORTED)
     assert samples.sha256 == check_embeddings(X, Y, "memory").sha256
 
 
@@ -135,67 +135,19 @@ def test_labels_in_a_file_of_their_own_win(tmp_path: Path) -> None:
         assert samples.names == ("x", "y") and samples.subjects.tolist() == [0, 0, 0, 1, 1, 1]
 
 
+NAN = X.copy()
+NAN[4, 1] = np.nan
+
+
 @pytest.mark.parametrize(
-    ("labels", "names"),
+    ("x", "y", "found"),
     [
-        (np.array([10, 9, 10, 9, 9, 9]), ("9", "10")),
-        (np.array([2.0, 1.5, 2.0, 1.5, 1.5, 2.0]), ("1.5", "2")),
-        (np.array([b"b", b"a", b"b", b"a", b"a", b"a"]), ("a", "b")),
-        (np.array([2, 1, 2, 1, 1, 2], dtype=np.uint8), ("1", "2")),
+        (NAN, Y, "1 of 6 rows hold NaN, infinity or huge values (the first is row 4)"),
+        (X[0], Y, "embeddings are float32 (4,)"),
+        (X, np.arange(6), "6 subjects with at most 1 readings each"),
     ],
 )
-def test_labels_become_names(labels: Any, names: tuple[str, ...]) -> None:
-    assert check_embeddings(X, labels, "memory").names == names
-
-
-@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32, np.uint8, ">f4"])
-def test_any_real_dtype_becomes_float32_and_nothing_is_changed(dtype: Any) -> None:
-    values = (np.abs(X) * 50 + 1).astype(dtype)
-    before, labels = values.copy(), Y.copy()
-    samples = check_embeddings(np.asfortranarray(values), labels, "memory")
-    assert samples.embeddings is not None and samples.embeddings.dtype == np.float32
-    assert samples.embeddings.flags.c_contiguous
-    assert np.array_equal(samples.embeddings, before[[1, 3, 0, 2, 4, 5]].astype(np.float32))
-    assert np.array_equal(values, before) and np.array_equal(labels, Y)
-
-
-def test_the_digest_is_that_of_the_content() -> None:
-    base = check_embeddings(X, Y, "memory").sha256
-    assert base == check_embeddings(X[::-1][::-1].astype(np.float64), Y, "elsewhere").sha256
-    moved = X.copy()
-    moved[3, 2] = np.nextafter(moved[3, 2], np.float32(9))
-    assert base != check_embeddings(moved, Y, "memory").sha256
-    assert base != check_embeddings(X, np.char.replace(Y, "al", "di"), "memory").sha256
-    assert base != check_embeddings(X, Y[[2, 1, 0, 3, 5, 4]][::-1], "memory").sha256
-
-
-NAN, HUGE, ZERO = X.copy(), X.astype(np.float64), X.copy()
-NAN[4, 1] = np.nan
-HUGE[5, 0] = 1e60
-ZERO[[0, 3]] = 0
-BROKEN: list[tuple[Any, Any, str]] = [
-    (NAN, Y, "1 of 6 rows hold NaN, infinity or huge values (the first is row 4)"),
-    (HUGE, Y, "1 of 6 rows hold NaN, infinity or huge values (the first is row 5)"),
-    (ZERO, Y, "2 of 6 rows hold only zeros (the first is row 0)"),
-    (X[0], Y, "embeddings are float32 (4,)"),
-    (X[:0], Y[:0], "embeddings are float32 (0, 4)"),
-    (X[:, :0], Y, "embeddings are float32 (6, 0)"),
-    (X[None], Y, "embeddings are float32 (1, 6, 4)"),
-    (X.astype(np.complex64), Y, "embeddings are complex64"),
-    (X.astype(str), Y, "embeddings are <U"),
-    (X > 0, Y, "embeddings are bool"),
-    (X, Y[:5], "subject labels are <U2 (5,)"),
-    (X, Y[:, None], "subject labels are <U2 (6, 1)"),
-    (X, Y == "al", "subject labels are bool (6,)"),
-    (X, np.array([1, 1, 2, 2, np.nan, 2]), "1 of 6 rows hold an empty subject label"),
-    (X, np.array(["a", "a", "", "b", "b", ""]), "2 of 6 rows hold an empty subject label"),
-    (X, np.full(6, "a"), "1 subjects with at most 6 readings each"),
-    (X, np.arange(6), "6 subjects with at most 1 readings each"),
-]
-
-
-@pytest.mark.parametrize(("x", "y", "found"), BROKEN)
-def test_unusable_content_is_refused_in_one_line(
+def test_unusable_content_is_refused_in_one_line_that_names_the_file(
     x: Any, y: Any, found: str, tmp_path: Path
 ) -> None:
     assert found in line(write_npz(tmp_path, x, y))
@@ -300,13 +252,14 @@ def test_a_damaged_file_is_refused_or_read_but_never_raises_anything_else(
     except InputError as error:
         assert "\n" not in str(error)
     else:
-        assert samples.embeddings is not None and np.isfinite(samples.embeddings).all()
+        assert np.isfinite(samples.values).all()
 
 
 def test_orl_is_forty_people_with_ten_photographs() -> None:
     samples = Orl().load()
-    images = samples.images
-    assert images is not None and images.shape == (400, 112, 92) and images.dtype == np.uint8
+    images = samples.values
+    assert samples.modality == "image"
+    assert images.shape == (400, 112, 92) and images.dtype == np.uint8
     assert samples.names[:2] == ("s1", "s2") and samples.names[-1] == "s40"
     assert np.array_equal(samples.subjects, np.repeat(np.arange(40), 10))
     # every photograph is another one, and a subject's own are the nearest: the order is right
@@ -335,9 +288,9 @@ def test_orl_without_its_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_gaussian_is_deterministic_and_of_the_stated_shape() -> None:
     first, again = Gaussian(subjects=7, readings=3, dim=5), Gaussian(subjects=7, readings=3, dim=5)
     samples = first.load()
-    assert samples.embeddings is not None and samples.embeddings.shape == (21, 5)
-    assert samples.embeddings.dtype == np.float32
-    assert samples.embeddings.tobytes() == again.load().embeddings.tobytes()  # type: ignore[union-attr]
+    assert samples.modality == "vector"
+    assert samples.values.shape == (21, 5) and samples.values.dtype == np.float32
+    assert samples.values.tobytes() == again.load().values.tobytes()
     assert samples.sha256 == again.load().sha256
     assert samples.sha256 != Gaussian(subjects=7, readings=3, dim=5, seed=1).load().sha256
     assert samples.subjects.tolist() == np.repeat(np.arange(7), 3).tolist()
@@ -346,9 +299,8 @@ def test_gaussian_is_deterministic_and_of_the_stated_shape() -> None:
 
 @pytest.mark.parametrize(("within", "offset"), [(0.0, 0.0), (0.5, 3.0), (1.1, 2.7)])
 def test_gaussian_mean_and_spread(within: float, offset: float) -> None:
-    values = Gaussian(subjects=2000, readings=5, dim=64, within=within, offset=offset).load()
-    assert values.embeddings is not None
-    x = values.embeddings.astype(np.float64).reshape(2000, 5, 64)
+    samples = Gaussian(subjects=2000, readings=5, dim=64, within=within, offset=offset).load()
+    x = samples.values.astype(np.float64).reshape(2000, 5, 64)
     noise = ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(axis=2).mean() * 5 / 4
     assert noise == pytest.approx(within**2, rel=0.02, abs=1e-9)
     centres = x.mean(axis=1)
@@ -360,8 +312,7 @@ def test_gaussian_mean_and_spread(within: float, offset: float) -> None:
 
 def test_gaussian_default_recognises_at_an_eer_of_about_one_per_cent() -> None:
     samples = Gaussian().load()
-    assert samples.embeddings is not None
-    x = samples.embeddings.astype(np.float64)
+    x = samples.values.astype(np.float64)
     squares = (x**2).sum(axis=1)
     left, right = np.triu_indices(len(x), 1)
     distances = (squares[:, None] + squares - 2 * x @ x.T)[left, right]

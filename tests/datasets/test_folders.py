@@ -33,8 +33,8 @@ def save(file: Path, values: Any, **options: Any) -> Path:
 
 
 def pixels(samples: Samples) -> np.ndarray[Any, Any]:
-    assert samples.images is not None and samples.images.dtype == np.uint8
-    return samples.images
+    assert samples.modality == "image" and samples.values.dtype == np.uint8
+    return samples.values
 
 
 def line(dataset: Dataset) -> str:
@@ -91,7 +91,7 @@ def all_rows() -> list[str]:
 
 def test_folder_reads_every_image_where_it_belongs(tmp_path: Path) -> None:
     samples = Folder(str(people(tmp_path)), side=8).load()
-    assert samples.names == PEOPLE and samples.left is None and samples.embeddings is None
+    assert samples.names == PEOPLE and dict(samples.traits) == {}
     assert samples.subjects.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert samples.subjects.dtype == np.int64
     expected = np.stack([noise(10 * i + j, 8, 8) for i in range(4) for j in range(2)])
@@ -350,7 +350,7 @@ def test_lfw_is_the_centre_of_people_with_enough_photographs(tmp_path: Path) -> 
     root = tmp_path / "lfw-deepfunneled"
     faces(root, {"Di_Doe": 15, "Al_Ray": 16, "Cy_Poe": 15, "Bo_Lee": 15, "Ed_Few": 14})
     samples = Lfw(str(root)).load()
-    assert samples.names == ("Al_Ray", "Bo_Lee", "Cy_Poe", "Di_Doe") and samples.left is None
+    assert samples.names == ("Al_Ray", "Bo_Lee", "Cy_Poe", "Di_Doe") and not samples.traits
     assert np.bincount(samples.subjects).tolist() == [16, 15, 15, 15]
     images = pixels(samples)
     assert images.shape == (61, 128, 128, 3)
@@ -359,7 +359,6 @@ def test_lfw_is_the_centre_of_people_with_enough_photographs(tmp_path: Path) -> 
             assert np.array_equal(images[row], np.asarray(image)[61:189, 61:189])
     assert Lfw(str(tmp_path)).load().sha256 == samples.sha256  # the parent will do
     assert "1 of 5 subjects with 16 images" in line(Lfw(str(root), readings=16))
-    assert Lfw.published == "afm-face"
 
 
 def test_lfw_resizes_the_same_region(tmp_path: Path) -> None:
@@ -386,14 +385,14 @@ EYES = tuple(f"{p}-{e}" for p in ("02463", "04200", "04201") for e in ("left", "
 
 def test_nd_iris_makes_subjects_of_eyes(tmp_path: Path) -> None:
     samples = NdIris(str(irises(tmp_path, size=(64, 80))), side=64).load()
-    assert samples.names == EYES and NdIris.published == "afm-iris"
-    assert samples.left is not None and samples.left.dtype == np.bool_
-    assert samples.left.tolist() == [True, False] * 3
+    assert samples.names == EYES and set(samples.traits) == {"left"}
+    assert samples.traits["left"].dtype == np.bool_
+    assert samples.traits["left"].tolist() == [True, False] * 3
     assert samples.subjects.tolist() == np.repeat(np.arange(6), 2).tolist()
     order = [20, 22, 21, 23, 0, 2, 1, 3, 10, 12, 11, 13]  # seeds: left 1, 3 then right 2, 4
     truth = np.stack([noise(seed, 64, 80)[:, 8:72] for seed in order])
     assert np.array_equal(pixels(samples), truth)
-    assert samples.sha256 == digest(EYES, samples.subjects, truth, samples.left)
+    assert samples.sha256 == digest(EYES, samples.subjects, truth, samples.traits["left"])
 
 
 def test_nd_iris_reads_records_however_they_are_written(tmp_path: Path) -> None:

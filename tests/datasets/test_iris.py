@@ -23,8 +23,7 @@ def samples() -> Samples:
 @pytest.fixture(scope="module")
 def images(samples: Samples) -> NDArray[np.float64]:
     """(eyes, readings, side, side)."""
-    assert samples.images is not None
-    return samples.images.reshape(EYES, READINGS, SIDE, SIDE).astype(np.float64)
+    return samples.values.reshape(EYES, READINGS, SIDE, SIDE).astype(np.float64)
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +39,17 @@ def radii(side: int) -> NDArray[np.float64]:
 
 def test_samples_are_ordered_and_named() -> None:
     got = Iris(people=3, readings=2, side=32).load()
-    assert got.images is not None and got.left is not None
-    assert got.images.shape == (12, 32, 32) and got.images.dtype == np.uint8
+    assert got.modality == "image"
+    assert got.values.shape == (12, 32, 32) and got.values.dtype == np.uint8
     assert got.subjects.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert got.subjects.dtype == np.int64
     assert got.names == ("p1-left", "p1-right", "p2-left", "p2-right", "p3-left", "p3-right")
-    assert got.left.tolist() == [name.endswith("left") for name in got.names]
-    assert got.embeddings is None
+    assert set(got.traits) == {"left"} and got.traits["left"].dtype == np.bool_
+    assert got.traits["left"].tolist() == [name.endswith("left") for name in got.names]
 
 
 def test_the_default_has_the_people_of_nd_iris() -> None:
-    assert (Iris().people, Iris().published) == (356, "afm-iris")
+    assert Iris().people == 356
 
 
 def test_a_seed_is_a_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
@@ -58,26 +57,22 @@ def test_a_seed_is_a_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: object) 
     other = Iris(people=3, readings=2, side=32, seed=5).load()
     monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))  # draw again, do not read again
     again = Iris(people=3, readings=2, side=32, seed=4).load()
-    for one in (first, other, again):
-        assert one.images is not None
-    assert np.array_equal(first.images, again.images)  # type: ignore[arg-type]
+    assert np.array_equal(first.values, again.values)
     assert first.sha256 == again.sha256 != other.sha256
-    same = np.asarray(first.images == other.images).all(axis=(1, 2))
+    same = np.asarray(first.values == other.values).all(axis=(1, 2))
     assert not same.any()
 
 
 def test_more_people_leave_the_first_ones_as_they_are() -> None:
     few, many = (Iris(people=people, readings=3, side=32).load() for people in (4, 6))
-    assert few.images is not None and many.images is not None
-    assert np.array_equal(many.images[: len(few)], few.images)
+    assert np.array_equal(many.values[: len(few)], few.values)
     assert many.names[:8] == few.names
-    assert len(np.unique(many.images, axis=0)) == len(many)  # nobody is drawn twice
+    assert len(np.unique(many.values, axis=0)) == len(many)  # nobody is drawn twice
 
 
 @pytest.mark.parametrize("side", [16, 64, 100])
 def test_all_that_is_not_iris_is_black(side: int) -> None:
-    got = Iris(people=4, readings=6, side=side).load().images
-    assert got is not None
+    got = Iris(people=4, readings=6, side=side).load().values
     shift, pixel = 0.03 * 2**0.5, 1 / side  # the centre wanders; an edge is one pixel wide
     radius = radii(side)
     corners, hole = radius > 0.95 + shift + pixel, radius < 0.26 - shift - pixel

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fowh.core.attack import Attack, View
+from fowh.core.attack import Attack
 from fowh.core.cache import Arrays
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.registry import load
-from fowh.core.target import Prepared, Target, alike, resize
+from fowh.core.target import Prepared, Target
+from fowh.core.view import View
 from fowh.engine.cell import Cell, Threat, observe
+from fowh.kit.images import alike, resize
 from fowh.records.summarise import summarise
 from fowh.report import html, plots
 
@@ -120,7 +122,7 @@ class Odd(Attack):
     side: int = 5
 
     def run(self, view: View, rng: np.random.Generator) -> np.ndarray:
-        return np.zeros((len(view.templates), self.side, self.side), dtype=np.uint8)
+        return np.zeros((len(view.release), self.side, self.side), dtype=np.uint8)
 
 
 def test_unusable_pictures_fail_their_own_row_only() -> None:
@@ -137,10 +139,10 @@ class Vandal(Attack):
     """Overwrites all that it is given."""
 
     def run(self, view: View, rng: np.random.Generator) -> np.ndarray:
-        view.templates.code[:] = 0
+        view.release.code[:] = 0
         view.scheme.public["mean"][:] = 1e3
         view.embeddings[:] = 0
-        return np.zeros_like(view.embeddings, shape=(len(view.templates), 24))
+        return np.zeros_like(view.embeddings, shape=(len(view.release), 24))
 
 
 def test_what_an_attack_does_to_its_view_reaches_nobody_else() -> None:

@@ -21,7 +21,6 @@ OUTCOME = Outcome(
     renewed_score=np.array([0.8, 0.1, NAN]),
     purity=np.array([0.9, 0.5, -0.1]),
     purity_centred=np.array([0.8, 0.1, -0.2]),
-    correct=np.full(3, NAN),
 )
 THRESHOLDS = Thresholds(
     t_embedding={"1e-2": np.full(3, 1.0), "1e-3": np.array([0.5, 0.5, 2.5])},

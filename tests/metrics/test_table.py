@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from fowh.metrics import METRICS
+from fowh.metrics import BY_NAME, METRICS
 
 
 def test_names_are_unique_and_limits_ordered():
@@ -21,13 +21,37 @@ def test_table_holds_every_measure():
             for fmr in ("1e-2", "1e-3")
         ),
         *("cap_bound_bits", "guessing_bits", "effective_dimension"),
+        *("accuracy", "named", "realism", "transfer_rank1"),
     }
+    assert {name: metric.name for name, metric in BY_NAME.items()} == {m: m for m in BY_NAME}
+    assert len(BY_NAME) == len(METRICS)
 
 
 def test_what_harms_the_scheme():
     direction = {metric.name: metric.attacker_prefers for metric in METRICS}
     assert direction["rank1"] == direction["eer"] == direction["d_sys"] == "higher"
     assert direction["cap_bound_bits"] == direction["guessing_bits"] == "lower"
+    assert direction["accuracy"] == "lower"  # the less a protected system is good for
+    assert direction["named"] == "higher"
+
+
+def test_what_kind_of_number_each_is():
+    role = {metric.name: metric.role for metric in METRICS}
+    assert {name for name, kind in role.items() if kind == "utility"} == {
+        *("fnmr_at_fmr_1e-2", "fnmr_at_fmr_1e-3", "eer", "accuracy")
+    }
+    assert {name for name, kind in role.items() if kind == "likeness"} == {
+        *("ssim", "psnr", "realism")  # none of them says whose a sample is
+    }
+    assert role["rank1"] == role["named"] == role["transfer_rank1"] == "success"
+    assert role["d_sys"] == role["cap_bound_bits"] == "cost"
+
+
+def test_goals_take_a_percentage_and_columns_have_two_lines():
+    assert BY_NAME["rank1"].goal.format(12) == "identifies 12 % of the victims at rank 1"
+    for metric in METRICS:
+        assert metric.goal.count("{}") == (1 if metric.goal else 0), metric.name
+        assert len(metric.heading) == 2 and max(map(len, metric.heading)) <= 12, metric.name
 
 
 def test_importing_every_metric_loads_numpy_only():

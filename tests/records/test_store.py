@@ -1,74 +1,105 @@
 """Records and caches: whole or not there, and never unpickled."""
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import fowh
 from fowh.core.cache import cached, digest, save_arrays, write_atomically
 from fowh.core.errors import InputError
-from fowh.records import store as records
+from fowh.records import schema, store
 
-SPEC = {
-    "dataset": {"name": "orl"},
-    "scheme": {"name": "iom", "params": {"hashes": 3}},
-    "threat": {"keys": "subject"},
-    "seed": 0,
-}
-RECORD = {"schema": records.SCHEMA, "id": "0f", "status": "ok", "spec": SPEC}
+SPEC = {"dataset": {"name": "orl"}, "scheme": {"name": "iom"}, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def record() -> dict[str, Any]:
+    """A record as a run makes it."""
+    world = "gaussian:subjects=6,readings=2,dim=8,within=0.3"
+    return fowh.evaluate("lsh:bits=16", dataset=world, attacks="preimage", device="cpu").record
 
 
 def test_the_id_depends_on_the_spec_alone_and_not_on_the_order_of_its_keys() -> None:
     turned = dict(reversed(SPEC.items()))
-    assert records.record_id(SPEC) == records.record_id(turned)
-    assert records.record_id(SPEC) != records.record_id(SPEC | {"seed": 1})
+    assert store.record_id(SPEC) == store.record_id(turned)
+    assert store.record_id(SPEC) != store.record_id(SPEC | {"seed": 1})
 
 
-def test_round_trip_and_non_finite_numbers_become_null(tmp_path: Path) -> None:
-    record = RECORD | {"x": float("nan"), "y": [1.5, float("inf")]}
-    observations = {"pairs.own_key.score": np.arange(3, dtype=np.float32)}
-    folder = records.folder(tmp_path, SPEC)
-    assert records.load(folder) is None
-    records.save(folder, record, observations)
-    loaded = records.load(folder)
-    assert loaded == record | {"x": None, "y": [1.5, None]}
-    stored = records.load_observations(folder)
-    np.testing.assert_array_equal(stored["pairs.own_key.score"], [0, 1, 2])
-    assert [path for path, _ in records.load_all(tmp_path)] == [folder]
+def test_round_trip_and_non_finite_numbers_become_null(
+    tmp_path: Path, record: dict[str, Any]
+) -> None:
+    given = record | {"x": float("nan"), "y": [1.5, float("inf")]}
+    observations = {"utility.own_key.score": np.arange(3, dtype=np.float32)}
+    folder = store.folder(tmp_path, record["spec"])
+    assert store.load(folder) is None
+    store.save(folder, given, observations)
+    assert store.load(folder) == record | {"x": None, "y": [1.5, None]}
+    stored = store.load_observations(folder)
+    np.testing.assert_array_equal(stored["utility.own_key.score"], [0, 1, 2])
+    assert [path for path, _ in store.load_all(tmp_path)] == [folder]
     assert sorted(file.name for file in folder.iterdir()) == ["observations.npz", "record.json"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", json.dumps({"schema": -1})])
 def test_a_damaged_or_foreign_record_is_one_clear_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "record.json").write_text(text)
-    with pytest.raises(InputError, match="delete it"):
-        records.load(tmp_path)
+    with pytest.raises(InputError, match="delete it") as caught:
+        store.load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_record_of_schema_1_is_refused_with_one_line_that_says_to_run_again(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "record.json").write_text(json.dumps({"schema": 1, "status": "ok"}))
+    with pytest.raises(InputError, match=r"schema 1.*run the cell again") as caught:
+        store.load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def without(record: dict[str, Any], path: str) -> dict[str, Any]:
+    """The record without what a dotted path leads to."""
+    made = copy.deepcopy(record)
+    *parents, last = path.split(".")
+    part = made
+    for name in parents:
+        part = part[name]
+    del part[last]
+    return made
 
 
 @pytest.mark.parametrize(
-    ("change", "lacking"),
+    "path",
     [
-        ({"id": ...}, "id"),
-        ({"status": ...}, "status"),
-        ({"spec": ...}, "spec, spec.dataset.name, spec.scheme.name, spec.threat"),
-        ({"spec": 3}, "spec.dataset.name, spec.scheme.name, spec.threat"),
-        ({"spec": SPEC | {"scheme": {}}}, "spec.scheme.name"),
-        ({"spec": SPEC | {"dataset": "orl"}}, "spec.dataset.name"),
+        *("id", "status", "spec", "headline", "worst.of", "flags"),
+        *("spec.scheme.name", "spec.dataset.sha256", "spec.threat"),
+        *("attacks.preimage.metrics", "controls.mean.blind"),
     ],
 )
-def test_a_record_that_lacks_what_every_report_needs_is_named(
-    tmp_path: Path, change: dict[str, object], lacking: str
+def test_a_record_that_lacks_something_is_refused_and_the_lack_is_named(
+    tmp_path: Path, record: dict[str, Any], path: str
 ) -> None:
-    kept = {key: value for key, value in (RECORD | change).items() if value is not ...}
-    folder = tmp_path / "cell"
-    folder.mkdir()
-    (folder / "record.json").write_text(json.dumps(kept))
-    with pytest.raises(InputError) as caught:
-        records.load_all(tmp_path)
-    file = folder / "record.json"
-    assert str(caught.value) == f"{file} lacks {lacking}: delete it and run again"
+    (tmp_path / "record.json").write_text(json.dumps(without(record, path)))
+    with pytest.raises(InputError, match="is a required property: delete it") as caught:
+        store.load(tmp_path)
+    assert repr(path.rpartition(".")[2]) in str(caught.value)
+
+
+def test_a_value_of_the_wrong_type_is_refused(tmp_path: Path, record: dict[str, Any]) -> None:
+    odd = copy.deepcopy(record)
+    odd["attacks"]["preimage"]["metrics"]["rank1"]["value"] = "high"
+    (tmp_path / "record.json").write_text(json.dumps(odd))
+    with pytest.raises(InputError, match=r"rank1\.value: 'high' is not of type"):
+        store.load(tmp_path)
+
+
+def test_what_a_run_makes_is_valid(record: dict[str, Any]) -> None:
+    assert schema.problem(record) is None
 
 
 def _cut(file: Path) -> None:
@@ -101,11 +132,13 @@ def _bare_array(file: Path) -> None:
 def test_damaged_observations_are_one_clear_line(
     tmp_path: Path, damage: Callable[[Path], object], reason: str
 ) -> None:
-    records.save(tmp_path, RECORD, {"pairs.own_key.score": np.arange(9999, dtype=np.float32)})
+    store.save(
+        tmp_path, {"schema": 2}, {"utility.own_key.score": np.arange(9999, dtype=np.float32)}
+    )
     file = tmp_path / "observations.npz"
     damage(file)
     with pytest.raises(InputError, match=reason) as caught:
-        records.load_observations(tmp_path)
+        store.load_observations(tmp_path)
     text = str(caught.value)
     assert text.startswith(f"cannot read {file}: ")
     assert text.endswith(f"; delete {tmp_path} and run again")
@@ -155,4 +188,4 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     file = tmp_path / "observations.npz"
     save_arrays(file, {"a": np.array([{"b": 1}], dtype=object)})
     with pytest.raises(InputError, match="allow_pickle"):
-        records.load_observations(tmp_path)
+        store.load_observations(tmp_path)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fowh.core.scheme import CodeScheme, key_stream
+from fowh.core.randomness import key_stream
+from fowh.core.scheme import CodeScheme
 
 
 def people(seed=0, subjects=30, dimension=128, noise=0.4):

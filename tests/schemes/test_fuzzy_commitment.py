@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fowh.core.errors import InputError
-from fowh.core.scheme import Floats, Keys
+from fowh.core.release import Floats, Keys
 from schemes.fuzzy_commitment import FuzzyCommitment
 
 SMALL = FuzzyCommitment(length=127, message=29, repeat=3)  # t = 21; compiles like any other

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fowh.core.capability import Inequalities, Searchable, Theory
 from fowh.core.errors import InputError
-from fowh.core.scheme import Inequalities, Searchable, Theory, key_stream
+from fowh.core.randomness import key_stream
 from fowh.kit.kernels import argmax_inner, argmax_of_products
-from fowh.kit.projection import threaded
+from fowh.kit.parallel import threaded
 from schemes.iom import Iom, collision
 from schemes.iom_urp import IomUrp
 from schemes.lsh import Lsh

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fowh.core.capability import Inequalities, Searchable, Theory
 from fowh.core.errors import InputError
-from fowh.core.scheme import Inequalities, Searchable, Theory
 from schemes.lsh import Lsh
 from tests.schemes.common import (
     assert_consistent,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fowh.core.scheme import Searchable, Unprotect
+from fowh.core.capability import Searchable, Unprotect
 from schemes.raw import Raw
 from tests.schemes.common import assert_consistent, people
 

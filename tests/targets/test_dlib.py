@@ -21,9 +21,7 @@ PEOPLE = 4  # of ORL; three readings each
 
 @pytest.fixture(scope="module")
 def photographs() -> NDArray[np.uint8]:
-    images = Orl().load().images
-    assert images is not None
-    return images.reshape(40, 10, 112, 92)[::10, :3].reshape(-1, 112, 92)
+    return Orl().load().values.reshape(40, 10, 112, 92)[::10, :3].reshape(-1, 112, 92)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +31,7 @@ def prepared(photographs: NDArray[np.uint8]) -> Prepared:
 
 @pytest.fixture(scope="module")
 def embeddings(prepared: Prepared) -> NDArray[np.float32]:
-    return Dlib().embed(prepared.images)
+    return Dlib().embed(prepared.samples)
 
 
 def colour(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -43,15 +41,15 @@ def colour(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def test_faces_are_found_and_aligned(photographs: NDArray[np.uint8], prepared: Prepared) -> None:
-    assert prepared.images.shape == (len(photographs), 150, 150)
-    assert prepared.images.dtype == np.uint8
+    assert prepared.samples.shape == (len(photographs), 150, 150)
+    assert prepared.samples.dtype == np.uint8
     assert prepared.found.all()
     # upright chips put the eyes on one line: dlib's five landmarks, found anew on the chip
     import dlib
 
     detector = dlib.get_frontal_face_detector()
     marks = dlib.shape_predictor(str(target_file._weights(target_file.LANDMARKS)))
-    for chip in prepared.images[::3]:
+    for chip in prepared.samples[::3]:
         scene = np.pad(chip, 60, mode="edge")
         face = marks(scene, detector.run(scene, 1, -0.5)[0][0])
         eyes = np.array([(face.part(i).x - 60, face.part(i).y - 60) for i in range(4)])
@@ -61,11 +59,11 @@ def test_faces_are_found_and_aligned(photographs: NDArray[np.uint8], prepared: P
 
 def test_the_port_agrees_with_dlib(prepared: Prepared, embeddings: NDArray[np.float32]) -> None:
     target = Dlib()
-    reference = target.embed_dlib(prepared.images[:6])
+    reference = target.embed_dlib(prepared.samples[:6])
     assert np.abs(embeddings[:6] - reference).max() <= 1e-4
-    tinted = colour(prepared.images[6:8])
+    tinted = colour(prepared.samples[6:8])
     assert np.abs(target.embed(tinted) - target.embed_dlib(tinted)).max() <= 1e-4
-    assert np.abs(target.embed(tinted) - target.embed_dlib(prepared.images[6:8])).max() > 1e-2
+    assert np.abs(target.embed(tinted) - target.embed_dlib(prepared.samples[6:8])).max() > 1e-2
 
 
 def test_people_are_told_apart(embeddings: NDArray[np.float32]) -> None:
@@ -80,9 +78,9 @@ def test_colour_photographs_give_colour_chips(
 ) -> None:
     grey_in_rgb = np.repeat(photographs[:2, ..., None], 3, axis=-1)
     got = Dlib().prepare(grey_in_rgb)
-    assert got.images.shape == (2, 150, 150, 3) and got.found.all()
-    assert np.abs(got.images.astype(int) - prepared.images[:2, ..., None]).max() <= 1
-    assert np.abs(Dlib().embed(got.images) - embeddings[:2]).max() < 1e-2
+    assert got.samples.shape == (2, 150, 150, 3) and got.found.all()
+    assert np.abs(got.samples.astype(int) - prepared.samples[:2, ..., None]).max() <= 1
+    assert np.abs(Dlib().embed(got.samples) - embeddings[:2]).max() < 1e-2
 
 
 @pytest.mark.parametrize("shape", [(112, 92), (300, 400), (64, 64, 3)])
@@ -94,8 +92,8 @@ def test_where_no_face_is_found_the_centre_is_taken(shape: tuple[int, ...]) -> N
     image[:, top : top + side, left : left + side] = 200
     got = Dlib().prepare(image)
     assert got.found.tolist() == [False]
-    assert got.images.shape == (1, 150, 150, *shape[2:]) and (got.images == 200).all()
-    assert np.isfinite(Dlib().embed(got.images)).all()
+    assert got.samples.shape == (1, 150, 150, *shape[2:]) and (got.samples == 200).all()
+    assert np.isfinite(Dlib().embed(got.samples)).all()
 
 
 def test_a_larger_photograph_of_the_same_face_is_the_same_face(
@@ -104,14 +102,14 @@ def test_a_larger_photograph_of_the_same_face_is_the_same_face(
     larger = np.asarray(Image.fromarray(photographs[0]).resize((368, 448)))  # not enlarged again
     got = Dlib().prepare(larger[None])
     assert got.found.all()
-    assert np.linalg.norm(Dlib().embed(got.images)[0] - embeddings[0]) < 0.3
+    assert np.linalg.norm(Dlib().embed(got.samples)[0] - embeddings[0]) < 0.3
 
 
 @pytest.mark.parametrize("side", [64, 300])
 def test_other_sizes_are_resized(
     side: int, prepared: Prepared, embeddings: NDArray[np.float32]
 ) -> None:
-    chips = [np.asarray(Image.fromarray(chip).resize((side, side))) for chip in prepared.images]
+    chips = [np.asarray(Image.fromarray(chip).resize((side, side))) for chip in prepared.samples]
     got = Dlib().embed(np.stack(chips))
     assert np.linalg.norm(got - embeddings, axis=1).max() < 0.3  # the same person still
 
@@ -119,14 +117,14 @@ def test_other_sizes_are_resized(
 def test_embedding_is_deterministic_and_row_by_row(
     prepared: Prepared, embeddings: NDArray[np.float32]
 ) -> None:
-    before = prepared.images.copy()
-    again = Dlib().embed(prepared.images)
+    before = prepared.samples.copy()
+    again = Dlib().embed(prepared.samples)
     assert again.tobytes() == embeddings.tobytes()
-    assert np.array_equal(prepared.images, before)
-    assert np.abs(Dlib().embed(prepared.images[5:6]) - embeddings[5]).max() < 1e-5
-    many = np.tile(prepared.images, (6, 1, 1))[:66]  # more than one batch
+    assert np.array_equal(prepared.samples, before)
+    assert np.abs(Dlib().embed(prepared.samples[5:6]) - embeddings[5]).max() < 1e-5
+    many = np.tile(prepared.samples, (6, 1, 1))[:66]  # more than one batch
     assert np.abs(Dlib().embed(many)[64:] - embeddings[4:6]).max() < 1e-5
-    assert Dlib().embed(prepared.images[:0]).shape == (0, 128)
+    assert Dlib().embed(prepared.samples[:0]).shape == (0, 128)
 
 
 def test_the_module_is_frozen_and_differentiable(
@@ -135,7 +133,7 @@ def test_the_module_is_frozen_and_differentiable(
     network = Dlib().module()
     assert not network.training
     assert not any(weight.requires_grad for weight in network.parameters())
-    images = torch.tensor(prepared.images[:2])[:, None].float() / 255
+    images = torch.tensor(prepared.samples[:2])[:, None].float() / 255
     images.requires_grad_()
     out = network(images)
     assert np.abs(out.detach().numpy() - embeddings[:2]).max() < 1e-5
@@ -160,7 +158,7 @@ def test_a_module_is_nobody_elses(prepared: Prepared, embeddings: NDArray[np.flo
     for weight in network.parameters():
         weight.zero_()
     assert not network(torch.rand(1, 1, 150, 150)).any()
-    assert np.abs(Dlib().embed(prepared.images[:1]) - embeddings[:1]).max() < 1e-5
+    assert np.abs(Dlib().embed(prepared.samples[:1]) - embeddings[:1]).max() < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -201,10 +199,9 @@ def test_without_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_recognition_on_all_of_orl() -> None:
     """FNMR 0.0 / 1.2 % at FMR 1 % / 0.1 % and 400 faces found were measured beforehand."""
     samples = Orl().load()
-    assert samples.images is not None
-    ready = Dlib().prepare(samples.images)
+    ready = Dlib().prepare(samples.values)
     assert ready.found.all()
-    x = Dlib().embed(ready.images).astype(np.float64)
+    x = Dlib().embed(ready.samples).astype(np.float64)
     squares = (x**2).sum(axis=1)
     left, right = np.triu_indices(len(x), 1)
     distances = (squares[:, None] + squares - 2 * x @ x.T)[left, right]

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from fowh.core.errors import InputError
 from fowh.core.registry import load
-from fowh.core.target import Lessons
+from fowh.core.target import Classifier, Lessons
 from fowh.datasets.iris import Iris
 from fowh.targets import _learn
 from fowh.targets._learn import Recogniser, blurred, draw
@@ -29,32 +29,33 @@ NAMES = {
     "update": ["0", "5", "10"],
     "downslope": ["0", "25", "50", "75", "100"],
 }
-KINDS = [(head, name) for head in ("extractor", "classifier") for name in ("upslope", "update")]
+KINDS = [(shown, name) for shown in ("embeddings", "answers") for name in ("upslope", "update")]
+Fitted = dict[tuple[str, str], Densenet]
 
 
 @pytest.fixture(scope="module")
 def lessons() -> Lessons:
     """Left eyes to learn, and a right eye that is enrolled later."""
     samples = Iris(people=PEOPLE, readings=READINGS, side=32).load()
-    assert samples.images is not None and samples.left is not None
-    left = samples.left[samples.subjects]
+    left = samples.traits["left"][samples.subjects]
     codes = samples.subjects[left] * 7 + 3  # any values are allowed
-    return Lessons(samples.images[left], codes, samples.images[samples.subjects == 1])
+    return Lessons(samples.values[left], codes, samples.values[samples.subjects == 1])
 
 
-def small(head: str = "extractor", schedule: str = "upslope", **more: Any) -> Densenet:
+def small(schedule: str = "upslope", **more: Any) -> Densenet:
     settings = {"epochs": 4, "dimension": DIMENSION, "side": 32} | more
-    return Densenet(head=head, schedule=schedule, **settings)  # type: ignore[arg-type]
+    return Densenet(schedule=schedule, **settings)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def fitted(lessons: Lessons) -> dict[tuple[str, str], Densenet]:
-    made = {kind: small(*kind).fit(lessons) for kind in KINDS}
-    return made  # type: ignore[return-value]
+def fitted(lessons: Lessons) -> Fitted:
+    made: Any = {("embeddings", name): small(name).fit(lessons) for _, name in KINDS[:2]}
+    answers = {("answers", name): target.classifier() for (_, name), target in made.items()}
+    return made | answers
 
 
 def embeddings(target: TrainedTarget, lessons: Lessons) -> list[NDArray[np.float32]]:
-    return [version.embed(lessons.images) for version in target.versions().values()]
+    return [version.embed(lessons.samples) for version in target.versions().values()]
 
 
 @pytest.mark.parametrize("schedule", NAMES)
@@ -64,19 +65,19 @@ def test_names_of_versions(schedule: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_last_version_is_the_target_itself(
-    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+    kind: tuple[str, str], fitted: Fitted, lessons: Lessons
 ) -> None:
     target = fitted[kind]
     versions = target.versions()
     assert list(versions) == NAMES[kind[1]]
     last = versions[NAMES[kind[1]][-1]]
     assert last.sha256 == target.sha256
-    assert np.array_equal(last.embed(lessons.images), target.embed(lessons.images))
+    assert np.array_equal(last.embed(lessons.samples), target.embed(lessons.samples))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_changes_every_version(
-    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+    kind: tuple[str, str], fitted: Fitted, lessons: Lessons
 ) -> None:
     seen = embeddings(fitted[kind], lessons)
     for earlier, later in pairwise(seen):
@@ -87,14 +88,14 @@ def test_training_changes_every_version(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_are_unit_vectors_or_probabilities(
-    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
+    kind: tuple[str, str], fitted: Fitted, lessons: Lessons
 ) -> None:
     target = fitted[kind]
-    wanted = PEOPLE if kind[0] == "classifier" else DIMENSION
+    wanted = PEOPLE if kind[0] == "answers" else DIMENSION
     for seen in embeddings(target, lessons):
         assert seen.shape == (PEOPLE * READINGS, wanted)  # the same of every version
         assert seen.dtype == np.float32
-        if kind[0] == "extractor":
+        if kind[0] == "embeddings":
             np.testing.assert_allclose(np.linalg.norm(seen, axis=1), 1, atol=1e-5)
         else:
             if kind[1] == "update":  # the rest is the newcomer's
@@ -102,24 +103,35 @@ def test_outputs_are_unit_vectors_or_probabilities(
             else:
                 np.testing.assert_allclose(seen.sum(axis=1), 1, atol=1e-5)
             assert (seen >= 0).all()
-    assert target.classifies == (kind[0] == "classifier")
+
+
+def test_the_classifier_is_the_same_model_that_shows_something_else(
+    fitted: Fitted, lessons: Lessons
+) -> None:
+    target, answers = fitted["embeddings", "upslope"], fitted["answers", "upslope"]
+    assert isinstance(target, Classifier)
+    assert target.public is not None and answers.public is not None
+    assert answers.public.arrays is target.public.arrays
+    assert answers.sha256 != target.sha256
+    # the likeliest subject is the one whose weights the embedding is nearest to, by the cosine
+    weights = target.public.state()["weights"]
+    cosine = target.embed(lessons.samples) @ weights.T / np.linalg.norm(weights, axis=1)
+    named = answers.embed(lessons.samples).argmax(axis=1)
+    best = cosine.max(axis=1)
+    np.testing.assert_allclose(cosine[np.arange(len(named)), named], best, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_width_is_known(
-    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
-) -> None:
+def test_the_width_is_known(kind: tuple[str, str], fitted: Fitted, lessons: Lessons) -> None:
     for version in fitted[kind].versions().values():
-        nothing = version.embed(lessons.images[:0])
-        assert nothing.shape == (0, version.embed(lessons.images[:1]).shape[1])
+        nothing = version.embed(lessons.samples[:0])
+        assert nothing.shape == (0, version.embed(lessons.samples[:1]).shape[1])
         assert nothing.dtype == np.float32
 
 
-def test_the_trunk_learns_from_where_it_started(
-    fitted: dict[tuple[str, str], Densenet], lessons: Lessons
-) -> None:
+def test_the_trunk_learns_from_where_it_started(fitted: Fitted, lessons: Lessons) -> None:
     """Update goes on from the trained model; upslope's version 0 is the draw itself."""
-    target = fitted["extractor", "upslope"]
+    target = fitted["embeddings", "upslope"]
     assert target.public is not None
     generator = torch.Generator().manual_seed(0)
     drawn = target.network(PEOPLE)
@@ -127,7 +139,7 @@ def test_the_trunk_learns_from_where_it_started(
     kept = target.public.arrays
     for name, value in drawn.state_dict().items():
         assert np.array_equal(kept[f"0/features.{name}"], value.numpy())
-    updated = fitted["extractor", "update"]
+    updated = fitted["embeddings", "update"]
     assert updated.public is not None
     for name in drawn.state_dict():
         first = updated.public.arrays[f"0/features.{name}"]
@@ -136,44 +148,44 @@ def test_the_trunk_learns_from_where_it_started(
 
 def test_a_longer_training_tells_eyes_apart(lessons: Lessons) -> None:
     """Accuracy on what was learned: chance is 1 in 6."""
-    target = small("classifier", epochs=50, dropout=0.0).fit(lessons)
+    target: Any = small(epochs=50, dropout=0.0).fit(lessons)
     _, codes = np.unique(lessons.subjects, return_inverse=True)
-    first, *_, last = embeddings(target, lessons)  # type: ignore[arg-type]
+    first, *_, last = embeddings(target.classifier(), lessons)
     assert (last.argmax(axis=1) == codes).mean() > 0.9
     assert (first.argmax(axis=1) == codes).mean() < 0.5
 
 
-def test_a_newcomer_is_learned(fitted: dict[tuple[str, str], Densenet], lessons: Lessons) -> None:
-    assert lessons.newcomer is not None
-    versions = fitted["classifier", "update"].versions()
-    first, last = (versions[name].embed(blurred(lessons.newcomer)) for name in ("0", "10"))
+def test_a_newcomer_is_learned(fitted: Fitted, lessons: Lessons) -> None:
+    assert lessons.later is not None
+    versions = fitted["answers", "update"].versions()
+    first, last = (versions[name].embed(blurred(lessons.later)) for name in ("0", "10"))
     # What the known subjects do not get is the newcomer's, whose column is not revealed.
     assert last.sum(axis=1).mean() < first.sum(axis=1).mean() - 1e-3
 
 
 def test_a_training_repeats_itself(
     lessons: Lessons,
-    fitted: dict[tuple[str, str], Densenet],
+    fitted: Fitted,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[union-attr, index] # noqa: NPY002
     monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))
-    images = lessons.images.copy()
-    again = small(*KINDS[1]).fit(lessons)
-    one = [version.sha256 for version in fitted[KINDS[1]].versions().values()]
-    assert [version.sha256 for version in again.versions().values()] == one  # type: ignore[attr-defined]
-    assert np.array_equal(images, lessons.images)
+    images = lessons.samples.copy()
+    again = small("update").fit(lessons)
+    one = [version.sha256 for version in fitted["embeddings", "update"].versions().values()]
+    assert [version.sha256 for version in again.versions().values()] == one
+    assert np.array_equal(images, lessons.samples)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert np.array_equal(np.random.get_state()[1], before[1])  # type: ignore[index] # noqa: NPY002
     assert len(list((tmp_path / "target").glob("*.npz"))) == 1
     # the second time it is read, not trained
     monkeypatch.setattr(_learn, "learn", lambda *_: pytest.fail("trained again"))
-    assert small(*KINDS[1]).fit(lessons).sha256 == again.sha256
+    assert small("update").fit(lessons).sha256 == again.sha256
 
 
 def test_the_cache_knows_what_a_training_depends_on(
-    lessons: Lessons, fitted: dict[tuple[str, str], Densenet], monkeypatch: pytest.MonkeyPatch
+    lessons: Lessons, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -186,9 +198,12 @@ def test_the_cache_knows_what_a_training_depends_on(
 
     monkeypatch.setattr(_learn, "learn", learn)
     small().fit(lessons)  # cached
+    small("update").fit(lessons)
     assert not asked
-    some = replace(lessons, images=lessons.images[1:], subjects=lessons.subjects[1:])
+    some = replace(lessons, samples=lessons.samples[1:], subjects=lessons.subjects[1:])
     swapped = replace(lessons, subjects=lessons.subjects[::-1].copy())
+    assert lessons.later is not None
+    another = replace(lessons, later=lessons.later[1:])
     others = [
         (small(**change), lessons)
         for change in (
@@ -202,48 +217,43 @@ def test_the_cache_knows_what_a_training_depends_on(
             {"schedule": "downslope"},
         )
     ]
-    for target, taught in [*others, (small(), some), (small(), swapped)]:
+    changed = ((small(), some), (small(), swapped), (small("update"), another))
+    for target, taught in (*others, *changed):
         with pytest.raises(AskedError):
             target.fit(taught)
-    assert len(asked) == 10
+    assert len(asked) == 11
 
 
-def test_seeds_and_heads_are_told_apart(
-    lessons: Lessons, fitted: dict[tuple[str, str], Densenet]
-) -> None:
-    recipes = {small(*kind, seed=seed).sha256 for kind in KINDS for seed in (0, 1)}
-    assert len(recipes) == 8
+def test_seeds_schedules_and_what_is_shown_are_told_apart(lessons: Lessons, fitted: Fitted) -> None:
+    recipes = {small(schedule, seed=seed).sha256 for schedule in NAMES for seed in (0, 1)}
+    assert len(recipes) == 6
     other = small(epochs=1, seed=1).fit(lessons)
     same_start = small(epochs=1).fit(lessons)
-    mine = fitted["extractor", "upslope"].versions()["0"].sha256
+    mine = fitted["embeddings", "upslope"].versions()["0"].sha256
     assert same_start.versions()["0"].sha256 == mine
     assert other.versions()["0"].sha256 != mine
     assert other.sha256 != same_start.sha256
-    assert fitted["classifier", "upslope"].versions()["0"].sha256 != mine  # reveals other things
+    assert fitted["answers", "upslope"].versions()["0"].sha256 != mine  # reveals other things
 
 
-def test_what_embeds_differently_has_another_digest(
-    fitted: dict[tuple[str, str], Densenet], lessons: Lessons
-) -> None:
+def test_what_embeds_differently_has_another_digest(fitted: Fitted, lessons: Lessons) -> None:
     """Embeddings are cached by that digest; version 0 has the same weights under every loss."""
-    first = fitted["classifier", "upslope"].versions()["0"]
+    first = fitted["answers", "upslope"].versions()["0"]
     other = replace(first, loss="arcface")  # type: ignore[type-var]
-    assert np.abs(first.embed(lessons.images) - other.embed(lessons.images)).max() > 0.01
+    assert np.abs(first.embed(lessons.samples) - other.embed(lessons.samples)).max() > 0.01
     assert first.sha256 != other.sha256
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_module_is_the_target(
-    kind: tuple[str, str], fitted: dict[tuple[str, str], Densenet], lessons: Lessons
-) -> None:
+def test_the_module_is_the_target(kind: tuple[str, str], fitted: Fitted, lessons: Lessons) -> None:
     target = fitted[kind]
     network = target.module()
     assert not network.training
     assert not any(weight.requires_grad for weight in network.parameters())
-    pictures = torch.from_numpy(lessons.images[:4])[:, None].float() / 255
+    pictures = torch.from_numpy(lessons.samples[:4])[:, None].float() / 255
     pictures.requires_grad_()
     out = network(pictures)
-    assert np.abs(out.detach().numpy() - target.embed(lessons.images[:4])).max() < 1e-5
+    assert np.abs(out.detach().numpy() - target.embed(lessons.samples[:4])).max() < 1e-5
     rgb = network(pictures.detach().expand(-1, 3, -1, -1))
     assert (rgb - out).abs().max() < 1e-5
     goal = out.detach().roll(1, 0)
@@ -255,40 +265,46 @@ def test_the_module_is_the_target(
     assert (slope != 0).float().mean() > 0.9
 
 
-def test_embedding_is_row_by_row_and_resizes(
-    fitted: dict[tuple[str, str], Densenet], lessons: Lessons
-) -> None:
-    target = fitted["extractor", "upslope"]
-    whole = target.embed(lessons.images)
-    many = np.tile(lessons.images, (8, 1, 1))  # more than one batch
+def test_embedding_is_row_by_row_and_resizes(fitted: Fitted, lessons: Lessons) -> None:
+    target = fitted["embeddings", "upslope"]
+    whole = target.embed(lessons.samples)
+    many = np.tile(lessons.samples, (8, 1, 1))  # more than one batch
     np.testing.assert_allclose(target.embed(many)[256:288], whole[4:36], atol=1e-5)
-    colour = np.repeat(lessons.images[..., None], 3, axis=-1)
+    colour = np.repeat(lessons.samples[..., None], 3, axis=-1)
     np.testing.assert_allclose(target.embed(colour), whole, atol=1e-5)
-    larger = lessons.images.repeat(2, axis=1).repeat(2, axis=2)
+    larger = lessons.samples.repeat(2, axis=1).repeat(2, axis=2)
     assert (target.embed(larger) * whole).sum(axis=1).min() > 0.9
 
 
-def test_a_module_is_nobody_elses(
-    fitted: dict[tuple[str, str], Densenet], lessons: Lessons
-) -> None:
+def test_a_module_is_nobody_elses(fitted: Fitted, lessons: Lessons) -> None:
     target = small().fit(lessons)  # read from the cache, so that other tests keep theirs
-    before, network = target.embed(lessons.images[:4]), target.module()
+    before, network = target.embed(lessons.samples[:4]), target.module()
     assert network is not None
     with torch.no_grad():
         for weight in network.parameters():
             weight.zero_()
-    assert np.array_equal(target.embed(lessons.images[:4]), before)
+    assert np.array_equal(target.embed(lessons.samples[:4]), before)
 
 
 def test_prepared_images_are_centre_squares() -> None:
     image = np.full((2, 40, 70), 30, dtype=np.uint8)
     image[:, :, 15:55] = 200
     got = small().prepare(image)
-    assert got.images.shape == (2, 32, 32)
-    assert (got.images == 200).all()
+    assert got.samples.shape == (2, 32, 32)
+    assert (got.samples == 200).all()
     assert got.found.all() and got.found.shape == (2,)
     colour = small().prepare(np.repeat(image.transpose(0, 2, 1)[..., None], 3, axis=-1))
-    assert colour.images.shape == (2, 32, 32, 3) and (colour.images == 200).all()
+    assert colour.samples.shape == (2, 32, 32, 3) and (colour.samples == 200).all()
+
+
+def test_the_digest_of_preparing_is_that_of_the_side_alone(lessons: Lessons) -> None:
+    """Prepared samples are cached by it, so that every training shares them."""
+    ways = [small(), small("update", epochs=9, seed=3, loss="arcface"), load("target", "resnet")]
+    first = ways[0].preparation
+    assert ways[1].preparation == first
+    assert replace(ways[2], side=32).preparation == first
+    assert ways[2].preparation != first  # of side 64
+    assert small().fit(lessons).preparation == first
 
 
 @pytest.mark.parametrize("shape", [(3, 9, 12), (2, 7, 7, 3)])
@@ -306,20 +322,29 @@ def test_the_blur_is_a_gaussian(shape: tuple[int, ...]) -> None:
 
 
 def test_an_unfitted_target_has_nothing_to_show(lessons: Lessons) -> None:
-    for ask in (small().versions, small().module, lambda: small().embed(lessons.images)):
+    asked = (small().versions, small().module, small().classifier)
+    for ask in (*asked, lambda: small().embed(lessons.samples)):
         with pytest.raises(RuntimeError, match="call fit first"):
             ask()
 
 
 def test_one_subject_is_too_few(lessons: Lessons) -> None:
-    one = Lessons(lessons.images[:READINGS], lessons.subjects[:READINGS])
+    one = Lessons(lessons.samples[:READINGS], lessons.subjects[:READINGS])
     with pytest.raises(InputError, match="1 private subjects to learn from"):
         small().fit(one)
 
 
-def test_update_needs_a_newcomer(lessons: Lessons) -> None:
-    with pytest.raises(ValueError, match="newcomer"):
-        small(schedule="update", epochs=1).fit(replace(lessons, newcomer=None))
+def test_nothing_to_learn_from_names_the_protocols_that_have_something() -> None:
+    with pytest.raises(InputError, match="--protocol afm_iris") as caught:
+        small().fit(None)
+    assert str(caught.value).startswith("target densenet is trained here")
+    assert "\n" not in str(caught.value)
+
+
+def test_update_needs_somebody_who_joins_later(lessons: Lessons) -> None:
+    with pytest.raises(InputError, match="who joins later") as caught:
+        small("update", epochs=1).fit(replace(lessons, later=None))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +367,7 @@ def test_bad_parameters_are_refused_in_one_line(wrong: dict[str, Any]) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("spec", ["head=both", "schedule=sideways", "depth=121", "public=1"])
+@pytest.mark.parametrize("spec", ["schedule=sideways", "depth=121", "public=1"])
 def test_unknown_choices_are_refused(spec: str) -> None:
     with pytest.raises(InputError, match=spec.partition("=")[0]):
         load("target", f"densenet:{spec}")
@@ -351,7 +376,7 @@ def test_unknown_choices_are_refused(spec: str) -> None:
 def test_densenet_169_has_the_published_shape() -> None:
     with torch.device("meta"):
         target = Densenet(depth="169", dimension=512, side=128)
-        made = Recogniser(target, 356, 356).eval()
+        made = Recogniser(target, 356, 356, False).eval()
         assert made.encode(torch.empty(2, 1, 128, 128)).shape == (2, 512)
         assert made(torch.empty(2, 3, 128, 128)).shape == (2, 512)
     trunk = sum(weight.numel() for weight in made.features[0].parameters())  # type: ignore[index]

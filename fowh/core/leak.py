@@ -1,0 +1,173 @@
+"""What a leak is: what leaves a system, what it is good for, what counts as got back."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.modality import Columns
+from fowh.core.protocol import Fold
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.scheme import Scheme
+from fowh.core.target import Target
+from fowh.core.threat import Threat
+
+Stream = Callable[..., np.random.Generator]  # names of a stage -> its randomness
+Says = Callable[[Floats], Floats]
+Flag = tuple[str, str]  # its name, and in words what raises it
+
+
+@dataclass(frozen=True)
+class Headline:
+    """Which numbers place a cell.
+
+    Attributes:
+        utility: metric that says how well the system still does its job.
+        scenario: in which it is read, protected.
+        reference: in which it is read, unprotected.
+        useless: from this value on (in the attacker's direction) the job is not done.
+        success: what an attacker wants, most important first.
+        accepted: what the system itself takes for the victim, for comparisons; "" without.
+    """
+
+    utility: str
+    scenario: str
+    reference: str
+    useless: float
+    success: tuple[str, ...]
+    accepted: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What a system is deployed from, in one fold.
+
+    Attributes:
+        scheme: not yet fitted.
+        values: (n, d) float32, what the target says of every sample of the dataset; NaN where the
+            fold does not need it.
+        subjects: (n,) whose they are.
+        fold: which rows are for what.
+        threat: the policy of keys.
+        fmrs: rates that thresholds are set for, by name.
+        stream: the randomness of a stage of this fold, by its names.
+        say: is told what is going on.
+    """
+
+    scheme: Scheme
+    values: Floats
+    subjects: NDArray[np.int64]
+    fold: Fold
+    threat: Threat
+    fmrs: Mapping[str, float]
+    stream: Stream
+    say: Callable[[str], None] = field(default=lambda text: None)
+
+
+class System(ABC):
+    """A deployed system with all its secrets; an attack gets what the threat grants of it.
+
+    Attributes:
+        scheme: fitted.
+        keys: (n,) of the rows that are stolen.
+        release: the (n) stolen rows as they left, with their keys.
+        terms: what success is measured by, (n,) by name (thresholds).
+        facts: single numbers for the record.
+    """
+
+    scheme: Scheme
+    keys: Keys
+    release: Release
+    terms: Columns
+    facts: Mapping[str, float]
+
+    @abstractmethod
+    def utility(self) -> dict[str, Columns]:
+        """Raw observations of how well it does its job, by scenario."""
+
+    @abstractmethod
+    def judge(self, made: Floats) -> Columns:
+        """Raw observations of (n, d) reconstructions, row i of stolen row i."""
+
+    def says(self) -> Says:
+        """What anybody who asks is told, as a function of what the target says; default: that.
+
+        An attack holds this function: it must not lead back to the system.
+        """
+        return unchanged
+
+
+def unchanged(values: Floats) -> Floats:
+    """What the target says, as it is."""
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """Raw observations of all folds, for ``Leak.summary``; one entry per fold.
+
+    Attributes:
+        utility: by scenario.
+        terms, facts: of each fold's system.
+        scheme: not fitted.
+        stream: the randomness of resampling, by its names.
+    """
+
+    utility: Mapping[str, Sequence[Columns]]
+    terms: Sequence[Columns]
+    facts: Sequence[Mapping[str, float]]
+    scheme: Scheme
+    stream: Stream
+
+
+class Leak(ABC):
+    """What leaves a system and is stolen: a frozen dataclass whose fields are its parameters.
+
+    Attributes:
+        closed_set: whether the system knows a closed set of subjects, those attacked among them.
+        reference: the scheme that protects nothing.
+        suite: the standard suite of attacks.
+        headline: which numbers place a cell.
+        scenarios: what tables call the scenarios of ``System.utility``, in their order.
+    """
+
+    closed_set: ClassVar[bool] = False
+    reference: ClassVar[str]
+    suite: ClassVar[tuple[str, ...]]
+    headline: ClassVar[Headline]
+    scenarios: ClassVar[Mapping[str, str]]
+
+    def observed(self, target: Target) -> Target:
+        """The function whose values leave the system; default: the target itself.
+
+        Raises:
+            InputError: the target cannot do what this leak is about.
+        """
+        return target
+
+    @abstractmethod
+    def deploy(self, setting: Setting) -> System:
+        """Fit the scheme and let the victims' rows leave."""
+
+    @abstractmethod
+    def successes(self, columns: Columns, terms: Columns) -> Columns:
+        """Success of each row, (n,) float64 by metric, from what ``System.judge`` observed."""
+
+    @abstractmethod
+    def summary(self, observed: Observed) -> dict[str, Any]:
+        """What a record says of this leak, as JSON values.
+
+        Returns:
+            ``utility`` (by scenario and metric), ``data``, ``cost`` (numbers by name) and
+            ``properties`` (by section and name).
+        """
+
+    def doubts(self, record: Mapping[str, Any]) -> Iterator[Flag]:
+        """Reasons for doubt that only this leak knows, read off the record."""
+        nothing: Iterable[Flag] = ()
+        yield from nothing

@@ -1,0 +1,89 @@
+"""Attempt: one attack on one view, whatever it raises; what it made is checked, then judged."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.attack import Attack
+from fowh.core.view import View
+from fowh.engine.cell import label
+from fowh.engine.judge import Judge, Judged
+
+Section = Literal["attacks", "rendered", "controls"]
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """One row of the table in one fold.
+
+    Attributes:
+        section, name: the row.
+        yields: what was handed in.
+        judged: what became of it; None where it was skipped or failed.
+        status: ok, skipped (the view lacks something) or failed (it raised).
+        reason: why there is nothing, in words or as a traceback.
+        seconds: that the attack took, without the judge.
+        queries: to the target.
+        exhausted: whether it used up its budget.
+        remarks: what it said about its run.
+    """
+
+    section: Section
+    name: str
+    yields: str
+    judged: Judged | None
+    status: Literal["ok", "skipped", "failed"] = "ok"
+    reason: str | None = None
+    seconds: float = 0.0
+    queries: int = 0
+    exhausted: bool = False
+    remarks: list[str] = field(default_factory=list)
+
+
+def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) -> Attempt:
+    """Run one attack and judge it; a reason or a traceback instead where it cannot."""
+    section: Section = "controls" if attack.blind else "attacks"
+    name = label(attack)
+    started = time.perf_counter()
+    try:
+        reason = attack.unsupported(view)
+        if reason is not None:
+            return Attempt(section, name, attack.yields, None, "skipped", reason)
+        made = attack.run(view, rng)
+        seconds = time.perf_counter() - started
+        judged = judged_as(attack.yields, made, view, judge)
+    except Exception:  # one broken attack must not lose the results of the others
+        return Attempt(section, name, attack.yields, None, "failed", traceback.format_exc())
+    used, budget = (view.query.used, view.query.budget) if view.query else (0, 0)
+    return Attempt(
+        *(section, name, attack.yields, judged),
+        seconds=seconds,
+        queries=used,
+        exhausted=0 < budget <= used,
+        remarks=view.remarks,
+    )
+
+
+def judged_as(yields: str, made: NDArray[Any], view: View, judge: Judge) -> Judged:
+    """What an attack made, if it is one usable reconstruction per row, judged.
+
+    Raises:
+        ValueError: it is not.
+    """
+    count = len(view.release)
+    if yields == "samples":
+        prepared = judge.plan.prepared
+        assert prepared is not None
+        return judge.samples(judge.plan.modality.check(made, count, prepared))
+    width = view.embeddings.shape[1]
+    if made.shape != (count, width) or not np.isfinite(made).all():
+        raise ValueError(
+            f"returned {made.shape} {made.dtype}, expected ({count}, {width}) finite embeddings"
+        )
+    return judge.embeddings(made.astype(np.float32, copy=False))

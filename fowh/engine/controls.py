@@ -1,0 +1,54 @@
+"""Controls that need the truth: only the judge's side may make them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fowh.core.leak import Stream
+from fowh.core.protocol import Fold
+from fowh.engine.attempt import Attempt
+from fowh.engine.judge import Judge, Judged, unmeasured
+from fowh.engine.plan import Plan
+from fowh.kit.pairing import another_reading, nearest_rows, other_subject
+
+
+def references(
+    plan: Plan, fold: Fold, judge: Judge, attempts: list[Attempt], rng: Stream
+) -> list[Attempt]:
+    """What the truth itself reaches, the nearest own sample, and the strongest attack, misled.
+
+    Args:
+        plan: what the run works on.
+        fold: of the plan.
+        judge: of this fold.
+        attempts: of this fold so far.
+        rng: the fold's randomness.
+    """
+    values, subjects = plan.values, plan.samples.subjects
+    true, own = values[fold.stolen], values[fold.attacker]
+    made = {"unprotected": true, "nearest": own[nearest_rows(true, own)]}
+    ran = [(each, each.judged) for each in attempts if each.section == "attacks" and each.judged]
+    if ran:  # the strongest attack, given somebody else's row
+        _, strongest = max(ran, key=lambda pair: judge.success(pair[1]))
+        swapped = other_subject(subjects[fold.stolen], rng("shuffle"))
+        made["shuffled"] = strongest.embeddings[swapped]
+    found = {name: judge.embeddings(each) for name, each in made.items()}
+    if judge.witness is not None and plan.prepared is not None:  # what it says of the originals
+        said = judge.witness(plan.prepared[fold.stolen])
+        plain = found["unprotected"]
+        found["unprotected"] = Judged(plain.embeddings, plain.columns, said)
+    found["mated_probe"] = _mated_probe(plan, fold, judge)
+    return [Attempt("controls", name, "embeddings", judged) for name, judged in found.items()]
+
+
+def _mated_probe(plan: Plan, fold: Fold, judge: Judge) -> Judged:
+    """Another reading of each victim, where there is one."""
+    subjects = plan.samples.subjects[fold.gallery]
+    after = another_reading(subjects)
+    # Not the reading that a renewed template holds, where the subject has a third one.
+    mate = np.where(after[after] == np.arange(len(after)), after, after[after])
+    at = np.searchsorted(fold.gallery, fold.stolen)
+    probes = plan.values[fold.gallery][mate[at]]
+    victims = another_reading(plan.samples.subjects[fold.victims])
+    stolen = np.searchsorted(fold.victims, fold.stolen)
+    return unmeasured(judge.embeddings(probes), victims[stolen] == stolen)

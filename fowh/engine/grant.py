@@ -1,0 +1,90 @@
+"""Grant: the view of an attack, exactly what the threat model gives it, as copies."""
+
+from __future__ import annotations
+
+import copy
+from functools import partial
+from typing import Any
+
+from numpy.typing import NDArray
+
+from fowh.core.attack import Attack
+from fowh.core.leak import Says, Stream, System
+from fowh.core.protocol import Fold
+from fowh.core.release import Floats, Release
+from fowh.core.target import Progress, Target
+from fowh.core.view import Query, Version, View
+from fowh.engine.cell import Cell, source_of
+from fowh.engine.plan import Plan
+
+
+def granted_versions(
+    cell: Cell, plan: Plan, fold: Fold, system: System, rng: Stream
+) -> tuple[Version, ...]:
+    """What the threat grants of each version: the system protected them all in one way."""
+    granted = cell.threat.versions
+    if granted == "final" or not plan.versions:
+        return ()
+    made, says = [], system.says()
+    for name, values in plan.versions[:-1]:
+        fitted, left = cell.scheme.fit(values[fold.development]), None
+        if granted == "all":
+            left = fitted.release(values[fold.stolen], system.keys, rng("enrol", name))
+            left = _leaked(cell, left)
+        made.append(Version(name, fitted, says(values[fold.attacker]), left))
+    name, values = plan.versions[-1]
+    own = says(values[fold.attacker])
+    return (*made, Version(name, system.scheme, own, _leaked(cell, system.release)))
+
+
+def grant(
+    cell: Cell,
+    plan: Plan,
+    fold: Fold,
+    system: System,
+    versions: tuple[Version, ...],
+    device: str,
+    attack: Attack,
+    progress: Progress,
+) -> View:
+    """The view of one attack: copies throughout, so that nothing an attack does reaches on.
+
+    Args:
+        cell: states the threat.
+        plan: what the run works on.
+        fold: which rows are the attacker's.
+        system: deployed.
+        versions: from ``granted_versions``.
+        device: torch device name.
+        attack: whose view it is.
+        progress: is told how it goes.
+    """
+    own, target, threat, says = fold.attacker, plan.target, cell.threat, system.says()
+    samples = query = module = None
+    if plan.prepared is not None and target is not None:
+        samples = plan.prepared[own]
+        query = Query(partial(_asked, target, says, device), threat.queries)
+        module = target.module(device) if threat.box == "white" else None
+    return View(
+        scheme=copy.deepcopy(system.scheme),
+        release=copy.deepcopy(_leaked(cell, system.release)),
+        embeddings=says(plan.values[own]),
+        subjects=plan.samples.subjects[own],
+        samples=samples,
+        query=query,
+        module=module,
+        closed_set=cell.leak.closed_set,
+        versions=copy.deepcopy(versions),
+        device=device,
+        progress=progress,
+        source=source_of(attack),
+    )
+
+
+def _asked(target: Target, says: Says, device: str, samples: NDArray[Any]) -> Floats:
+    """What the system answers; bound to no more than this, since the attack holds it."""
+    return says(target.embed(samples, device))
+
+
+def _leaked(cell: Cell, release: Release) -> Release:
+    return release if cell.threat.leaked else release.without_token()

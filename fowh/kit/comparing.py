@@ -1,0 +1,136 @@
+"""Comparisons of samples with each other: all pairs, or a seeded sample of whole subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.capability import Shortcut
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.scheme import COMPARISONS, TemplateScheme
+from fowh.kit import matching
+
+Indices = NDArray[np.intp]
+Block = Callable[[Indices, Indices], Floats]  # template rows, probe rows -> scores of all pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Comparisons:
+    """Scores of comparisons with their labels, which come from the data.
+
+    Attributes:
+        score: (n,) float32, higher is more alike.
+        mated: (n,) bool.
+        subject_a, subject_b: (n,) int64, the template's and the probe's subject.
+    """
+
+    score: Floats
+    mated: NDArray[np.bool_]
+    subject_a: NDArray[np.int64]
+    subject_b: NDArray[np.int64]
+
+
+def compare_rows(
+    block: Block, subjects: NDArray[np.int64], cap: int, rng: np.random.Generator
+) -> Comparisons:
+    """Compare each sample, enrolled, with the others as probes: all pairs, or a seeded sample.
+
+    Beyond ``cap`` pairs whole subjects are drawn, and each of their templates meets all mated
+    probes and a shared draw of non-mated ones. A sample never meets itself.
+
+    Args:
+        block: scores (r, p) of enrolled rows with probe rows.
+        subjects: (n,) whose the samples are.
+        cap: comparisons, about.
+        rng: draws the sample where one is needed.
+    """
+    parts: list[tuple[Floats, Indices, Indices]] = []
+    for rows, probes in _blocks(subjects, cap, rng):
+        scores = block(rows, probes)
+        left, right = np.broadcast_arrays(rows[:, None], probes[None, :])
+        other = left != right
+        parts.append((scores[other], left[other], right[other]))
+    score, left, right = (np.concatenate(column) for column in zip(*parts, strict=True))
+    a, b = subjects[left], subjects[right]
+    return Comparisons(score, a == b, a, b)
+
+
+def compare(
+    scheme: TemplateScheme,
+    templates: Release,
+    enrolled: Floats,
+    subjects: NDArray[np.int64],
+    rng: np.random.Generator,
+    keys: Keys | None = None,
+) -> Comparisons:
+    """Compare templates with the other samples as probes, by the scheme's own verification.
+
+    Beyond ``scheme.comparison_cap`` pairs a sample stands for all; beyond the default cap where
+    the outcome of a slow verification is known in closed form.
+
+    Args:
+        scheme: fitted.
+        templates: n templates of ``enrolled``.
+        enrolled: (n, d) float32 embeddings; each is also a probe.
+        subjects: (n,) whose they are.
+        rng: draws the sample where one is needed.
+        keys: (n,) the presenters' own keys; None: every presenter uses the template's key.
+    """
+
+    def block(rows: Indices, probes: Indices) -> Floats:
+        used = None if keys is None else keys[probes]
+        if isinstance(scheme, Shortcut):
+            return scheme.scores_known(templates[rows], enrolled[rows], enrolled[probes], used)
+        return scheme.scores(templates[rows], enrolled[probes], used)
+
+    cap = COMPARISONS if isinstance(scheme, Shortcut) else scheme.comparison_cap
+    return compare_rows(block, subjects, cap, rng)
+
+
+def compare_vectors(
+    vectors: Floats, subjects: NDArray[np.int64], rng: np.random.Generator
+) -> Comparisons:
+    """Compare vectors (n, d) in L2; the score is minus the distance."""
+
+    def block(rows: Indices, probes: Indices) -> Floats:
+        return -matching.l2(vectors[rows], vectors[probes])
+
+    return compare_rows(block, subjects, COMPARISONS, rng)
+
+
+def _blocks(
+    subjects: NDArray[np.int64], cap: int, rng: np.random.Generator
+) -> Iterator[tuple[Indices, Indices]]:
+    """Blocks (template rows, probe rows) that hold about ``cap`` comparisons in all."""
+    count = len(subjects)
+    everything = np.arange(count)
+    if count * count <= cap:
+        for start in range(0, count, 1024):
+            yield everything[start : start + 1024], everything
+        return
+    drawn = min(count, max(4, int(cap**0.5) // 4))  # non-mated probes per subject
+    left = cap
+    for person in rng.permutation(np.unique(subjects)):
+        mates = np.flatnonzero(subjects == person)
+        rows = sample(mates, max(2, int(cap**0.5)), rng)
+        probes = np.union1d(mates, rng.choice(count, drawn, replace=False))
+        yield rows, probes
+        left -= len(rows) * len(probes)
+        if left <= 0:
+            return
+
+
+def sample(rows: Indices, most: int, rng: np.random.Generator) -> Indices:
+    """At most so many of the rows, sorted; all of them where there are no more."""
+    return rows if len(rows) <= most else np.sort(rng.choice(rows, most, replace=False))
+
+
+def subject_keys(subjects: NDArray[np.int64], policy: str, rng: np.random.Generator) -> Keys:
+    """One key per row: a shared one, or one for each subject (``policy``)."""
+    if policy == "shared":
+        return np.full(len(subjects), rng.integers(2**64, dtype=np.uint64))
+    people, inverse = np.unique(subjects, return_inverse=True)
+    return rng.integers(2**64, size=len(people), dtype=np.uint64)[inverse]

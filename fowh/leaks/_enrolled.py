@@ -1,0 +1,164 @@
+"""One fold's recognition system: thresholds, enrolled victims, what a reconstruction reaches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.leak import Setting, System
+from fowh.core.modality import Columns
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.scheme import TemplateScheme
+from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_keys
+from fowh.kit.pairing import another_reading
+from fowh.metrics import inversion, recognition
+from fowh.metrics.inversion import Outcome
+from fowh.metrics.security import effective_dimension
+
+VERIFIED = 256  # probes whose verification is timed
+
+
+@dataclass(frozen=True, eq=False)
+class Enrolled(System):
+    """The victims enrolled under a fitted scheme.
+
+    Attributes:
+        setting: what it was deployed from.
+        everybody: templates of all victims' samples, and ``their_keys``, their ``fresh`` keys.
+        renewed: (n) templates of another reading of the same subject, under a fresh key.
+        alone: (n,) bool, where the subject has no other reading: nothing is measured there.
+        mean: (d,) development mean.
+    """
+
+    setting: Setting
+    scheme: TemplateScheme
+    everybody: Release
+    their_keys: Keys
+    fresh: Keys
+    keys: Keys
+    release: Release
+    renewed: Release
+    alone: NDArray[np.bool_]
+    mean: Floats
+    terms: Columns
+    facts: Mapping[str, float]
+
+    @classmethod
+    def of(cls, setting: Setting, unfitted: TemplateScheme) -> Enrolled:
+        """Fit, set thresholds on development subjects, and enrol the victims."""
+        values, fold, stream = setting.values, setting.fold, setting.stream
+        develop, victims = values[fold.development], values[fold.victims]
+        whose = setting.subjects[fold.victims]
+        scheme = unfitted.fit(develop)
+        keys = subject_keys(whose, setting.threat.keys, stream("keys"))
+        fresh = subject_keys(whose, setting.threat.keys, stream("renewed keys"))
+        started = time.perf_counter()
+        templates = scheme.enroll(victims, keys, stream("enrol"))
+        rate = len(victims) / (time.perf_counter() - started)
+        stolen = np.searchsorted(fold.victims, fold.stolen)
+        mate = another_reading(whose)[stolen]
+        limits, strangers = _thresholds(setting, scheme)
+        return cls(
+            setting,
+            scheme,
+            everybody=templates,
+            their_keys=keys,
+            fresh=fresh,
+            keys=keys[stolen],
+            release=templates[stolen],
+            renewed=scheme.enroll(victims[mate], fresh[stolen], stream("renew")),
+            alone=mate == stolen,
+            mean=develop.mean(axis=0),
+            terms={name: np.full(len(stolen), limit) for name, limit in limits.items()},
+            facts={
+                **_population(develop, setting.subjects[fold.development]),
+                "development_non_mated": strangers,
+                "enrolments_per_s": rate,
+                "verifications_per_s": _speed(scheme, templates, victims),
+                "bytes_per_template": templates.bytes_each,
+                "dimension": victims.shape[1],
+                "own": len(fold.attacker),
+                "comparison_cap": scheme.comparison_cap,
+            },
+        )
+
+    def utility(self) -> dict[str, Columns]:
+        """Comparisons of the victims: unprotected, with stolen keys, across keys, with own keys."""
+        setting, fold = self.setting, self.setting.fold
+        victims, whose = setting.values[fold.victims], setting.subjects[fold.victims]
+
+        def protected(scenario: str, keys: Keys | None) -> Comparisons:
+            rng = setting.stream("pairs", scenario)
+            return compare(self.scheme, self.everybody, victims, whose, rng, keys)
+
+        made = {
+            "unprotected": compare_vectors(victims, whose, setting.stream("pairs", "unprotected")),
+            "stolen_key": protected("stolen_key", None),
+            "renewed": protected("renewed", self.fresh),
+        }
+        if setting.threat.keys == "subject":  # with one key for all there is no other key
+            made["own_key"] = protected("own_key", self.their_keys)
+        return {scenario: dict(vars(seen)) for scenario, seen in made.items()}
+
+    @cached_property
+    def _gallery(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.intp]]:
+        rows = self.setting.fold.gallery
+        stolen = np.searchsorted(rows, self.setting.fold.stolen)
+        return self.setting.values[rows], self.setting.subjects[rows], stolen
+
+    def judge(self, made: Floats) -> Columns:
+        seen = inversion.observe(made, *self._gallery, self.mean)
+        renewed = self.scheme.score(self.renewed, made)
+        return {
+            **seen._asdict(),
+            "accept_score": self.scheme.score(self.release, made),
+            "renewed_score": np.where(self.alone, np.nan, renewed),
+        }
+
+
+def outcome_of(columns: Columns) -> Outcome:
+    """The columns of ``Enrolled.judge`` as the metrics take them."""
+    return Outcome(**{name: columns[name] for name in Outcome.__dataclass_fields__})
+
+
+def _thresholds(setting: Setting, scheme: TemplateScheme) -> tuple[dict[str, float], int]:
+    """Thresholds from non-mated development comparisons, and the fewest that one rests on.
+
+    ``t_embedding`` are distances of raw embeddings, ``t_protected`` scores of the scheme.
+    """
+    rows, stream = setting.fold.development, setting.stream
+    develop, whose = setting.values[rows], setting.subjects[rows]
+    keys = subject_keys(whose, setting.threat.keys, stream("development keys"))
+    enrolled = scheme.enroll(develop, keys, stream("development enrol"))
+    plain = compare_vectors(develop, whose, stream("development pairs"))
+    seen = compare(scheme, enrolled, develop, whose, stream("development pairs"))
+    clear, coded = (part.score[~part.mated] for part in (plain, seen))
+    made = {}
+    for name, rate in setting.fmrs.items():
+        made[f"t_embedding.{name}"] = -recognition.threshold_at_fmr(clear, rate)
+        made[f"t_protected.{name}"] = recognition.threshold_at_fmr(coded, rate)
+    return made, min(len(clear), len(coded))
+
+
+def _population(develop: Floats, subjects: NDArray[np.int64]) -> dict[str, float]:
+    """How far mated samples are apart, and how many dimensions the embeddings fill."""
+    centred, mate = develop - develop.mean(axis=0), another_reading(subjects)
+    paired = mate != np.arange(len(mate))
+    left, right = centred[paired], centred[mate[paired]]
+    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    cosine = np.clip((left * right).sum(axis=1) / norms, -1, 1)
+    angle = float(np.median(np.arccos(cosine))) if len(cosine) else np.nan
+    return {"mated_angle": angle, "effective_dimension": effective_dimension(develop)}
+
+
+def _speed(scheme: TemplateScheme, templates: Release, victims: Floats) -> float:
+    """Real verifications a second, whatever is cheaper in the comparisons."""
+    few = slice(0, min(VERIFIED, scheme.comparison_cap))
+    started = time.perf_counter()
+    scheme.score(templates[few], victims[few])
+    return len(victims[few]) / (time.perf_counter() - started)

@@ -1,0 +1,95 @@
+"""What a record says of a recognition system: error rates, linkability, bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.leak import Observed
+from fowh.core.modality import Columns
+from fowh.metrics import recognition, security
+from fowh.metrics.unlinkability import d_sys, m_linkability
+
+STRICT = "t_protected.1e-3"
+
+
+def rates(observed: Observed) -> dict[str, Any]:
+    """Error rates by scenario; with stolen keys also at the thresholds that judge attacks."""
+    made = {}
+    for scenario, parts in observed.utility.items():
+        if scenario == "renewed":
+            continue
+        values = recognition.summary(
+            _joined(parts, "score"),
+            _joined(parts, "mated"),
+            _joined(parts, "subject_a"),
+            _joined(parts, "subject_b"),
+            observed.stream(scenario),
+        )
+        made[scenario] = {name: value.to_json() for name, value in values.items()}
+        if scenario == "stolen_key":
+            for name in observed.terms[0]:
+                if name.startswith("t_protected."):
+                    fmr, fnmr = _attained(observed, parts, name)
+                    at = f"measured_at_fmr_{name.removeprefix('t_protected.')}"
+                    made[scenario][at] = {"fmr": fmr, "fnmr": fnmr}
+    return made
+
+
+def counts(observed: Observed) -> dict[str, dict[str, int]]:
+    """Comparisons by scenario."""
+    return {
+        scenario: {
+            "mated": int(sum(part["mated"].sum() for part in parts)),
+            "non_mated": int(sum((~part["mated"]).sum() for part in parts)),
+        }
+        for scenario, parts in observed.utility.items()
+    }
+
+
+def unlinkability(observed: Observed) -> dict[str, Any]:
+    """D_sys and M of one subject's templates across keys."""
+    parts = observed.utility["renewed"]
+    score, mated = _joined(parts, "score"), _joined(parts, "mated")
+    seen = {"d_sys": d_sys, "m": m_linkability}
+    return {name: dict(vars(of(score[mated], score[~mated]))) for name, of in seen.items()}
+
+
+def _strict(observed: Observed) -> tuple[float, int]:
+    """FMR that the strict threshold attains on the victims, and the comparisons behind it."""
+    parts = observed.utility["stolen_key"]
+    return _attained(observed, parts, STRICT)[0], int(sum((~p["mated"]).sum() for p in parts))
+
+
+def bounds(observed: Observed) -> dict[str, float]:
+    """Bounds in bits for any scheme that recognises as well, and the scheme's own secret."""
+    angle, dimension = (observed.facts[0][k] for k in ("mated_angle", "effective_dimension"))
+    fmr, strangers = _strict(observed)
+    made = {
+        "effective_dimension": dimension,
+        "mated_angle_degrees": float(np.degrees(angle)),
+        "guessing_bits": security.guessing_bits(fmr, strangers),
+        "dictionary_success": security.guessing_probability(fmr, int(observed.facts[0]["own"])),
+    }
+    if 0 < angle <= np.pi and dimension > 1:
+        made["cap_bound_bits"] = security.cap_bound_bits(angle, dimension)
+    if observed.scheme.secret_bits is not None:
+        made["secret_bits"] = float(observed.scheme.secret_bits)
+    return made
+
+
+def _attained(observed: Observed, parts: Sequence[Columns], name: str) -> tuple[float, float]:
+    """FMR and FNMR at each fold's own threshold, averaged over folds."""
+    each = [
+        recognition.operating(part["score"], part["mated"], float(terms[name][0]))
+        for part, terms in zip(parts, observed.terms, strict=True)
+    ]
+    fmr, fnmr = np.mean(each, axis=0)
+    return float(fmr), float(fnmr)
+
+
+def _joined(parts: Sequence[Columns], name: str) -> NDArray[Any]:
+    return np.concatenate([part[name] for part in parts])

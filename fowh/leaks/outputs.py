@@ -1,0 +1,137 @@
+"""Outputs: a classifier answers whoever asks, and what it answered about the victims is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.errors import InputError
+from fowh.core.leak import Headline, Leak, Observed, Says, Setting, System
+from fowh.core.modality import Columns
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.scheme import OutputScheme
+from fowh.core.target import Classifier, Target
+from fowh.metrics import intervals
+
+
+@dataclass(frozen=True)
+class Outputs(Leak):
+    """The probabilities that a model gives to each subject that it knows, as they leave.
+
+    They are good for naming people: accuracy. Got back is a sample that the same model takes for
+    the victim (Ahmad et al. 2022 call the attacked model f_C). The subjects are a closed set: the
+    attacker's samples are other samples of the same subjects.
+    """
+
+    closed_set: ClassVar[bool] = True
+    reference: ClassVar[str] = "full_scores"
+    suite: ClassVar[tuple[str, ...]] = ("dictionary", "image_ridge", "gan")
+    headline: ClassVar[Headline] = Headline(
+        utility="accuracy",
+        scenario="protected",
+        reference="unprotected",
+        useless=0.5,
+        success=("named",),
+    )
+    scenarios: ClassVar[Mapping[str, str]] = {
+        "unprotected": "all scores",
+        "protected": "as they leave",
+    }
+
+    def observed(self, target: Target) -> Target:
+        if not isinstance(target, Classifier):
+            raise InputError(
+                f"leak outputs: target {type(target).__name__.lower()} names nobody; expected a "
+                "classifier: try --target densenet --protocol afm_iris"
+            )
+        return target.classifier()
+
+    def deploy(self, setting: Setting) -> Answering:
+        if not isinstance(setting.scheme, OutputScheme):
+            raise InputError(
+                f"{type(setting.scheme).__name__} limits no answers: derive it from "
+                "fowh.OutputScheme"
+            )
+        fold = setting.fold
+        scheme = setting.scheme.fit(setting.values[fold.development])
+        keys = np.zeros(len(fold.stolen), dtype=np.uint64)  # nobody holds one
+        left = scheme.release(setting.values[fold.stolen], keys, setting.stream("answers"))
+        return Answering(
+            setting,
+            scheme,
+            keys,
+            left,
+            # In the order of the codes of the subjects that it learned from, as it answers.
+            classes=np.unique(setting.subjects[fold.development]),
+            asked=setting.stream("asked"),
+            terms={},
+            facts={"classes": setting.values.shape[1], "bytes_per_answer": left.bytes_each},
+        )
+
+    def successes(self, columns: Columns, terms: Columns) -> Columns:
+        return {"named": columns["correct"].astype(np.float64)}
+
+    def summary(self, observed: Observed) -> dict[str, Any]:
+        made = {}
+        for scenario, parts in observed.utility.items():
+            correct, subject = (
+                np.concatenate([part[name] for part in parts]) for name in ("correct", "subject")
+            )
+            value = intervals.rate(correct, subject, observed.stream(scenario))
+            made[scenario] = {"accuracy": value.to_json()}
+        first = observed.facts[0]
+        return {
+            "utility": made,
+            "data": {"dimension": int(first["classes"])},
+            "properties": {},
+            "cost": {"bytes_per_answer": first["bytes_per_answer"]},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Answering(System):
+    """A classifier that answers through a scheme.
+
+    Attributes:
+        setting: what it was deployed from.
+        classes: (c,) the subject of each score.
+        asked: randomness of the answers to whoever asks.
+    """
+
+    setting: Setting
+    scheme: OutputScheme
+    keys: Keys
+    release: Release
+    classes: NDArray[np.int64]
+    asked: np.random.Generator
+    terms: Columns
+    facts: Mapping[str, float]
+
+    def utility(self) -> dict[str, Columns]:
+        """Whether each of the victims' samples is named, by all scores and by what leaves."""
+        rows = self.setting.fold.victims
+        values, subject = self.setting.values[rows], self.setting.subjects[rows]
+        limited = self.scheme.limit(values, self.setting.stream("utility"))
+        return {
+            scenario: {"correct": self.classes[said.argmax(axis=1)] == subject, "subject": subject}
+            for scenario, said in (("unprotected", values), ("protected", limited))
+        }
+
+    def says(self) -> Says:
+        return partial(_limited, self.scheme, self.asked)
+
+    def judge(self, made: Floats) -> Columns:
+        """``correct``: 1 where the model takes the reconstruction for its subject, else 0."""
+        usable = np.isfinite(made).all(axis=1)
+        taken = self.classes[np.nan_to_num(made).argmax(axis=1)]
+        whose = self.setting.subjects[self.setting.fold.stolen]
+        return {"correct": np.asarray(usable & (taken == whose), dtype=np.float64)}
+
+
+def _limited(scheme: OutputScheme, rng: np.random.Generator, values: Floats) -> Floats:
+    return scheme.limit(values, rng)

@@ -1,0 +1,106 @@
+"""Templates: a recognition system's database is stolen, and its keys with it or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fowh.core.errors import InputError
+from fowh.core.leak import Flag, Headline, Leak, Observed, Setting
+from fowh.core.modality import Columns
+from fowh.core.scheme import TemplateScheme
+from fowh.leaks import _recognition
+from fowh.leaks._enrolled import Enrolled, outcome_of
+from fowh.metrics import inversion
+
+CHEAP = 0.1  # Type-1 of a blind guess from which Type-1 says little
+FEW = 10  # non-mated development comparisons above a threshold, at least
+
+
+@dataclass(frozen=True)
+class Templates(Leak):
+    """What a matcher stores of every enrolled sample (ISO/IEC 24745: a protected template).
+
+    It is good for recognition: FNMR at a fixed FMR, with everybody's own key and with the victim's
+    stolen one. Got back is a sample that the unprotected recogniser takes for the victim's.
+    """
+
+    reference: ClassVar[str] = "raw"
+    suite: ClassVar[tuple[str, ...]] = ("dictionary", "preimage", "ridge", "mlp", "morph_gan")
+    headline: ClassVar[Headline] = Headline(
+        utility="fnmr_at_fmr_1e-2",
+        scenario="stolen_key",
+        reference="unprotected",
+        useless=0.5,
+        success=("rank1", "type1_at_fmr_1e-3"),
+        accepted="accept_at_fmr_1e-3",
+    )
+    scenarios: ClassVar[Mapping[str, str]] = {
+        "unprotected": "unprotected",
+        "own_key": "protected, own keys",
+        "stolen_key": "protected, stolen key",
+    }
+
+    def deploy(self, setting: Setting) -> Enrolled:
+        if not isinstance(setting.scheme, TemplateScheme):
+            raise InputError(
+                f"{type(setting.scheme).__name__} enrols no templates: derive it from "
+                "fowh.TemplateScheme or fowh.CodeScheme"
+            )
+        return Enrolled.of(setting, setting.scheme)
+
+    def successes(self, columns: Columns, terms: Columns) -> Columns:
+        thresholds = inversion.Thresholds(
+            _below(terms, "t_embedding."), _below(terms, "t_protected.")
+        )
+        return dict(inversion.successes(outcome_of(columns), thresholds))
+
+    def summary(self, observed: Observed) -> dict[str, Any]:
+        first = observed.facts[0]
+        return {
+            "utility": _recognition.rates(observed),
+            "data": {
+                "dimension": int(first["dimension"]),
+                "comparisons": _recognition.counts(observed),
+                "development_non_mated": int(
+                    min(facts["development_non_mated"] for facts in observed.facts)
+                ),
+                "comparison_cap": int(first["comparison_cap"]),
+            },
+            "properties": {
+                "unlinkability": _recognition.unlinkability(observed),
+                "security": _recognition.bounds(observed),
+            },
+            "cost": {
+                name: first[name]
+                for name in ("bytes_per_template", "enrolments_per_s", "verifications_per_s")
+            },
+        }
+
+    def doubts(self, record: Mapping[str, Any]) -> Iterator[Flag]:
+        blind = [
+            (row["metrics"].get("type1_at_fmr_1e-2") or {}).get("value")
+            for row in record["controls"].values()
+            if row["blind"] and row["yields"] == "embeddings" and not row["derived"]
+        ]
+        best = max((rate for rate in blind if rate is not None), default=0.0)
+        if best > CHEAP:
+            yield (
+                "type1-is-cheap",
+                f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
+                "read Rank-1 and the advantage instead",
+            )
+        pairs = record["data"]["development_non_mated"]
+        if pairs * 1e-3 < FEW:
+            yield (
+                "few-comparisons",
+                f"the threshold at FMR 0.1 % rests on {pairs} non-mated development comparisons, "
+                "fewer than ten of them above it",
+            )
+
+
+def _below(terms: Columns, head: str) -> dict[str, np.ndarray[Any, Any]]:
+    return {name.removeprefix(head): v for name, v in terms.items() if name.startswith(head)}

@@ -1,0 +1,187 @@
+"""The cells of the published experiment: a job each, run in parallel processes, on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from fowh.core.errors import InputError
+from fowh.core.registry import load
+from fowh.core.threat import Threat
+from fowh.engine.cell import Cell, spec_of
+from fowh.engine.plan import make_plan
+from fowh.kit.parallel import spare_the_cores
+from fowh.paper import experiment
+from fowh.paper.experiment import HEADS, NAMING, SCHEMES, TABLES, UNPROTECTED
+from fowh.records import store
+from fowh.run import answer_or_run, pick_device
+from fowh.suite import make_cell
+
+Say = Callable[[str], None]
+LEAKS = tuple(HEADS.values())
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell of the experiment in words, so that a worker process can build it.
+
+    Attributes:
+        dataset, protocol, scheme: as on the command line.
+        target: likewise, without schedule.
+        leak: templates (of the paper's f_E) or outputs (of its f_C).
+        schedule: of the target's versions.
+        samples: of the attacker.
+        seed: of the run.
+        protected: whether the attacks are those of the table of protected templates.
+    """
+
+    dataset: str
+    target: str
+    protocol: str
+    leak: str
+    scheme: str
+    schedule: str
+    samples: int
+    seed: int
+    protected: bool
+
+    def cell(self) -> Cell:
+        """The cell itself; its keys are shared, so that slots hold the templates themselves.
+
+        Raises:
+            InputError: as ``suite.make_cell``.
+        """
+        joint = "," if ":" in self.target else ":"
+        return make_cell(
+            scheme=self.scheme,
+            dataset=self.dataset,
+            target=f"{self.target}{joint}schedule={self.schedule}",
+            attacks=experiment.attacks_of(self.schedule, self.leak, self.protected),
+            leak=self.leak,
+            protocol=self.protocol,
+            threat=Threat(keys="shared", samples=self.samples, versions="all"),
+            seed=self.seed,
+        )
+
+
+def make_jobs(
+    table: str,
+    dataset: str,
+    target: str,
+    protocol: str,
+    sizes: tuple[int, ...],
+    seeds: int,
+    leaks: tuple[str, ...] = LEAKS,
+) -> list[Job]:
+    """All cells of a table, in the order in which they are run: seed by seed."""
+    leaks = leaks if table in NAMING else LEAKS[:1]
+    schedules = list(dict.fromkeys(entry.schedule for entry in TABLES[table]))
+    protected = table == "protected"
+    return [
+        Job(dataset, target, protocol, leak, scheme, schedule, size, seed, protected)
+        for size in sizes
+        for seed in range(seeds)
+        for leak in leaks
+        for scheme in (SCHEMES if protected else (UNPROTECTED[leak],))
+        for schedule in schedules
+    ]
+
+
+def folders(todo: list[Job], out: Path) -> dict[Job, Path]:
+    """Where the records of these cells are, without running anything."""
+    names = dict.fromkeys(job.dataset for job in todo)
+    samples = {name: load("dataset", name).load() for name in names}
+    return {job: store.folder(out, spec_of(job.cell(), samples[job.dataset])) for job in todo}
+
+
+def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> dict[Job, Path]:
+    """Run every cell that is not on record, in parallel processes.
+
+    On a CPU each has one thread; on several GPUs cells take them in turn. Several cells share a
+    target: the targets are trained first, so that no two train the same.
+
+    Args:
+        todo: the cells.
+        out: folder of all records.
+        device: as ``run.pick_device`` gives it; "cuda" means every GPU.
+        workers: number of processes.
+        say: is told what is done.
+
+    Returns:
+        The folder of each cell's record, in the order of ``todo``.
+
+    Raises:
+        InputError: as ``run.answer_or_run``; records of finished cells stay.
+    """
+    if workers < 1:
+        raise InputError(f"--jobs {workers}: expected at least 1")
+    places = _places(device)
+    firsts = {(job.leak, job.schedule): job for job in todo}
+    stages: list[tuple[str, Callable[..., Path], list[Job]]] = [
+        ("target", _train, list(firsts.values())),
+        ("cell", _run, todo),
+    ]
+    found: dict[Job, Path] = {}
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (workers > 1,)) as pool:
+        for what, work, parts in stages:
+            tasks = {
+                pool.submit(work, part, out, places[number % len(places)]): part
+                for number, part in enumerate(parts)
+            }
+            for done, task in enumerate(as_completed(tasks), 1):
+                job = tasks[task]
+                try:
+                    found[job] = task.result()
+                except BrokenProcessPool as error:
+                    raise InputError(
+                        f"a process of --jobs {workers} was killed, probably for lack of memory; "
+                        "run again with fewer: finished cells are kept"
+                    ) from error
+                except BaseException:
+                    pool.shutdown(cancel_futures=True)
+                    raise
+                words = f"{job.leak} {job.scheme} {job.schedule}"
+                more = f" {job.samples} samples, seed {job.seed}" if what == "cell" else ""
+                say(f"{what} {done} of {len(parts)}: {words}{more}")
+    return {job: found[job] for job in todo}
+
+
+def _places(device: str) -> list[str]:
+    """The devices that cells take in turn: each GPU where "cuda" means all of them."""
+    if device != "cuda":
+        return [device]
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+
+
+def _start(several: bool) -> None:
+    """In a worker beside others: two threads on small layers cost more than they give."""
+    spare_the_cores()
+    if several:
+        import faiss
+        import torch
+
+        torch.set_num_threads(1)
+        faiss.omp_set_num_threads(1)
+
+
+def _train(job: Job, out: Path, device: str) -> Path:
+    """Leave the job's target in the cache, and what it says of the dataset."""
+    cell = job.cell()
+    samples = cell.dataset.load()
+    make_plan(cell.on(samples), samples, pick_device(device), _silent)
+    return out
+
+
+def _run(job: Job, out: Path, device: str) -> Path:
+    cell = job.cell()
+    return answer_or_run(cell, cell.dataset.load(), out, device, False, _silent).folder
+
+
+def _silent(text: str, done: float) -> None:
+    """Progress of a worker: nobody is told."""

@@ -1,0 +1,78 @@
+"""Evidence: what a blind attacker reaches, and whether an attack is better than that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fowh.records.store import Record
+from fowh.report.numbers import ADVANTAGE, Number
+
+Metrics = Mapping[str, Any]  # of one row of a record
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The best blind control.
+
+    Attributes:
+        value: what it reaches.
+        bar: what an interval must exceed to be better than it.
+    """
+
+    value: float
+    bar: float
+
+
+def best_guess(record: Record, metric: str, level: str) -> Guess | None:
+    """The best blind control of a level; None where none was measured.
+
+    Samples are few, and intervals of few rows are wide, so each level has its own bar: the highest
+    upper confidence bound of the controls that hand in the same. Who hands in a sample could have
+    handed in any embedding instead, so for samples those controls' values count too.
+
+    Args:
+        record: of the cell.
+        metric: to compare in.
+        level: what the attack hands in: "embeddings" or "samples".
+    """
+    blind = [row for row in record["controls"].values() if row["blind"]]
+    embeddings, samples = (
+        [row["metrics"] for row in blind if row["yields"] == kind]
+        for kind in ("embeddings", "samples")
+    )
+    all_of_them = embeddings if level == "embeddings" else [*embeddings, *samples]
+    own = samples if level == "samples" and _known(samples, metric, "value") else embeddings
+    values = _known(all_of_them, metric, "value")
+    if not values:
+        return None
+    return Guess(max(values), max([*values, *_known(own, metric, "high")]))
+
+
+def beats(record: Record, metric: str, level: str, metrics: Metrics) -> bool:
+    """Whether a row beats every blind control of its level beyond chance.
+
+    By the paired advantage, which sees the same rows on both sides; else by intervals.
+    """
+    guess, low = best_guess(record, metric, level), _known([metrics], metric, "low")
+    if guess is None or not low:
+        return False
+    gain = _known([metrics], ADVANTAGE + metric, "low")
+    return gain[0] > 0 if gain else low[0] > guess.bar
+
+
+def worst_level(record: Record) -> str:
+    """What the worst case is compared with: it spans the rows that its longest part spans.
+
+    Those are all stolen rows, as for embedding controls, once one embedding attack ran; with
+    samples alone they are the few of the folds that those ran on.
+    """
+    ran = [row["yields"] for row in record["attacks"].values() if row["metrics"]]
+    return "embeddings" if "embeddings" in ran else "samples"
+
+
+def _known(rows: Iterable[Metrics], metric: str, which: str) -> list[float]:
+    """That part of a metric from every row that has it."""
+    found = [getattr(Number.of(metric, row.get(metric)), which) for row in rows]
+    return [value for value in found if value is not None]

@@ -1,0 +1,146 @@
+"""The published experiment as data, and its cells: which there are, and how they are run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fowh.core.errors import InputError
+from fowh.core.registry import load
+from fowh.engine.cell import label
+from fowh.metrics import BY_NAME
+from fowh.paper import jobs as running
+from fowh.paper.experiment import (
+    FAMILIES,
+    HEADS,
+    MEASURED,
+    PROTOCOLS,
+    SCHEMES,
+    TABLES,
+    UNPROTECTED,
+    USUAL_PROTOCOL,
+    attacks_of,
+)
+from fowh.paper.jobs import Job, run_all
+from fowh.records import store
+from tests.paper.common import IRIS, NET, InProcess, jobs_of
+
+
+def quiet(text: str) -> None:
+    """Nobody listens."""
+
+
+@pytest.mark.parametrize(
+    ("table", "cells", "kinds"),
+    [
+        ("table1", 2 * 3, {("templates", "raw"), ("outputs", "full_scores")}),
+        ("table2", 2, {("templates", "raw"), ("outputs", "full_scores")}),
+        ("section6.3", 1, {("templates", "raw")}),
+        ("protected", 4, {("templates", scheme) for scheme in SCHEMES}),
+    ],
+)
+def test_cells_of_each_table(table: str, cells: int, kinds: set[tuple[str, str]]) -> None:
+    made = jobs_of(table, (500, 2000), seeds=3)
+    assert len(made) == len(set(made)) == cells * 2 * 3
+    assert {job.samples for job in made} == {500, 2000}
+    assert [job.seed for job in made] == sorted([0, 1, 2] * cells) * 2  # seed by seed
+    assert {(job.leak, job.scheme) for job in made} == kinds
+    assert {job.protected for job in made} == {table == "protected"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_entry_is_an_attack_that_its_cell_runs(table: str) -> None:
+    entries = TABLES[table]
+    assert len({entry.name for entry in entries}) == len(entries)
+    for entry in entries:
+        load("attack", entry.attack)
+        assert entry.attack in attacks_of(entry.schedule, "templates", table == "protected")
+        assert entry.control or table == "protected" or entry.paper
+    texts = [(entry.attack, entry.schedule) for entry in entries]
+    assert len(set(texts)) == len(texts)
+
+
+def test_what_the_experiment_names_is_there() -> None:
+    for leak in HEADS.values():
+        assert load("scheme", UNPROTECTED[leak]).protects == leak
+        assert {BY_NAME[metric].role for metric in MEASURED[leak]} == {"success"}
+    for scheme in SCHEMES:
+        assert load("scheme", scheme).protects == "templates"
+    for dataset, protocol in PROTOCOLS.items():
+        load("dataset", dataset if dataset != "nd_iris" else "nd_iris:root=/nowhere")
+        assert FAMILIES[protocol] == "iris"
+    for protocol in (*FAMILIES, USUAL_PROTOCOL):
+        load("protocol", protocol)
+
+
+def test_tables_share_their_cells() -> None:
+    """What table 1 has run on upslope is not run again for table 2."""
+    assert set(jobs_of("table2")) <= set(jobs_of("table1"))
+    assert set(jobs_of("section6.3")) <= set(jobs_of("table2"))
+
+
+@pytest.mark.parametrize("target", ["densenet", "densenet:epochs=4"])
+def test_a_job_becomes_a_cell(target: str) -> None:
+    job = Job(IRIS, target, "afm_iris", "outputs", "top_label", "downslope", 30, 2, False)
+    made = job.cell()
+    assert (made.target.schedule, made.target.epochs) == ("downslope", 4 if ":" in target else 8)
+    assert (made.threat.keys, made.threat.samples, made.threat.versions) == ("shared", 30, "all")
+    plugins = (made.dataset, made.protocol, made.leak, made.scheme)
+    assert [type(each).__name__ for each in plugins] == ["Iris", "AfmIris", "Outputs", "TopLabel"]
+    assert made.seed == 2
+    given = [label(attack) for attack in made.attacks]
+    assert given == [label(load("attack", t)) for t in attacks_of("downslope", "outputs", False)]
+    assert len(set(given)) == len(given)
+
+
+def test_targets_are_trained_once_and_before_all_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[str, Job]] = []
+    said: list[str] = []
+
+    def train(job: Job, out: Path, device: str) -> Path:
+        calls.append(("target", job))
+        return out
+
+    def run(job: Job, out: Path, device: str) -> Path:
+        calls.append(("cell", job))
+        return out / str(job.seed)
+
+    monkeypatch.setattr(running, "ProcessPoolExecutor", InProcess)
+    monkeypatch.setattr(running, "_train", train)
+    monkeypatch.setattr(running, "_run", run)
+    todo = jobs_of("table1", seeds=2)
+    found = run_all(todo, Path("out"), "cpu", 1, said.append)
+    assert [stage for stage, _ in calls] == ["target"] * 6 + ["cell"] * 12
+    trained = {(job.leak, job.schedule) for stage, job in calls if stage == "target"}
+    assert len(trained) == 6
+    assert [job for stage, job in calls if stage == "cell"] == todo
+    assert found == {job: Path("out") / str(job.seed) for job in todo}
+    assert len(said) == 18
+    assert said[5].startswith("target 6 of 6: ")
+    assert said[-1].startswith("cell 12 of 12: ")
+    for words in ("outputs full_scores downslope", "templates raw update"):
+        assert sum(text.endswith(f": {words} 500 samples, seed 1") for text in said) == 1
+
+
+def test_an_error_of_one_cell_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(job: Job, out: Path, device: str) -> Path:
+        raise InputError("the dataset is too small")
+
+    monkeypatch.setattr(running, "ProcessPoolExecutor", InProcess)
+    monkeypatch.setattr(running, "_train", fail)
+    with pytest.raises(InputError, match="too small"):
+        run_all(jobs_of("table2"), Path("out"), "cpu", 1, quiet)
+    with pytest.raises(InputError, match="--jobs 0"):
+        run_all([], Path("out"), "cpu", 0, quiet)
+
+
+@pytest.mark.slow
+def test_real_processes(tmp_path: Path) -> None:
+    """Cells cross a process boundary: nothing is patched, so the ridge's cell has all attacks."""
+    job = Job(IRIS, NET, "afm_iris", "templates", "raw", "update", 30, 0, False)
+    found = run_all([job], tmp_path, "cpu", 1, quiet)
+    assert list(found) == [job]
+    record = store.load(found[job])
+    assert record is not None
+    assert record["status"] == "ok"
