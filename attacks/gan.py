@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks._own import groups, lacks_images
 from attacks._versions.slots import ANY_SLOTS, Method
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
@@ -21,7 +23,7 @@ MOST = 128  # pixels
 
 @dataclass(frozen=True)
 class Gan(Attack):
-    """The attack of Ahmad, Mahmood and Fuller (2022, sec. 4): templates of versions to pictures.
+    """The attack of Ahmad, Mahmood and Fuller (2022, sec. 4): releases of versions to pictures.
 
     The attacker asks every version of the target about his own samples and trains one generator on
     them, against a discriminator, with L1, SSIM, perceptual and adversarial losses (eq. 1 to 3).
@@ -32,10 +34,10 @@ class Gan(Attack):
         incorporate: single (final version only), rand (one version at random), concat (all), sr
             (one at random, in its own slot, zeros elsewhere), srwal (sr, and the generator must
             tell the slot: alignment loss) or slot_dropout (a random subset of the slots; ours).
-        test: what is presented in the attack: the final version's template, or those of all.
+        test: what is presented in the attack: the final version's release, or those of all.
         versions: names of the versions to train on, joined by +; empty: all that the view grants.
-            The final version's template is what is attacked, whether it was trained on or not.
-        copies: control: every slot holds the final version's template, so that no slot tells more.
+            The final version's release is what is attacked, whether it was trained on or not.
+        copies: control: every slot holds the final version's release, so that no slot tells more.
         input_dropout: control: share of the input's coordinates that training sets to zero.
         steps: updates of both networks, at most; a tenth of the attacker's own subjects is held out
             and the weights of least validation loss are kept.
@@ -47,6 +49,7 @@ class Gan(Attack):
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
     learned: ClassVar[bool] = True
+    quick: ClassVar[Mapping[str, Any]] = {"steps": 2, "batch": 8, "base": 8}
     incorporate: Method = "single"
     test: Literal["final", "all"] = "final"
     versions: str = ""
@@ -80,19 +83,20 @@ class Gan(Attack):
             )
         if self.test == "all" and self.incorporate not in ANY_SLOTS:
             raise InputError(
-                f"gan: test=all with incorporate={self.incorporate}, which takes one template; "
+                f"gan: test=all with incorporate={self.incorporate}, which takes one version's release; "
                 f"give one of {', '.join(ANY_SLOTS)}"
             )
 
     def unsupported(self, view: View) -> str | None:
-        if view.samples is None:
-            return "the attacker has no images of his own to learn pictures from"
+        lacking = lacks_images(view)
+        if lacking is not None:
+            return lacking
         known = [version.name for version in view.history()]
         missing = [name for name in self._wanted(view) if name not in known]
         if missing:
             return f"no version {missing[0]!r}: the view grants {', '.join(known)}"
         if self.test == "all" and any(v.release is None for v in view.history()):
-            return "test=all needs the stolen templates of every version (threat: versions all)"
+            return "test=all needs what was stolen under every version (threat: versions all)"
         return None
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -110,7 +114,7 @@ class Gan(Attack):
         known, stolen = read(view, self._sources(view, chosen), self.test == "all", rng)
         given = {item.name: getattr(self, item.name) for item in dataclasses.fields(Recipe)}
         recipe = Recipe(**given)
-        owned = (known, view.samples, view.subjects, view.embeddings)
+        owned = (known, view.samples, groups(view), view.embeddings)
         means = (given, seed, asks(view), published() is not None)
         arrays = view.remember(
             (*owned, *means), lambda key: train(known, view, recipe, seed, checkpoint=key)

@@ -8,12 +8,13 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._gan.morphs import affordable
+from attacks._own import affordable, held_out, lacks_images
 from attacks._versions.inputs import read
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.release import Floats
 from fowh.core.view import View
+from fowh.kit import ridge
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # relative to the templates' power
 GAINS = (1.0, 1.5, 2.0, 3.0)  # a linear prediction of an unsure pixel is pale
@@ -33,6 +34,7 @@ class ImageRidge(Attack):
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
     learned: ClassVar[bool] = True
+    closed_form: ClassVar[bool] = True
     held: float = 0.2
 
     def __post_init__(self) -> None:
@@ -40,18 +42,13 @@ class ImageRidge(Attack):
             raise InputError(f"image_ridge: held is {self.held}; give a share between 0 and 1")
 
     def unsupported(self, view: View) -> str | None:
-        if view.samples is None:
-            return "the attacker has no images of his own to learn pictures from"
-        return None
+        return lacks_images(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         assert view.samples is not None
         known, stolen = read(view, [view.history()[-1]], False, rng)
         inputs, pixels = known[0], view.samples.reshape(len(view.samples), -1).astype(np.float32)
-        # Whole subjects; of a classifier, which names his own subjects, single samples.
-        groups = np.arange(len(inputs)) if view.closed_set else view.subjects
-        people = rng.permutation(np.unique(groups))
-        out = np.isin(groups, people[: max(1, round(self.held * len(people)))])
+        out = held_out(view, self.held, 1, rng)
         penalty, gain = PENALTIES[2], 1.0
         if out.any() and not out.all():
             penalty, gain = self._choice(view, inputs, pixels, out)
@@ -79,15 +76,10 @@ class ImageRidge(Attack):
 
 
 def _fit(inputs: Floats, pixels: Floats, penalty: float) -> tuple[Floats, Floats, Floats]:
-    """Means of both sides and weights (m, p), solved in the smaller of n and m."""
-    from scipy.linalg import cho_factor, cho_solve
-
+    """Means of both sides, and weights (m, p) of the deviations from them."""
     centre, mean = inputs.mean(axis=0), pixels.mean(axis=0)
-    x, y = inputs - centre, pixels - mean
-    dual = len(x) < x.shape[1]
-    gram = x @ x.T if dual else x.T @ x
-    gram.flat[:: len(gram) + 1] += penalty * float(np.square(x).sum()) + 1e-6
-    weights = x.T @ cho_solve(cho_factor(gram), y) if dual else cho_solve(cho_factor(gram), x.T @ y)
+    x = inputs - centre
+    weights = ridge.fit(x, pixels - mean, penalty * float(np.square(x).sum()) + 1e-6)
     return centre, mean, weights
 
 

@@ -1,13 +1,15 @@
-"""A perceptron that refines closed-form estimates, or reads the code where there are none."""
+"""A perceptron that refines closed-form estimates, or reads the release where there are none."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks._own import groups
 from attacks._readout import Population, blocks, enroll_lessons, lessons, read, with_token
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 Rows = NDArray[np.intp]
 
 KEYS = 16  # stolen keys that training samples are enrolled under
-HELD_OUT = 0.2  # part of the attacker's subjects that decides when to stop
+HELD_OUT = 0.2  # part of the attacker's groups of samples that decides when to stop
 BATCH = 256
 VALIDATE_EVERY = 20  # steps
 PATIENCE = 5  # validations without progress
@@ -28,13 +30,13 @@ PATIENCE = 5  # validations without progress
 
 @dataclass(frozen=True)
 class Mlp(Attack):
-    """A network with a linear shortcut and one hidden layer, from template to embedding.
+    """A network with a linear shortcut and one hidden layer, from release to embedding.
 
     One network serves all keys: where the keys leaked and the scheme can be un-protected or implies
-    inequalities, its input is the estimate that one matrix product gives under the template's own
-    key, and the network learns what the population makes of such an estimate. Otherwise its input
-    is ``scheme.features``, under the stolen keys, or under random ones where none leaked. It trains
-    on the attacker's own samples and on embeddings drawn from a Gaussian fitted to them.
+    inequalities, its input is the estimate that one matrix product gives under the row's own key,
+    and the network learns what the population makes of such an estimate. Otherwise its input is
+    ``scheme.features``, under the stolen keys, or under random ones where none leaked. It trains on
+    the attacker's own samples and on embeddings drawn from a Gaussian fitted to them.
 
     Attributes:
         synthetic: how many embeddings are drawn.
@@ -44,6 +46,7 @@ class Mlp(Attack):
     """
 
     learned: ClassVar[bool] = True
+    quick: ClassVar[Mapping[str, Any]] = {"synthetic": 64, "hidden": 32, "steps": 2}
     synthetic: int = 4000
     hidden: int = 512
     steps: int = 300
@@ -68,14 +71,15 @@ class Mlp(Attack):
         view.progress("enrolling the attacker's samples", 0.0)
         codes = enroll_lessons(view, known, keys, rng)
         inputs = read(view, codes, population)
-        people = np.unique(view.subjects)
+        whose = groups(view)
+        people = np.unique(whose)
         held = rng.choice(people, max(1, round(HELD_OUT * len(people))), replace=False)
-        validate = np.flatnonzero(np.isin(view.subjects, held))
+        validate = np.flatnonzero(np.isin(whose, held))
         centre, scale = inputs.mean(axis=0), float(inputs.std()) or 1.0
         unit = np.float32(population.norm / known.shape[1] ** 0.5)
         targets = (known - population.mean) / unit
-        train = np.setdiff1d(np.arange(len(known)), validate)
-        parts = self._train((inputs - centre) / scale, targets, train, validate, view, rng)
+        learned = np.setdiff1d(np.arange(len(known)), validate)
+        parts = self._train((inputs - centre) / scale, targets, learned, validate, view, rng)
         out = np.empty((len(stolen), known.shape[1]), dtype=np.float32)
         for rows in blocks(stolen, 4096):
             asked = torch.from_numpy((read(view, stolen[rows], population) - centre) / scale)
@@ -87,7 +91,7 @@ class Mlp(Attack):
         self,
         inputs: Floats,
         targets: Floats,
-        train: Rows,
+        learned: Rows,
         validate: Rows,
         view: View,
         rng: np.random.Generator,
@@ -96,6 +100,8 @@ class Mlp(Attack):
         import torch
         from torch.nn.functional import mse_loss
 
+        from fowh.kit.training import Best, train
+
         seeded = torch.Generator().manual_seed(int(rng.integers(2**63)))
         f, d, hidden = inputs.shape[1], targets.shape[1], self.hidden
         first = torch.randn(f, hidden, generator=seeded) * f**-0.5
@@ -103,25 +109,26 @@ class Mlp(Attack):
         parts = [torch.zeros(f, d), first, torch.zeros(hidden), second]
         parts = [part.to(view.device).requires_grad_() for part in parts]
         x, y = (torch.from_numpy(column).to(view.device) for column in (inputs, targets))
-        best, kept, stale = float("inf"), parts, 0
+        best: Best[list[torch.Tensor]] = Best(PATIENCE)
         adam = torch.optim.Adam(parts, lr=self.rate)
-        for step in range(self.steps):
-            if step % VALIDATE_EVERY == 0:
-                with torch.no_grad():
-                    error = float(mse_loss(_forward(x[validate], *parts), y[validate]))
-                stale = 0 if error < best else stale + 1
-                if error < best:
-                    best, kept = error, [part.detach().clone() for part in parts]
-                if stale == PATIENCE:
-                    break
-                view.progress("training the perceptron", step / self.steps)
-            rows = rng.choice(train, BATCH)
+
+        def look(done: int) -> bool:
+            with torch.no_grad():
+                error = float(mse_loss(_forward(x[validate], *parts), y[validate]))
+            best.see(error, lambda: [part.detach().clone() for part in parts])
+            view.progress("training the perceptron", done / self.steps)
+            return best.settled
+
+        def update(step: int) -> None:
+            rows = rng.choice(learned, BATCH)
             loss = mse_loss(_forward(x[rows], *parts), y[rows])
             for part, gradient in zip(parts, torch.autograd.grad(loss, parts), strict=True):
                 part.grad = gradient
             adam.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
             adam.step()
-        return kept
+
+        train(self.steps, update, look, range(0, self.steps, VALIDATE_EVERY))
+        return best.state or parts
 
 
 def _forward(x: torch.Tensor, *parts: torch.Tensor) -> torch.Tensor:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._gan.morphs import Pairs, affordable, collect
+from attacks._gan.morphs import Pairs, collect
+from attacks._own import affordable, groups, lacks_images
 from fowh.core.attack import Attack
 from fowh.core.cache import Arrays
 from fowh.core.errors import InputError
@@ -49,6 +51,7 @@ class MorphGan(Attack):
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
     learned: ClassVar[bool] = True
+    quick: ClassVar[Mapping[str, Any]] = {"queries": 100, "steps": 2, "channels": 4}
     queries: int = 3000
     spread: float = 0.7
     steps: int = 120
@@ -78,9 +81,7 @@ class MorphGan(Attack):
             )
 
     def unsupported(self, view: View) -> str | None:
-        if view.samples is None:
-            return "the attacker has no images of his own to learn faces from"
-        return None
+        return lacks_images(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         from attacks._gan.estimate import Reader
@@ -104,7 +105,7 @@ class MorphGan(Attack):
     def _cached(self, view: View, seed: int) -> Arrays:
         """The inverter of embeddings: it depends on what the attacker owns, not on the scheme."""
         recipe = dataclasses.asdict(self) | {"condition": "embedding", "corrections": 0}
-        owned = (view.samples, view.embeddings, view.subjects, view.module is not None)
+        owned = (view.samples, view.embeddings, groups(view), view.module is not None)
 
         def build(key: str) -> Arrays:
             generator = _generator(seed)
@@ -121,10 +122,11 @@ class MorphGan(Attack):
 
     def _faces(self, view: View, arrays: Arrays, wanted: Floats) -> NDArray[np.uint8]:
         """Faces of the wanted embeddings, each the better of the first and the corrected ones."""
-        from attacks._gan.training import apply, restore
+        from attacks._gan.networks import pictures_of
+        from attacks._gan.training import rebuilt
 
-        network = restore(arrays, view.device)
-        made = best = apply(network, wanted, view.device)
+        network = rebuilt(arrays, view.device)
+        made = best = pictures_of(network, wanted, view.device)
         asked, least = wanted, np.full(len(wanted), np.inf)
         for _ in range(self.corrections + 1 if self.corrections else 0):
             if view.query is None or affordable(view, len(wanted)) < len(wanted):
@@ -134,7 +136,7 @@ class MorphGan(Attack):
             best = np.where((distance < least)[:, None, None], made, best)
             least = np.minimum(distance, least)
             asked = asked + CORRECTION * missing
-            made = apply(network, asked, view.device)
+            made = pictures_of(network, asked, view.device)
         return best
 
 

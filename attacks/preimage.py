@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from fowh.core.attack import Attack
 from fowh.core.capability import Inequalities, Slack, Unprotect
 from fowh.core.errors import InputError
 from fowh.core.release import Floats, Release
+from fowh.core.scheme import TemplateScheme
 from fowh.core.view import View
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Preimage(Attack):
             population and keeps short codes identifiable; 1 gets closest to the embedding.
     """
 
+    closed_form: ClassVar[bool] = True
+    quick: ClassVar[Mapping[str, Any]] = {"steps": 2}
     steps: int = 30
     rate: float = 0.3
     margin: float = 0.1
@@ -51,10 +55,11 @@ class Preimage(Attack):
             )
 
     def unsupported(self, view: View) -> str | None:
-        if not isinstance(view.scheme, (Unprotect, Inequalities)):
+        compared = isinstance(view.scheme, Inequalities) and isinstance(view.scheme, TemplateScheme)
+        if not (compared or isinstance(view.scheme, Unprotect)):
             return "the scheme offers neither un-protection nor inequalities"
         if view.release.token is None and view.scheme.keyed:
-            return "the keys did not leak: the template's projections are unknown"
+            return "the keys did not leak: the projections behind each row are unknown"
         return None
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:

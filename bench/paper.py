@@ -16,7 +16,7 @@ from fowh.core.randomness import stream
 from fowh.paper import layout
 from fowh.paper.experiment import HEADS, MEASURED, NAMING, SIZES, TABLES
 from fowh.paper.jobs import Job, folders, make_jobs
-from fowh.paper.lines import column, paired, read_lines, shown_by
+from fowh.paper.tally import paired, read_lines, shown_by, success_of
 from fowh.records import store
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -121,7 +121,7 @@ def orderings(found: dict[Job, Path], leak: str) -> str:
     ]
     rows = ["| claim | difference | runs | here |", "|---|---:|---:|---|"]
     for name, left, right in ORDERINGS:
-        sides = [[column(a, leak, attack, metric) for attack in (left, right)] for a in arrays]
+        sides = [[success_of(a, leak, attack, metric) for attack in (left, right)] for a in arrays]
         both = [(a, b) for a, b in sides if a and b]
         if not both:
             continue

@@ -30,6 +30,10 @@ TITLES = {
         "Exhaustive and exact: the same scores as comparing with everybody. An Index-of-Max code "
         "is searched by FAISS's 4-bit fast scan instead of a Hamming scan over one-hot codes.",
     ),
+    "start": (
+        "Start",
+        "A whole process, from nothing to its end, beside an interpreter that does nothing.",
+    ),
     "training": (
         "Training",
         "One step of the image inverter: generator and discriminator, all losses, both updates.",

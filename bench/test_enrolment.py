@@ -1,4 +1,4 @@
-"""Release per second under one shared key, 512-d embeddings."""
+"""Templates per second under one shared key, 512-d embeddings."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import fowh
 from fowh import cli
 from fowh.core.errors import InputError
 
@@ -218,7 +219,7 @@ def test_list_doctor_version_and_check() -> None:
     doctor = runner.invoke(cli.app, ["doctor"])
     assert doctor.exit_code == 0, doctor.output
     assert "400 photographs" in doctor.output
-    assert runner.invoke(cli.app, ["--version"]).output.strip() == cli.__version__
+    assert runner.invoke(cli.app, ["--version"]).output.strip() == fowh.__version__
     checked = runner.invoke(cli.app, ["check", "schemes.raw:Raw"])
     assert checked.exit_code == 0, checked.output
     assert " 0 failed" in checked.output

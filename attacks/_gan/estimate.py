@@ -1,17 +1,17 @@
-"""From protected templates to approximate embeddings, learnt on the thief's own samples."""
+"""From what was released to approximate embeddings, learnt on the attacker's own samples."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from attacks._readout import Population, ascend, blocks, with_token
-from fowh.core.capability import Inequalities, Unprotect
+from attacks._readout import Population, read, with_token
 from fowh.core.release import Floats, Release
 from fowh.core.view import View
+from fowh.kit import ridge
 
 KEYS = 16  # random keys that own samples are enrolled under where none leaked
 SYNTHETIC = 2000  # embeddings drawn from the attacker's population
-PENALTIES = 10.0 ** np.arange(-6, 1)
+STRENGTHS = 10.0 ** np.arange(-6, 1, dtype=np.float64)
 
 
 class Reader:
@@ -21,7 +21,7 @@ class Reader:
 
     Attributes:
         known: (n, d) the embeddings that were enrolled, the attacker's own first.
-        approximations: (n, d) what is read off their templates.
+        approximations: (n, d) what is read off their release.
     """
 
     def __init__(self, view: View, more: Floats, rng: np.random.Generator) -> None:
@@ -33,15 +33,21 @@ class Reader:
         keys = rng.integers(2**64, size=KEYS, dtype=np.uint64) if token is None else token
         used = rng.choice(np.unique(keys)[:, None], len(self.known))[:, 0]
         enrolled = view.scheme.release(self.known, used, rng)
-        read = self._read(enrolled if token is not None else enrolled.without_token())
-        self.centre = read.mean(axis=0)
-        self.weights = _ridge(read - self.centre, self.known - self.population.mean)
-        self.approximations = self._map(read)
+        seen = self._read(enrolled if token is not None else enrolled.without_token())
+        self.centre = seen.mean(axis=0)
+        tenth = np.arange(len(seen)) % 10 == 0
+        self.weights = ridge.fit_held_out(
+            seen - self.centre, self.known - self.population.mean, tenth, STRENGTHS
+        )
+        self.approximations = self._map(seen)
 
-    def __call__(self, templates: Release) -> Floats:
+    def __call__(self, release: Release) -> Floats:
         """(n, d) float32 approximate embeddings."""
-        return self._map(self._read(templates))
+        return self._map(self._read(release))
 
-    def _map(self, read: Floats) -> Floats:
-        mapped: Floats = self.population.mean + (read - self.centre) @ self.weights
+    def _read(self, release: Release) -> Floats:
+        return read(self.view, release, self.population)
+
+    def _map(self, seen: Floats) -> Floats:
+        mapped: Floats = self.population.mean + (seen - self.centre) @ self.weights
         return mapped

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks._own import groups
 from fowh.core.release import Floats
 from fowh.core.view import View
 
@@ -77,22 +78,17 @@ def draw(
     return faces.reshape(-1, SIDE, SIDE)
 
 
-def affordable(view: View, queries: int) -> int:
-    """As many of the wanted queries as the budget still allows; 0 without a handle."""
-    return 0 if view.query is None else min(queries, view.query.budget - view.query.used)
-
-
 def collect(view: View, count: int, spread: float, generator: torch.Generator) -> Pairs:
     """The attacker's own pairs, and ``count`` morphs that he asks the target about."""
     assert view.samples is not None
     own = shrink(view.samples)
-    pictures, embeddings, groups = [own], [view.embeddings], [view.subjects]
+    pictures, embeddings, whose = [own], [view.embeddings], [groups(view)]
     if count and view.query is not None:
         made = draw(own, count, spread, generator)
         pictures.append(made)
         for start in range(0, count, BATCH):
             view.progress("morph_gan: querying", start / count)
             embeddings.append(view.query(made[start : start + BATCH]))
-        groups.append(view.subjects.max() + 1 + np.arange(count))
+        whose.append(whose[0].max() + 1 + np.arange(count))
     known = np.concatenate(embeddings).astype(np.float32)
-    return Pairs(np.concatenate(pictures), known, known, np.concatenate(groups), len(own))
+    return Pairs(np.concatenate(pictures), known, known, np.concatenate(whose), len(own))

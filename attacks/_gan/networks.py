@@ -1,15 +1,18 @@
-"""The generator, which starts at a closed-form inverse, and the discriminator."""
+"""The generator, which starts at a closed-form inverse, its opponent, and how to look at both."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
-from attacks._gan.morphs import SIDE
+from attacks._gan.morphs import BATCH, SIDE
+from fowh.core.release import Floats
 
 
 class Coarse(nn.Module):
@@ -100,34 +103,45 @@ class Generator(nn.Module):
         return refined
 
 
-class Discriminator(nn.Module):
+class Strided(nn.Module):
+    """Pictures (n, c, s, s) in 0..1, folded, then halved by each of its convolutions."""
+
+    def __init__(self, channels: int, *widths: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise((4 * channels, *widths))
+        )
+
+    def through(self, pictures: Tensor, depth: int | None = None) -> list[Tensor]:
+        """What the first ``depth`` layers make, all of them by default."""
+        x, made = pixel_unshuffle(pictures - 0.5, 2), []
+        for layer in self.layers[:depth]:
+            x = leaky_relu(layer(x), 0.2)
+            made.append(x)
+        return made
+
+
+class Discriminator(Strided):
     """Faces (n, 1, 64, 64) -> logits (n,) of being a photograph."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        widths = (4, channels, 2 * channels, 4 * channels)
-        self.layers = nn.ModuleList(
-            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(widths)
-        )
+        super().__init__(1, channels, 2 * channels, 4 * channels)
         self.leave = nn.Linear(4 * channels * 16, 1)
 
     def forward(self, faces: Tensor) -> Tensor:
-        x = pixel_unshuffle(faces - 0.5, 2)
-        for layer in self.layers:
-            x = leaky_relu(layer(x), 0.2)
-        logits: Tensor = self.leave(x.flatten(1))[:, 0]
+        logits: Tensor = self.leave(self.through(faces)[-1].flatten(1))[:, 0]
         return logits
 
 
-def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw every weight from ``generator`` (He et al., 2015), so that no global state is used."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            fan = module.weight[0].numel()
-            with torch.no_grad():
-                module.weight.normal_(0, math.sqrt(2 / fan), generator=generator)
-                if module.bias is not None:
-                    module.bias.zero_()
-        elif isinstance(module, nn.BatchNorm2d):
-            module.reset_parameters()
-            module.reset_running_stats()
+def pictures_of(
+    network: Callable[[Tensor], Tensor], inputs: Floats, device: str
+) -> NDArray[np.uint8]:
+    """What a network makes of inputs (n, m), as bytes: (n, s, s) grey or (n, s, s, 3)."""
+    parts = []
+    with torch.inference_mode():
+        for begin in range(0, len(inputs), BATCH):
+            made = network(torch.tensor(inputs[begin : begin + BATCH], device=device))
+            whole = made.float().clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1)
+            parts.append(whole.cpu().numpy())
+    pictures = np.concatenate(parts)
+    return pictures[..., 0] if pictures.shape[-1] == 1 else pictures

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attacks._gan import coarse, losses
 from attacks._gan.coarse import Fit
-from attacks._gan.morphs import BATCH, SIDE, Pairs
-from attacks._gan.networks import Discriminator, Generator, initialise
+from attacks._gan.morphs import Pairs
+from attacks._gan.networks import Discriminator, Generator
 from fowh.core.cache import Arrays
-from fowh.core.release import Floats
+from fowh.kit import training
 from fowh.kit.fabric import native_half
+from fowh.kit.training import blank, initialise, restore, state_of
 
-Net = TypeVar("Net", bound=nn.Module)
+REPORT = 10  # steps between two lines of progress
 Features = Callable[[Tensor], Tensor]  # faces (n, 1, 64, 64) in 0..1 -> (n, d)
 
 
@@ -141,20 +139,12 @@ def start(fit: Fit, channels: int, generator: torch.Generator, device: str) -> G
     return net.to(device)
 
 
-def restore(arrays: Arrays, device: str) -> Generator:
-    """The generator whose ``state_dict`` these arrays are."""
+def rebuilt(arrays: Arrays, device: str) -> Generator:
+    """The generator whose weights these arrays are."""
     count, dimension = arrays["coarse.centres"].shape
     channels = len(arrays["refiner.enter.weight"])
     net = blank(Generator, count, dimension, len(arrays["coarse.faces"]), channels)
-    net.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    return net.to(device)
-
-
-def blank(network: type[Net], *sizes: int) -> Net:
-    """A network without weights yet: torch's global randomness is not touched."""
-    with torch.device("meta"):
-        net = network(*sizes)
-    return net.to_empty(device="cpu")
+    return restore(net, arrays).to(device)
 
 
 def train(
@@ -165,7 +155,7 @@ def train(
     device: str,
     progress: Callable[[str, float], None],
 ) -> Arrays:
-    """Train an inverter; arrays of its ``state_dict``.
+    """Train an inverter; its generator's weights.
 
     Args:
         pairs: what the attacker knows.
@@ -180,19 +170,15 @@ def train(
     fit = coarse.fit(pairs, device)
     features = module if module is not None else coarse.surrogate(pairs, fit, device)
     trainer = Trainer(pairs, fit, recipe, features, generator, device)
-    for step in range(recipe.steps):
-        if step % 10 == 0:
-            progress("morph_gan: training", step / recipe.steps)
-        trainer.step(step / recipe.steps)
-    return {name: value.cpu().numpy() for name, value in trainer.generator.state_dict().items()}
 
+    def report(done: int) -> bool:
+        progress("morph_gan: training", done / recipe.steps)
+        return False
 
-def apply(network: Generator, inputs: Floats, device: str) -> NDArray[np.uint8]:
-    """Faces (n, 64, 64) as bytes of inputs (n, m)."""
-    out = np.empty((len(inputs), SIDE, SIDE), dtype=np.uint8)
-    with torch.inference_mode():
-        for begin in range(0, len(inputs), BATCH):
-            rows = torch.tensor(inputs[begin : begin + BATCH], device=device)
-            made = network(rows)[:, 0].clamp(0, 1).mul(255).round().byte()
-            out[begin : begin + BATCH] = made.cpu().numpy()
-    return out
+    training.train(
+        recipe.steps,
+        lambda step: trainer.step(step / recipe.steps),
+        report,
+        range(0, recipe.steps, REPORT),
+    )
+    return state_of(trainer.generator)

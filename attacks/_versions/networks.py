@@ -8,6 +8,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle
 
+from attacks._gan.networks import Strided
+
 START = 4  # pixels; doubled until the picture's side is reached
 
 
@@ -46,20 +48,13 @@ class Generator(nn.Module):
         return pixel_shuffle(self.leave(x), 2).sigmoid(), versions
 
 
-class Discriminator(nn.Module):
+class Discriminator(Strided):
     """Pictures (n, channels, side, side) -> logits (n,) of being a photograph."""
 
     def __init__(self, channels: int, base: int) -> None:
-        super().__init__()
-        wide = (4 * channels, base // 2, base, 2 * base)
-        self.layers = nn.ModuleList(
-            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(wide)
-        )
-        self.leave = nn.Conv2d(wide[-1], 1, 1)
+        super().__init__(channels, base // 2, base, 2 * base)
+        self.leave = nn.Conv2d(2 * base, 1, 1)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        x = nn.functional.pixel_unshuffle(pictures - 0.5, 2)
-        for layer in self.layers:
-            x = leaky_relu(layer(x), 0.2)
-        logits: Tensor = self.leave(x).mean(dim=(1, 2, 3))
+        logits: Tensor = self.leave(self.through(pictures)[-1]).mean(dim=(1, 2, 3))
         return logits

@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, mse_loss, normalize
+from torch.nn.functional import mse_loss, normalize
 
-from attacks._gan.networks import initialise
+from attacks._gan.networks import Strided
+from fowh.kit.training import blank, initialise, train
 
 VGG = "vgg16-397923af.pth"  # torchvision's file of ImageNet weights
+WIDTHS = (24, 48, 64)  # of the attacker's own network
 STEPS, BATCH, RATE = 150, 32, 2e-3
 OWN = "perceptual features of a network that the attacker trained on his own samples"
 PUBLISHED = "perceptual features of VGG-16 with ImageNet weights"
 
 
-class Own(nn.Module):
-    """Pictures (n, c, s, s) -> templates; trained to predict the final version's on own samples."""
+class Own(Strided):
+    """Pictures (n, c, s, s) -> features; trained to predict what the final version says of them."""
 
     def __init__(self, channels: int, side: int, length: int) -> None:
-        super().__init__()
-        wide = (4 * channels, 24, 48, 64)
-        self.layers = nn.ModuleList(
-            nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in pairwise(wide)
-        )
-        self.leave = nn.Linear(wide[-1] * (side // 16) ** 2, length)
+        super().__init__(channels, *WIDTHS)
+        self.leave = nn.Linear(WIDTHS[-1] * (side // 16) ** 2, length)
 
     def maps(self, pictures: Tensor) -> list[Tensor]:
-        """The first two layers' outputs: edges and texture, not yet the template."""
-        x, made = nn.functional.pixel_unshuffle(pictures - 0.5, 2), []
-        for layer in self.layers[:2]:
-            x = leaky_relu(layer(x), 0.2)
-            made.append(x)
-        return made
+        """The first two layers' outputs: edges and texture, not yet the features."""
+        return self.through(pictures, 2)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        x = leaky_relu(self.layers[2](self.maps(pictures)[-1]), 0.2)
-        predicted: Tensor = self.leave(x.flatten(1))
+        predicted: Tensor = self.leave(self.through(pictures)[-1].flatten(1))
         return predicted
 
 
@@ -70,13 +62,13 @@ def published() -> Path | None:
 
 
 def features(
-    pictures: Tensor, templates: Tensor, generator: torch.Generator, progress: Callable[..., None]
+    pictures: Tensor, said: Tensor, generator: torch.Generator, progress: Callable[..., None]
 ) -> tuple[Own | Vgg, str]:
     """A frozen network with ``maps``, and in words which one it is.
 
     Args:
         pictures: (n, c, s, s) in 0..1, the attacker's own.
-        templates: (n, m) theirs under the final version.
+        said: (n, m) what the final version says of them.
         generator: randomness of the network's training; a CPU generator.
         progress: is told that it trains.
     """
@@ -84,20 +76,21 @@ def features(
     if stored is not None:
         return Vgg(stored).to(pictures.device).eval().requires_grad_(False), PUBLISHED
     progress("gan: training perceptual features", 0.0)
-    with torch.device("meta"):
-        net = Own(pictures.shape[1], pictures.shape[-1], templates.shape[1])
-    net.to_empty(device="cpu")
+    net = blank(Own, pictures.shape[1], pictures.shape[-1], said.shape[1])
     initialise(net, generator)
     net.to(pictures.device).to(memory_format=torch.channels_last)
     adam = torch.optim.Adam(net.parameters(), lr=RATE, fused=True)
-    wanted = normalize(templates - templates.mean(dim=0))
-    for step in range(STEPS):
+    wanted = normalize(said - said.mean(dim=0))
+
+    def update(step: int) -> None:
         adam.param_groups[0]["lr"] = RATE * (1 - step / STEPS)
         rows = torch.randint(len(pictures), (BATCH,), generator=generator).to(pictures.device)
         adam.zero_grad(set_to_none=True)
         cosine = (normalize(net(pictures[rows])) * wanted[rows]).sum(dim=1)
         torch.autograd.backward((1 - cosine).mean())
         adam.step()
+
+    train(STEPS, update)
     return net.eval().requires_grad_(False), OWN
 
 

@@ -12,18 +12,19 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from attacks._gan import losses
-from attacks._gan.networks import initialise
-from attacks._gan.training import blank
+from attacks._gan.networks import pictures_of
 from attacks._versions import perceptual, slots
 from attacks._versions.inputs import Slots
 from attacks._versions.networks import Discriminator, Generator
 from attacks._versions.validation import LOOKS, Validation
 from fowh.core.cache import Arrays
 from fowh.core.view import View
+from fowh.kit import training as loop
 from fowh.kit.fabric import fabric
 from fowh.kit.images import as_tensor
+from fowh.kit.training import Best, Checkpoint, blank, initialise, restore, state_of
 
-BATCH = 256  # in the attack
+BATCH = 256  # pictures that tell how much features vary
 BETAS = (0.5, 0.99)
 PATIENCE = 4  # looks without improvement before the training stops
 
@@ -56,14 +57,15 @@ class Trainer:
         device = self.fabric.device
         self.pictures = as_tensor(images, str(device)).contiguous(memory_format=torch.channels_last)
         self.known = torch.from_numpy(known).to(device)
-        self.words = "no perceptual loss"
+        self.perceptual = "no perceptual loss"
+        self.losses: dict[str, Tensor] = {}
         self.generator = build(recipe, known, self.pictures.shape)
         self.discriminator = blank(Discriminator, self.pictures.shape[1], recipe.base)
         nets = (self.generator, self.discriminator)
         for net in nets:
             initialise(net, self.randomness)
         if recipe.perceptual:
-            self.features, self.words = perceptual.features(
+            self.features, self.perceptual = perceptual.features(
                 self.pictures, self.known[-1], self.randomness, view.progress
             )
             with torch.no_grad(), self.fabric.autocast():
@@ -99,7 +101,22 @@ class Trainer:
         if self.recipe.adversarial:
             half = self.recipe.batch // 2
             parts["discriminator"] = self._discriminate(true[:half], made[half:].detach())
+        self.losses = parts
         return parts
+
+    def words(self) -> str:
+        """The losses of the last update."""
+        return " ".join(f"{name} {loss.item():.3f}" for name, loss in self.losses.items())
+
+    def shown(self, vectors: Slots) -> NDArray[np.uint8]:
+        """Pictures of vectors (a, k, m), the final version's presented."""
+        inputs = slots.present(self.recipe.incorporate, torch.from_numpy(vectors), "final")
+        self.generator.eval()
+        made = pictures_of(
+            lambda batch: self.generator(batch)[0], inputs.numpy(), str(self.fabric.device)
+        )
+        self.generator.train()
+        return made
 
     def _judged(self, made: Tensor, true: Tensor) -> dict[str, Tensor]:
         """The generator's losses, eq. 2 and 3."""
@@ -152,62 +169,53 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
 
     Args:
         known: (a, n, m) vectors of the attacker's samples by slot.
-        view: his images, subjects, device and progress.
+        view: his samples, subjects, device and progress.
         recipe: hyper-parameters.
         seed: of all randomness.
         checkpoint: name under which an interrupted training is found again.
 
     Returns:
-        The ``state_dict`` of the generator, beside ``perceptual``, the words for its features.
+        The generator's weights, beside ``perceptual``, the words for its features.
     """
     assert view.samples is not None
-    validation = Validation(known, view, recipe.incorporate, np.random.default_rng(seed))
+    validation = Validation(known, view, np.random.default_rng(seed))
     rows = validation.others
     trainer = Trainer(known[:, rows], view.samples[rows], recipe, seed, view)
-    begin = validation.resume(trainer, checkpoint)
-    often = max(1, recipe.steps // LOOKS)
-    trainer.generator.train()
-    for step in range(begin, recipe.steps):
-        parts = trainer.step(step / recipe.steps)
-        if (step + 1) % often == 0 or step + 1 == recipe.steps:
-            said = validation.look(trainer, step + 1, parts)
-            validation.save(trainer, checkpoint, step + 1)
-            view.progress(f"gan: {recipe.incorporate}, {said}", (step + 1) / recipe.steps)
-            if validation.waited >= PATIENCE:
-                break
-    validation.clear(checkpoint)
-    best = validation.best or state_of(trainer.generator)
-    return {**best, "perceptual": np.array(trainer.words)}
-
-
-def state_of(network: torch.nn.Module) -> Arrays:
-    """A network's weights as arrays."""
-    return {
-        name: value.detach().cpu().numpy().copy() for name, value in network.state_dict().items()
+    best: Best[Arrays] = Best(PATIENCE)
+    parts = {
+        "generator": (trainer.generator, trainer.adam_g),
+        "discriminator": (trainer.discriminator, trainer.adam_d),
     }
+    saved = Checkpoint(checkpoint, parts, trainer.randomness, best)
+    before = saved.resume()
+    validation.asked = int(before.get("asked", 0))
+    if view.query is not None:
+        view.query.charge(validation.asked)
+
+    def look(done: int) -> bool:
+        words = f"step {done}: {trainer.words()}"
+        if len(validation.held):
+            missed = validation.missed(trainer.shown(validation.known))
+            best.see(missed, lambda: state_of(trainer.generator))
+            words += f" validation {missed:.3f}"
+        saved.save({"done": done, "asked": validation.asked})
+        view.progress(f"gan: {recipe.incorporate}, {words}", done / recipe.steps)
+        return best.settled
+
+    often = max(1, recipe.steps // LOOKS)
+    looks = {*range(often, recipe.steps, often), recipe.steps} - {0}
+    begin = int(before.get("done", 0))
+    loop.train(recipe.steps, lambda step: trainer.step(step / recipe.steps), look, looks, begin)
+    saved.clear()
+    found = best.state or state_of(trainer.generator)
+    return {**found, "perceptual": np.array(trainer.perceptual)}
 
 
 def apply(arrays: Arrays, recipe: Recipe, stolen: Slots, test: str, view: View) -> NDArray[Any]:
     """Pictures (k, s, s[, 3]) uint8 of the stolen vectors (a, k, m)."""
     assert view.samples is not None
     shape = torch.Size((0, 3 if view.samples.ndim == 4 else 1, *view.samples.shape[1:3]))
-    net = build(recipe, stolen, shape)
-    state = {name: torch.from_numpy(a) for name, a in arrays.items() if name != "perceptual"}
-    net.load_state_dict(state, assign=True)
-    net.to(view.device).eval()
-    return pictures_of(
-        net, slots.present(recipe.incorporate, torch.from_numpy(stolen), test), view.device
-    )
-
-
-def pictures_of(network: torch.nn.Module, inputs: Tensor, device: str) -> NDArray[np.uint8]:
-    """What a generator in eval mode makes of inputs (n, width), as bytes."""
-    parts = []
-    with torch.inference_mode():
-        for begin in range(0, len(inputs), BATCH):
-            made = (
-                network(inputs[begin : begin + BATCH].to(device))[0].float().mul(255).round().byte()
-            )
-            parts.append(made.permute(0, 2, 3, 1).cpu().numpy())
-    whole = np.concatenate(parts)
-    return whole[..., 0] if whole.shape[-1] == 1 else whole
+    weights = {name: array for name, array in arrays.items() if name != "perceptual"}
+    net = restore(build(recipe, stolen, shape), weights).to(view.device).eval()
+    inputs = slots.present(recipe.incorporate, torch.from_numpy(stolen), test)
+    return pictures_of(lambda vectors: net(vectors)[0], inputs.numpy(), view.device)

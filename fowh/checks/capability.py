@@ -1,4 +1,4 @@
-"""The contract of what a scheme may add: inequalities, search, theory and the like."""
+"""The contract of what a template scheme may add: inequalities, search, theory and the like."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fowh.checks.scheme import COUNT, DIMENSION, NOISES, Case
+from fowh.checks.release import COUNT, DIMENSION
+from fowh.checks.scheme import NOISES, Case
 from fowh.checks.suite import Suite, close, ensure
 from fowh.core.capability import Inequalities, Searchable, Shortcut, Theory, Unprotect
 from fowh.core.release import Floats
@@ -22,9 +23,9 @@ def _inequalities(case: Case) -> str | None:
         return None
     import torch
 
-    slack = case.fitted.slack(case.templates)
-    truth = slack(torch.from_numpy(case.enrolled))
-    stranger = slack(torch.from_numpy(np.roll(case.enrolled, 1, axis=0)))
+    slack = case.fitted.slack(case.enroll())
+    truth = slack(torch.from_numpy(case.given))
+    stranger = slack(torch.from_numpy(np.roll(case.given, 1, axis=0)))
     ensure(truth.ndim == 2 and len(truth) == COUNT, f"shape {tuple(truth.shape)}")
     ensure(float(truth.min()) >= -1e-4 * float(truth.abs().max()), f"{float(truth.min()):.3g} < 0")
     wrong = float((stranger < 0).float().mean())
@@ -37,11 +38,11 @@ def _unprotection(case: Case) -> str | None:
     """Un-protection gives embeddings."""
     if not isinstance(case.fitted, Unprotect):
         return None
-    estimate = case.fitted.unprotect(case.templates)
-    ensure(estimate.shape == case.enrolled.shape, f"shape {estimate.shape}")
+    estimate = case.fitted.unprotect(case.enroll())
+    ensure(estimate.shape == case.given.shape, f"shape {estimate.shape}")
     ensure(estimate.dtype == np.float32 and np.isfinite(estimate).all(), "not finite float32")
-    mean = case.people(1, 200).mean(axis=0)
-    return f"centred cosine to the truth {_cosine(estimate - mean, case.enrolled - mean):.2f}"
+    mean = case.values(1, 200).mean(axis=0)
+    return f"centred cosine to the truth {_cosine(estimate - mean, case.given - mean):.2f}"
 
 
 @suite
@@ -50,7 +51,7 @@ def _search(case: Case) -> str | None:
     if not isinstance(case.fitted, Searchable):
         return None
     scheme: Any = case.fitted
-    people, key = case.people(11, 200), 12345
+    people, key = case.values(11, 200), 12345
     shared = np.full(len(people), key, dtype=np.uint64)
     templates = scheme.enroll(people, shared, np.random.default_rng(0))
     probes = case.again(people[:20], 0.5)
@@ -85,7 +86,7 @@ def _shortcut(case: Case) -> str | None:
     """The evaluator's shortcut equals verification."""
     if not isinstance(case.fitted, Shortcut):
         return None
-    people, templates = case.enrolled[:4], case.templates[:4]
+    people, templates = case.given[:4], case.enroll()[:4]
     probes = np.concatenate([case.again(people, noise)[:1] for noise in (0, *NOISES)])
     for keys in (None, case.keys(4)[: len(probes)]):
         known = case.fitted.scores_known(templates, people, probes, keys)

@@ -1,23 +1,25 @@
-"""The contract: what every scheme and every attack must keep, as checks that anybody can run.
+"""What checks are made of: claims, what became of them, and what every kind of plug-in owes.
 
-``fowh check mypackage.module:Scheme`` runs them on a third party's plug-in; our own plug-ins pass
-the same checks in the test suite. A check is a function whose docstring is its claim; it returns
-what it saw, None where it does not apply, and breaks by ``ensure``.
+A check is a function whose docstring is its claim; it returns what it saw, None where it does not
+apply, and breaks by ``ensure``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import gc
+import json
 import random
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
 from fowh.core.errors import InputError
-from fowh.core.registry import Kind, describe, load, names, plugin_class, split
+from fowh.core.registry import Kind, describe, load
 from fowh.core.release import Floats
 
 
@@ -48,7 +50,7 @@ def ensure(condition: Any, text: str) -> None:
 
 def close(left: Floats, right: Floats, text: str) -> None:
     """Break unless scores are equal, up to what FAISS loses when it expands squared distances."""
-    scale = max(1.0, float(np.abs(right).max()))
+    scale = max(1.0, float(np.abs(right).max(initial=0)))
     ensure(np.allclose(left, right, rtol=1e-3, atol=2e-3 * scale), text)
 
 
@@ -80,29 +82,11 @@ class Suite:
                     yield Finding(claim, True, text)
 
 
-def run_checks(plugin: str) -> list[Finding]:
-    """Check a scheme or an attack.
-
-    Args:
-        plugin: as on the command line: ``name``, ``name:key=value`` or ``package.module:Class``.
-
-    Raises:
-        InputError: no such scheme or attack.
-    """
-    kind = _kind(split(plugin)[0])
-    if kind == "scheme":
-        from fowh.checks.scheme import check_scheme
-
-        return list(check_scheme(load("scheme", plugin)))
-    from fowh.checks.attack import check_attack
-
-    return list(check_attack(load("attack", plugin)))
-
-
 def parameters_survive_the_command_line(plugin: Any, kind: Kind) -> str:
     """Written as ``name:key=value,...`` and read again, a plug-in is the same."""
+    ensure(dataclasses.is_dataclass(plugin), "is no dataclass")
+    ensure(plugin.__dataclass_params__.frozen, "is no frozen dataclass")  # type: ignore[attr-defined]
     named = describe(plugin, kind)
-    ensure(plugin.__dataclass_params__.frozen, "is no frozen dataclass")
     text = ",".join(f"{key}={value}" for key, value in named["params"].items())
     again = describe(load(kind, f"{named['name']}:{text}" if text else named["name"]), kind)
     ensure(again == named, f"{named} comes back as {again}")
@@ -122,7 +106,7 @@ def nonsense_is_refused_in_one_line(
             try:
                 use(dataclasses.replace(plugin, **{name: value}))
             except InputError as error:
-                ensure("\n" not in str(error), f"{name}={value}: the error has several lines")
+                one_line(error, f"{name}={value}")
                 refused += 1
             except Exception as error:
                 raise Broken(f"{name}={value}: {type(error).__name__}, not InputError") from error
@@ -132,23 +116,69 @@ def nonsense_is_refused_in_one_line(
 def _nonsense(hint: Any) -> tuple[Any, ...]:
     if typing.get_origin(hint) is Literal:
         return ("no such choice",)
-    return {int: (-1, 0), float: (-1.0, float("nan"))}.get(hint, ())
+    odd: dict[Any, tuple[Any, ...]] = {
+        int: (-1, 0),
+        float: (-1.0, float("nan")),
+        str: ("no/such/thing",),
+    }
+    return odd.get(hint, ())
 
 
-def _kind(name: str) -> Kind:
-    if ":" in name:
+def one_line(error: Exception, where: str) -> None:
+    """Break unless an error says in one line what is wrong."""
+    ensure(str(error).strip(), f"{where}: the error says nothing")
+    ensure("\n" not in str(error), f"{where}: the error has several lines")
+
+
+def quick(plugin: Any) -> Any:
+    """The plug-in with the cheap parameters that its class declares, where it has the default."""
+    cheap = getattr(type(plugin), "quick", {})
+    defaults = {item.name: item.default for item in dataclasses.fields(plugin)}
+    unknown = sorted(set(cheap) - set(defaults))
+    ensure(not unknown, f"quick names {', '.join(unknown)}, which it has no parameter for")
+    used = {name: value for name, value in cheap.items() if getattr(plugin, name) == defaults[name]}
+    return dataclasses.replace(plugin, **used)
+
+
+def variants(plugin: Any, kind: Kind) -> Iterator[tuple[str, Any]]:
+    """Others, each with one number or boolean changed, where that is accepted; by its name."""
+    for name, value in describe(plugin, kind)["params"].items():
+        if isinstance(value, bool):
+            other: Any = not value
+        elif isinstance(value, int):
+            other = value + 1
+        elif isinstance(value, float):
+            other = value / 2 + 0.1
+        else:
+            continue
         try:
-            plugin_class("scheme", name)
-        except InputError as error:
-            if "is no scheme" not in str(error):
-                raise
-            return "attack"
-        return "scheme"
-    if name in names("attack") and name not in names("scheme"):
-        return "attack"
-    if name not in names("scheme") and any(name in names(kind) for kind in ("dataset", "target")):
-        raise InputError(f"{name!r} is neither a scheme nor an attack: the contract is for these")
-    return "scheme"
+            yield name, dataclasses.replace(plugin, **{name: other})
+        except InputError:
+            continue
+
+
+def ensure_json(value: object) -> str:
+    """Break unless JSON has a word for it; that word."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise Broken(f"no JSON: {error}") from error
+
+
+def leads_to(start: object, secret: object) -> bool:
+    """Whether references lead from one object to another, modules and classes left out."""
+    seen, todo = {id(start)}, [start]
+    while todo:
+        for each in gc.get_referents(todo.pop()):
+            if each is secret:
+                return True
+            shared = isinstance(each, (ModuleType, type)) or (
+                isinstance(each, dict) and "__builtins__" in each
+            )
+            if not shared and id(each) not in seen:
+                seen.add(id(each))
+                todo.append(each)
+    return False
 
 
 def _global_randomness() -> tuple[object, ...]:

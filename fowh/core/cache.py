@@ -80,7 +80,7 @@ def cached(kind: str, key: str, build: Callable[[], Arrays]) -> Arrays:
     if path.exists():
         try:
             return load_arrays(path)
-        except (OSError, ValueError, zipfile.BadZipFile):
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             path.unlink(missing_ok=True)  # damaged: build it again
     arrays = build()
     save_arrays(path, arrays)

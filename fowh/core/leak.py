@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,7 +56,6 @@ class Setting:
         threat: the policy of keys.
         fmrs: rates that thresholds are set for, by name.
         stream: the randomness of a stage of this fold, by its names.
-        say: is told what is going on.
     """
 
     scheme: Scheme
@@ -66,7 +65,6 @@ class Setting:
     threat: Threat
     fmrs: Mapping[str, float]
     stream: Stream
-    say: Callable[[str], None] = field(default=lambda text: None)
 
 
 class System(ABC):
@@ -169,5 +167,4 @@ class Leak(ABC):
 
     def doubts(self, record: Mapping[str, Any]) -> Iterator[Flag]:
         """Reasons for doubt that only this leak knows, read off the record."""
-        nothing: Iterable[Flag] = ()
-        yield from nothing
+        yield from ()

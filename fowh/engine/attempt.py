@@ -53,6 +53,8 @@ def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) 
     started = time.perf_counter()
     try:
         reason = attack.unsupported(view)
+        if attack.yields == "samples" and view.samples is None:
+            reason = reason or "it makes samples, and this dataset holds embeddings only"
         if reason is not None:
             return Attempt(section, name, attack.yields, None, "skipped", reason)
         made = attack.run(view, rng)

@@ -1,9 +1,10 @@
 """Ridge regression in closed form, how its penalty is chosen, and the same with a kernel.
 
 Rows are samples. Leaving out the rows S of one group changes their residual to the solution of one
-small system, so that no choice of a penalty fits anything twice (Cawley and Talbot 2004 for single
-rows). Features and targets are NumPy arrays; kernel matrices are torch tensors, whose inverses are
-large enough to want a GPU.
+small system, so that no choice of a penalty fits anything twice (An, Liu, Venkatesh, "Fast
+cross-validation algorithms for least squares support vector machine and kernel ridge regression",
+Pattern Recognition 2007). Features and targets are NumPy arrays; kernel matrices are torch tensors,
+for their inverses are large enough to want a GPU.
 """
 
 from __future__ import annotations

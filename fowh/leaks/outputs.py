@@ -68,7 +68,6 @@ class Outputs(Leak):
             left,
             # In the order of the codes of the subjects that it learned from, as it answers.
             classes=np.unique(setting.subjects[fold.development]),
-            asked=setting.stream("asked"),
             terms={},
             facts={"classes": setting.values.shape[1], "bytes_per_answer": left.bytes_each},
         )
@@ -100,7 +99,6 @@ class Answering(System):
     Attributes:
         setting: what it was deployed from.
         classes: (c,) the subject of each score.
-        asked: randomness of the answers to whoever asks.
     """
 
     setting: Setting
@@ -108,7 +106,6 @@ class Answering(System):
     keys: Keys
     release: Release
     classes: NDArray[np.int64]
-    asked: np.random.Generator
     terms: Columns
     facts: Mapping[str, float]
 
@@ -123,7 +120,8 @@ class Answering(System):
         }
 
     def says(self) -> Says:
-        return partial(_limited, self.scheme, self.asked)
+        # A stream of its own for each attack: what one asks must not shift what another is told.
+        return partial(_limited, self.scheme, self.setting.stream("asked"))
 
     def judge(self, made: Floats) -> Columns:
         """``correct``: 1 where the model takes the reconstruction for its subject, else 0."""

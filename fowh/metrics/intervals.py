@@ -1,6 +1,6 @@
 """Estimates with confidence intervals: bootstrap over subjects, never over templates.
 
-Release of one subject succeed and fail together, so resampling them one by one would promise
+Templates of one subject succeed and fail together, so resampling them one by one would promise
 far more certainty than the subjects at hand can give.
 
 Few subjects make percentile intervals too narrow. Measured coverage of the nominal 95 %, 1,000

@@ -46,7 +46,7 @@ class Entry:
 
 
 SINGLE, RAND = "gan", "gan:incorporate=rand"
-CONTROLS = (
+OURS = (
     Entry("single, input dropout", "gan:input_dropout=0.5", control=True),
     Entry("sr, slots all final", "gan:incorporate=sr,copies=True", control=True),
     Entry("slot dropout, final", "gan:incorporate=slot_dropout", control=True),
@@ -92,7 +92,7 @@ TABLES: dict[str, tuple[Entry, ...]] = {
             "gan:incorporate=srwal,test=all",
             paper={"iris": (65, 45, 81), "face": (89, 84, 79)},
         ),
-        *CONTROLS,
+        *OURS,
     ),
     "section6.3": (
         Entry("final version only", SINGLE, paper={"iris": (None, 35, None)}),
@@ -107,7 +107,7 @@ TABLES: dict[str, tuple[Entry, ...]] = {
             paper={"iris": (None, 36, None)},
         ),
         Entry("all five versions", RAND, paper={"iris": (None, 45, None)}),
-        *CONTROLS,
+        *OURS,
     ),
     "protected": (
         Entry("single, final", SINGLE),
@@ -139,5 +139,5 @@ def entries_of(table: str) -> tuple[Entry, ...]:
     entries = TABLES[table]
     if table == "table1":
         there = {entry.attack for entry in entries}
-        entries += tuple(entry for entry in CONTROLS if entry.attack not in there)
+        entries += tuple(entry for entry in OURS if entry.attack not in there)
     return entries

@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from fowh.metrics.intervals import Value
 from fowh.paper.experiment import MEASURED
-from fowh.paper.lines import Line
+from fowh.paper.tally import TableLine
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 HEADINGS = {metric: words for columns in MEASURED.values() for metric, words in columns.items()}
-GAINS = {"templates": "Rank-1 minus single", "outputs": "accuracy minus single"}
+VERSUS_SINGLE = {"templates": "Rank-1 minus single", "outputs": "accuracy minus single"}
 
 
-def texts(lines: list[Line], family: str) -> tuple[list[str], list[list[str]]]:
+def texts(lines: list[TableLine], family: str) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of a table as text.
 
     Args:
@@ -38,8 +38,8 @@ def texts(lines: list[Line], family: str) -> tuple[list[str], list[list[str]]]:
     paper = any(line.entry.paper for line in lines)
     for _, metric in shown:
         headings += [f"{HEADINGS[metric]}, paper"] * paper + [f"{HEADINGS[metric]}, here"]
-    gains = [leak for leak in GAINS if any(leak in line.versus_single for line in lines)]
-    headings += [GAINS[leak] for leak in gains]
+    gains = [leak for leak in VERSUS_SINGLE if any(leak in line.versus_single for line in lines)]
+    headings += [VERSUS_SINGLE[leak] for leak in gains]
     rows = []
     for line in lines:
         if not line.of:
@@ -68,14 +68,14 @@ def percent(value: Value | None, signed: bool = False) -> str:
     return f"{100 * value.value:{sign}.1f} [{low}, {high}]"
 
 
-def markdown(lines: list[Line], family: str) -> str:
+def markdown(lines: list[TableLine], family: str) -> str:
     """The table as Markdown."""
     headings, rows = texts(lines, family)
     marks = ["---" if head in ("method", "scheme") else "---:" for head in headings]
     return "\n".join("| " + " | ".join(row) + " |" for row in (headings, marks, *rows))
 
 
-def rich_table(lines: list[Line], family: str, title: str) -> Table:
+def rich_table(lines: list[TableLine], family: str, title: str) -> Table:
     """The table for a terminal."""
     from rich.table import Table
 

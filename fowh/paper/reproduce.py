@@ -22,7 +22,7 @@ from fowh.paper.experiment import (
     USUAL_PROTOCOL,
 )
 from fowh.paper.jobs import Job, Say, make_jobs, run_all
-from fowh.paper.lines import Line, alignment_effect, read_lines, shown_by
+from fowh.paper.tally import TableLine, alignment_effect, read_lines, shown_by
 from fowh.records import store
 from fowh.run import check_writable, pick_device
 
@@ -46,7 +46,7 @@ class Reproduced:
 
     title: str
     family: str
-    lines: list[Line]
+    lines: list[TableLine]
     remarks: list[str]
     cells: dict[Job, Path]
     files: dict[str, Path]
@@ -164,7 +164,7 @@ def _remarks(cells: dict[Job, Path], sizes: tuple[int, ...]) -> list[str]:
 
 
 def _written(
-    place: Path, table: str, lines: list[Line], family: str, cells: dict[Job, Path]
+    place: Path, table: str, lines: list[TableLine], family: str, cells: dict[Job, Path]
 ) -> dict[str, Path]:
     """The files of the table; their names begin with ``place``."""
     text, pictures = Path(f"{place}.md"), Path(f"{place}.png")

@@ -8,31 +8,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fowh.report import pictures, plane, plots, tables
-from fowh.report.pictures import Observations
-from fowh.report.summary import (
-    Record,
-    asked,
-    called,
-    closing,
-    columns,
-    command,
-    headline,
-    rows,
-    where,
-)
-from fowh.report.verdict import at_goal, short_verdict, verdict
+from fowh.records.store import Record
+from fowh.report import plane, plots
+from fowh.report.numbers import count, label
+from fowh.report.page import grouped, page
+from fowh.report.samples import Observations
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
+AIM = (
+    "The lower left corner is the aim: useful as without protection, and a thief who does no "
+    "better than one who never saw what was stolen."
+)
 _FIGURES = {  # heading and what to see, for figures that were drawn
-    "plane": (
-        "Usability against inversion",
-        "The lower left corner is the aim: recognition as without protection, and a thief of the "
-        "database who does no better than one who never saw it.",
-    ),
+    "plane": ("Utility against inversion", AIM),
     "det": (
         "Recognition errors (DET)",
         "Lower is better. Vertical lines mark FMR 0.1 % and 1 %.",
@@ -55,98 +46,78 @@ def render(record: Record, observations: Observations) -> str:
     Returns:
         HTML with inline style, plots as SVG and pictures as data URIs; it requests nothing.
     """
+    cell = page(record, observations)
     figures = {
-        "plane": plane.planes([record]),
-        "det": plots.det_plots(observations),
-        "scores": plots.scores_plots(observations),
+        "plane": plane.planes([cell]),
+        "det": plots.det_plots(record, observations),
+        "scores": plots.scores_plots(record, observations),
     }
-    found = rows(record)
-    head, _, rest = verdict(record).partition(": ")
-    return (
-        _environment()
-        .get_template("cell.html.j2")
-        .render(
-            title=called(record["spec"]["scheme"]),
-            where=where(record),
-            asked=asked(record),
-            verdict=[head, rest[:1].upper() + rest[1:]],
-            tone=_tone(record),
-            flags=record.get("flags") or (),
-            figures=_figures(figures),
-            blocks=tables.blocks(record, found),
-            heads=columns(found).values(),
-            failures=[row for row in found if row.traceback],
-            recognition=tables.recognition(record),
-            pictures=_pictures(observations),
-            full=tables.full(found),
-            meanings=tables.meanings(found),
-            closing=closing(record),
-            command=command(record),
-            typed=record.get("command"),
-            parts={
-                name: json.dumps(record.get(name), indent=1, ensure_ascii=False)
-                for name in ("spec", "environment")
-            },
-            everything=json.dumps(record, indent=1, ensure_ascii=False),
-        )
+    return _laid_out(
+        "cell",
+        title=cell.title,
+        page=cell,
+        figures=_figures(figures),
+        parts={name: _json(record[name]) for name in ("spec", "environment")},
+        everything=_json(record),
     )
 
 
 def render_index(records: Sequence[tuple[Path, Record]]) -> str:
-    """The page of a folder: for each target and dataset, the plane and a table of its cells.
+    """The page of a folder: the planes and a table of those of its cells that may be compared.
 
     Args:
         records: the folder of each cell, relative to the page, and its record.
     """
-    groups: dict[str, list[tuple[Path, Record]]] = {}
-    for path, record in records:
-        groups.setdefault(where(record), []).append((path, record))
-    return (
-        _environment()
-        .get_template("index.html.j2")
-        .render(
-            title="Cells compared",
-            groups=[
-                {
-                    "where": name,
-                    "figures": _svgs(plane.planes([record for _, record in cells])),
-                    "cells": [
-                        {
-                            "number": place,
-                            "href": (path / "report.html").as_posix(),
-                            "scheme": called(record["spec"]["scheme"]),
-                            "stolen": asked(record)["stolen"],
-                            "values": [tables.cell(*item) for item in headline(record).items()],
-                            "verdict": short_verdict(record),
-                            "flags": [flag["flag"] for flag in record.get("flags") or ()],
-                        }
-                        for place, (path, record) in enumerate(cells, 1)
-                    ],
-                }
-                for name, cells in groups.items()
-            ],
-            heads=[("FNMR", "FMR 1 %"), ("worst case", "rank 1"), ("worst type 1", "FMR 0.1 %")],
-        )
-    )
+    pages = [page(record) for _, record in records]
+    links = {
+        id(cell): (path / "report.html").as_posix()
+        for cell, (path, _) in zip(pages, records, strict=True)
+    }
+    groups = {
+        name: {
+            "figures": _svgs(plane.planes(cells)),
+            "heads": cells[0].heads,
+            "cells": [(links[id(cell)], cell) for cell in cells],
+        }
+        for name, cells in grouped(pages).items()
+    }
+    return _laid_out("index", title="Cells compared", aim=AIM, groups=groups)
 
 
-def _tone(record: Record) -> str:
-    """Colour of the verdict: nothing that failed to recognise people is good."""
-    if short_verdict(record).startswith(("Broken", "Leaks")):
-        return "bad"
-    return "good" if at_goal(record) else "neutral"
+def fragment(record: Record) -> str:
+    """The verdict and the table of attacks in a few lines of HTML, for a notebook."""
+    return _laid_out("fragment", page=page(record))
+
+
+def _laid_out(template: str, **values: Any) -> str:
+    return _environment().get_template(f"{template}.html.j2").render(**values)
 
 
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=PackageLoader("fowh.report", ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters |= {"counted": count, "labelled": label, "data_uri": _data_uri, "begun": _begun}
+    return made
+
+
+def _begun(text: str) -> str:
+    """A sentence with a capital letter; the rest of it as it was."""
+    return text[:1].upper() + text[1:]
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 def _svgs(drawn: Sequence[Figure]) -> list[Any]:
@@ -160,27 +131,3 @@ def _figures(drawn: Mapping[str, Sequence[Figure]]) -> dict[str, dict[str, Any]]
         name: {"title": _FIGURES[name][0], "text": _FIGURES[name][1], "svgs": _svgs(figures)}
         for name, figures in drawn.items()
     }
-
-
-def _pictures(observations: Observations) -> dict[str, Any] | None:
-    grid = pictures.grid(observations)
-    if not grid:
-        return None
-    shown = observations.get("image.subject", range(len(grid[0].pictures)))
-    return {
-        "victims": [f"subject {int(person)}" for person in shown[: pictures.SHOWN]],
-        "rows": [
-            {
-                "label": row.label,
-                "cells": [
-                    {"src": _data_uri(picture), "hit": row.hits[column] if row.hits else None}
-                    for column, picture in enumerate(row.pictures)
-                ],
-            }
-            for row in grid
-        ],
-    }
-
-
-def _data_uri(picture: Any) -> str:
-    return "data:image/png;base64," + base64.b64encode(pictures.png(picture)).decode()

@@ -165,6 +165,14 @@ def utility(record: Record) -> Grid:
     return Grid([name for name in BY_NAME if name in found], lines)
 
 
+def protected_and_clear(record: Record) -> tuple[Number, Number]:
+    """The headline's utility as the scheme leaves it, and without the scheme."""
+    headline = record["headline"]
+    metric, measured = headline["utility"], record["utility"]
+    kept, clear = (measured.get(headline[key], {}) for key in ("scenario", "reference"))
+    return Number.of(metric, kept.get(metric)), Number.of(metric, clear.get(metric))
+
+
 def narrowed(table: Grid, most: int, record: Record) -> Grid:
     """At most that many columns: the headline's, then those that a table of metrics has last.
 

@@ -37,7 +37,8 @@ class Number:
     def of(cls, metric: str, given: Any, alarm: bool = False) -> Number:
         """From a record's value with its interval, from a bare number, or from None."""
         part = given if isinstance(given, Mapping) else {"value": given}
-        return cls(metric, *map(part.get, ("value", "ci_low", "ci_high", "n")), alarm)
+        value, low, high, n = map(part.get, ("value", "ci_low", "ci_high", "n"))
+        return cls(metric, value, low, high, n, alarm)
 
     @property
     def text(self) -> str:

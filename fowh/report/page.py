@@ -143,14 +143,10 @@ def grouped(pages: Iterable[Page]) -> dict[str, list[Page]]:
 
 def _places(record: Record, found: Sequence[Line]) -> dict[str, Place]:
     headline = record["headline"]
-    metric = headline["utility"]
-    kept, clear = (
-        Number.of(metric, record["utility"].get(headline[key], {}).get(metric))
-        for key in ("scenario", "reference")
-    )
+    kept, clear = lines.protected_and_clear(record)
     worst = next((line for line in found if line.kind == "worst"), None)
     reference = record["controls"].get("unprotected", {"metrics": {}})["metrics"]
-    spoken = f"{label(metric)}, {words.scenario(record, headline['scenario'])}"
+    spoken = f"{label(kept.metric)}, {words.scenario(record, headline['scenario'])}"
     return {
         wanted: Place(
             kept,

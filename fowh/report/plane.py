@@ -1,4 +1,4 @@
-"""Usability against inversion: where cells lie, and the corner that a one-way hash would fill."""
+"""Utility against inversion: where cells lie, and the corner that a one-way hash would fill."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fowh.report.numbers import known, measured
-from fowh.report.summary import Record, headline
-from fowh.report.verdict import at_goal, blind
+from fowh.metrics import BY_NAME
+from fowh.report.numbers import Number, is_rate
+from fowh.report.page import Page, Place
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,58 +17,66 @@ if TYPE_CHECKING:
 
 INK = "#1f2328"  # text and axes; an SVG takes the page's colour instead
 CELL, CLEAR, BLIND_COLOUR, GOAL = "#c8553d", "#3b7dd8", "#8a8f98", "#2e9e6b"
-_X = "fnmr_at_fmr_1e-2"
-_TICKS = (0, 0.01, 0.05, 0.2, 0.5, 1)
-_Y = {"rank1": "worst case, rank 1", "type1_at_fmr_1e-3": "worst case, type 1 at FMR 0.1 %"}
+_TICKS = (0, 0.01, 0.05, 0.2, 0.5, 1)  # of the loss of utility
 _APART = 17.0  # pixels between two markers at 100 dpi
 
 
-def planes(records: Sequence[Record]) -> list[Figure]:
-    """One plane for each worst case; [] when no record has the values."""
+def planes(pages: Sequence[Page]) -> list[Figure]:
+    """One plane for each success that the leak is about; those without any value are left out.
+
+    Args:
+        pages: of cells that may be compared.
+    """
     from matplotlib.figure import Figure
 
     figures = []
-    for metric in _Y:
+    for metric in pages[0].places if pages else ():
         figure = Figure(figsize=(5.2, 5.2), layout="constrained")
-        if draw(figure.subplots(), records, metric):
+        if draw(figure.subplots(), pages, metric):
             figures.append(figure)
     return figures
 
 
-def draw(axes: Axes, records: Sequence[Record], metric: str) -> bool:
-    """Draw one plane; several records are numbered from 1 in their order.
+def draw(axes: Axes, pages: Sequence[Page], metric: str) -> bool:
+    """Draw one plane; several cells are numbered from 1 in their order.
+
+    The aim is always the lower left corner: what is good when it is high runs from right to left.
 
     Args:
         axes: an empty one.
-        records: cells of one dataset and target, whose controls are alike.
-        metric: the worst case on the vertical axis.
+        pages: of cells that may be compared.
+        metric: the success on the vertical axis.
 
     Returns:
-        Whether any record has both values.
+        Whether any cell has both values, and both are shares.
     """
     dress(axes)
+    places = [page.places[metric] for page in pages]
     axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
-    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel=f"{_Y[metric]} (%)")
-    axes.set_xlabel("FNMR at FMR 1 %, stolen key (%)")
-    axes.set_xticks(_TICKS, [f"{100 * tick:g}" for tick in _TICKS])
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set_xlabel(f"{places[0].axes[0]} (%)")
+    axes.set_ylabel(f"{places[0].axes[1]} (%)")
+    lost = _higher_is_worse(places[0].utility.metric)
+    axes.set_xticks(_TICKS, [f"{100 * (tick if lost else 1 - tick):g}" for tick in _TICKS])
     axes.set_yticks(np.linspace(0, 1, 6), [f"{100 * tick:g}" for tick in np.linspace(0, 1, 6)])
     points = [
-        (str(number), measured(place[_X]), measured(place[metric]))
-        for number, place in enumerate(map(headline, records), 1)
-        if measured(place[_X])["value"] is not None and measured(place[metric])["value"] is not None
+        (str(number), point, place)
+        for number, place in enumerate(places, 1)
+        if (point := _point(place.utility, place.success))
     ]
-    spots = _references(axes, records, metric)
-    words: str | None = "this cell" if len(records) == 1 else "cells, by their number"
-    for text, x, y in points:
-        spot = _free(axes.transData.transform((x["value"], y["value"])), spots)
+    spots = _references(axes, pages, metric)
+    words = "this cell" if len(pages) == 1 else "cells, by their number"
+    for text, point, place in points:
+        spot = _free(axes.transData.transform(point), spots)
         spots.append(spot)
         at = axes.transData.inverted().transform(spot)
-        lines: dict[str, Any] = {"color": CELL, "clip_on": False}
-        axes.errorbar(x["value"], y["value"], _bars(y), _bars(x), capsize=2, lw=1, **lines)
-        axes.plot([x["value"], at[0]], [y["value"], at[1]], lw=0.8, **lines)
-        axes.plot(at[0], at[1], "o", ms=11, zorder=5, label=words, **lines)
-        words = None  # one entry in the legend
-        if len(records) > 1:
+        style: dict[str, Any] = {"color": CELL, "clip_on": False}
+        bars = _bars(place.success), _bars(_loss(place.utility))
+        axes.errorbar(*point, *bars, capsize=2, lw=1, **style)
+        axes.plot([point[0], at[0]], [point[1], at[1]], lw=0.8, **style)
+        axes.plot(at[0], at[1], "o", ms=11, zorder=5, label=words, **style)
+        words = "_"  # one entry in the legend
+        if len(pages) > 1:
             number = axes.text(at[0], at[1], text, fontsize=7.5, weight="bold", zorder=6)
             number.set(ha="center", va="center", color="white")
     axes.legend(
@@ -88,36 +96,55 @@ def dress(axes: Axes) -> None:
         text.set_color(INK)
 
 
-def _references(axes: Axes, records: Sequence[Record], metric: str) -> list[Any]:
+def _references(axes: Axes, pages: Sequence[Page], metric: str) -> list[Any]:
     """Draw what cells are compared with; returns the display coordinates that are taken."""
     from matplotlib.patches import Rectangle
 
-    clear = [(record.get("recognition") or {}).get("unprotected") or {} for record in records]
-    controls = [(record.get("controls") or {}).get("unprotected") or {} for record in records]
-    x, y = known(clear, _X), known([part.get("metrics") or {} for part in controls], metric)
-    guesses = [guess for guess in (blind(record, metric) for record in records) if guess]
-    wide = max([0.02, *known(clear, _X, "ci_high")])
-    high = max([0.04, *(bar for _, bar in guesses)])
-    empty = "" if any(map(at_goal, records)) else " (empty)"
-    words = f"full recognition, blind attacker{empty}"
+    places: list[Place] = [page.places[metric] for page in pages]
+    clear = [point for place in places if (point := _point(*place.clear))]
+    reach = [_loss(place.clear[0]).high for place in places if is_rate(place.clear[0].metric)]
+    guesses = [place.guess for place in places if place.guess]
+    wide = max([0.02, *(high for high in reach if high is not None)])
+    high = max([0.04, *(guess.bar for guess in guesses)])
+    empty = "" if any(page.verdict.tone == "good" for page in pages) else " (empty)"
+    words = f"full utility, blind attacker{empty}"
     axes.add_patch(Rectangle((0, 0), wide, high, color=GOAL, alpha=0.3, lw=0, label=words))
     if guesses:
-        best = max(value for value, _ in guesses)
+        best = max(guess.value for guess in guesses)
         text = f"best blind guess, {100 * best:.1f} %"
         axes.axhline(best, color=BLIND_COLOUR, ls="--", lw=1.2, label=text)
-    if not (x and y):
+    if not clear:
         return []
-    style: dict[str, Any] = {"color": CLEAR, "clip_on": False, "label": "unprotected templates"}
-    axes.plot(x[0], y[0], "D", ms=8, **style)
-    return [axes.transData.transform((x[0], y[0]))]
+    style: dict[str, Any] = {"color": CLEAR, "clip_on": False}
+    axes.plot(*clear[0], "D", ms=8, label=f"unprotected {pages[0].leak}", **style)
+    return [axes.transData.transform(clear[0])]
 
 
-def _bars(value: dict[str, Any]) -> Any:
-    """Lengths of the error bars below and above, or None."""
-    low, at, high = value["ci_low"], value["value"], value["ci_high"]
-    if low is None or high is None:
+def _point(utility: Number, success: Number) -> tuple[float, float] | None:
+    """Where the two lie; None where one is unknown or no share."""
+    x, y = _loss(utility).value, success.value
+    if x is None or y is None or not (is_rate(utility.metric) and is_rate(success.metric)):
         return None
-    return np.array([[max(0.0, at - low)], [max(0.0, high - at)]])
+    return x, y
+
+
+def _higher_is_worse(metric: str) -> bool:
+    return BY_NAME[metric].attacker_prefers == "higher"
+
+
+def _loss(utility: Number) -> Number:
+    """How much of a system's utility is gone: an error rate as it is, else what is left to 1."""
+    if _higher_is_worse(utility.metric) or utility.value is None:
+        return utility
+    low, high = (None if end is None else 1 - end for end in (utility.high, utility.low))
+    return Number(utility.metric, 1 - utility.value, low, high, utility.n)
+
+
+def _bars(number: Number) -> Any:
+    """Lengths of the error bars below and above, or None."""
+    if number.low is None or number.high is None or number.value is None:
+        return None
+    return np.array([[max(0.0, number.value - number.low)], [max(0.0, number.high - number.value)]])
 
 
 def _free(spot: Any, taken: Sequence[Any]) -> Any:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fowh.metrics.recognition import det
+from fowh.records.store import Record
 from fowh.report import plane
 from fowh.report.numbers import wrapped
-from fowh.report.pictures import Observations, grid
-from fowh.report.plane import BLIND_COLOUR, CELL, CLEAR, INK, dress
-from fowh.report.summary import SCENARIOS, Record, called, where
-from fowh.report.verdict import verdict
+from fowh.report.page import page
+from fowh.report.plane import BLIND_COLOUR, CELL, CLEAR, GOAL, INK, dress
+from fowh.report.samples import Observations, Strip
+from fowh.report.words import scenario
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = {"unprotected": CLEAR, "own_key": "#2e9e6b", "stolen_key": CELL}
+_LINE = 150  # characters of a summary's verdict on a line
+_ACROSS = 3  # plots side by side in a summary, at least
+_CHARACTERS = 26  # of a sample that is text, on a line
 _RATES = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.4)  # ticks of the DET
 _LIMITS = (0.0001, 0.6)
 _BINS = 60
@@ -49,31 +53,32 @@ def png(figure: Figure, dpi: int = 110) -> bytes:
     return buffer.getvalue()
 
 
-def pairs(observations: Observations, scenario: str) -> tuple[NDArray[Any], NDArray[Any]] | None:
+def pairs(observations: Observations, name: str) -> tuple[NDArray[Any], NDArray[Any]] | None:
     """Mated and non-mated scores of a scenario; None where one of them is missing."""
-    score = observations.get(f"pairs.{scenario}.score")
-    mated = observations.get(f"pairs.{scenario}.mated")
+    score = observations.get(f"utility.{name}.score")
+    mated = observations.get(f"utility.{name}.mated")
     if score is None or mated is None or mated.all() or not mated.any():
         return None
     return score[mated], score[~mated]
 
 
-def det_plots(observations: Observations) -> list[Figure]:
-    """The DET curves of all recognition scenarios in one figure; [] without comparisons."""
+def det_plots(record: Record, observations: Observations) -> list[Figure]:
+    """The DET curves of all scenarios of utility in one figure; [] without comparisons."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2, 4.6), layout="constrained")
-    return [figure] if draw_det(figure.subplots(), observations) else []
+    return [figure] if draw_det(figure.subplots(), record, observations) else []
 
 
-def draw_det(axes: Axes, observations: Observations) -> bool:
+def draw_det(axes: Axes, record: Record, observations: Observations) -> bool:
     """Draw DET curves on probit axes (ISO/IEC 19795-1); whether there was one."""
     from scipy.special import ndtri
 
     dress(axes)
-    drawn = False
-    for name, colour in _COLOURS.items():
-        scores = pairs(observations, name)
+    headline, drawn = record["headline"], False
+    colours = {headline["reference"]: CLEAR, headline["scenario"]: CELL}
+    for name in headline["scenarios"]:
+        scores = pairs(observations, name) if name in record["utility"] else None
         if scores is None:
             continue
         drawn = True
@@ -81,7 +86,8 @@ def draw_det(axes: Axes, observations: Observations) -> bool:
         x, y = ndtri(np.clip(fmr, *_LIMITS)), ndtri(np.clip(fnmr, *_LIMITS))
         kept = np.unique(np.round([x, y], 2), axis=1, return_index=True)[1]  # what the eye can see
         kept = np.sort(kept)
-        axes.plot(x[kept], y[kept], color=colour, lw=1.6, label=SCENARIOS[name], clip_on=False)
+        style: dict[str, Any] = {"color": colours.get(name, GOAL), "lw": 1.6, "clip_on": False}
+        axes.plot(x[kept], y[kept], label=scenario(record, name), **style)
     ticks, words = ndtri(_RATES), [f"{100 * rate:g}" for rate in _RATES]
     axes.set_xticks(ticks, words)
     axes.set_yticks(ticks, words)
@@ -93,12 +99,12 @@ def draw_det(axes: Axes, observations: Observations) -> bool:
     return drawn
 
 
-def scores_plots(observations: Observations) -> list[Figure]:
+def scores_plots(record: Record, observations: Observations) -> list[Figure]:
     """Per scenario, mated and non-mated scores with the thresholds that attacks are judged by."""
     from matplotlib.figure import Figure
 
     figures = []
-    for name, title in SCENARIOS.items():
+    for name in _scenarios(record, observations):
         scores = pairs(observations, name)
         if scores is None:
             continue
@@ -107,15 +113,23 @@ def scores_plots(observations: Observations) -> list[Figure]:
         dress(axes)
         _histogram(axes, *scores)
         for fmr, style in (("1e-2", "--"), ("1e-3", ":")):
-            for at in _thresholds(observations, name, fmr):
+            side = "t_embedding" if name == record["headline"]["reference"] else "t_protected"
+            for at in _thresholds(observations, side, fmr):
                 axes.axvline(at, color=INK, lw=0.9, ls=style)
-        axes.set_title(title, fontsize=10, loc="left", color=INK)
+        axes.set_title(scenario(record, name), fontsize=10, loc="left", color=INK)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("score, higher is more alike")
         axes.legend(frameon=False, labelcolor=INK, fontsize=9)
         figures.append(figure)
     return figures
+
+
+def _scenarios(record: Record, observations: Observations) -> list[str]:
+    """Scenarios with comparisons: the headline's in its order, then those it does not name."""
+    there = {key.split(".")[1] for key in observations if key.startswith("utility.")}
+    named = [name for name in record["headline"]["scenarios"] if name in there]
+    return [*named, *sorted(there - set(named))]
 
 
 def _histogram(axes: Axes, mated: NDArray[Any], other: NDArray[Any]) -> None:
@@ -140,31 +154,54 @@ def _edges(scores: NDArray[Any]) -> NDArray[Any]:
     return np.arange(distinct[0] - step / 2, distinct[-1] + width, width)
 
 
-def _thresholds(observations: Observations, scenario: str, fmr: str) -> NDArray[Any]:
+def _thresholds(observations: Observations, side: str, fmr: str) -> NDArray[Any]:
     """One threshold per fold, as a score; those of embeddings are stored as distances."""
-    side, sign = ("t_embedding", -1) if scenario == "unprotected" else ("t_protected", 1)
+    sign = -1 if side == "t_embedding" else 1
     found = np.asarray(sign * observations.get(f"{side}.{fmr}", np.empty(0)))
     return np.unique(found[np.isfinite(found)])
 
 
 def summary(record: Record, observations: Observations) -> bytes:
-    """The cell in one picture (PNG): verdict, plane, DET and pictures."""
+    """The cell in one picture (PNG): verdict, planes, DET and samples.
+
+    Args:
+        record: of the cell.
+        observations: its raw observations; any may be missing.
+    """
     from matplotlib.figure import Figure
 
-    rows = grid(observations)
-    heights = [6.0, 0.85 * len(rows)] if rows else [6.0]
+    cell = page(record, observations)
+    heights = [6.0, 0.85 * len(cell.strips)] if cell.strips else [6.0]
     figure = Figure(figsize=(13, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
-    words = f"{called(record['spec']['scheme'])}, {where(record)}\n{wrapped(verdict(record), 150)}"
+    title = wrapped(f"{cell.title}, {cell.comparable}", _LINE)
+    words = f"{title}\n{wrapped(cell.verdict.text, _LINE)}"
     parts[0].suptitle(words, fontsize=10, x=0.01, ha="left", color=INK)
-    first, second, third = parts[0].subplots(1, 3)
-    plane.draw(first, [record], "rank1")
-    plane.draw(second, [record], "type1_at_fmr_1e-3")
-    if not draw_det(third, observations):
-        third.remove()
-    strips = parts[-1].subplots(len(rows), 1, squeeze=False).ravel() if rows else ()
-    for axes, row in zip(strips, rows, strict=True):
-        axes.imshow(np.concatenate(list(row.pictures), axis=1), cmap="gray", vmin=0, vmax=255)
+    room = list(parts[0].subplots(1, max(_ACROSS, len(cell.places) + 1)).ravel())
+    for metric in cell.places:
+        plane.draw(room.pop(0), [cell], metric)
+    if draw_det(room[0], record, observations):
+        room.pop(0)
+    for axes in room:
+        axes.remove()
+    strips = parts[-1].subplots(len(cell.strips), 1, squeeze=False).ravel() if cell.strips else ()
+    for axes, strip in zip(strips, cell.strips, strict=True):
         axes.set_axis_off()
-        axes.text(-0.01, 0.5, row.label, transform=axes.transAxes, ha="right", va="center")
+        _lay_out(axes, strip)
+        axes.text(-0.01, 0.5, strip.label, transform=axes.transAxes, ha="right", va="center")
     return png(figure)
+
+
+def _lay_out(axes: Axes, strip: Strip) -> None:
+    """The samples of a strip side by side: pictures, or text where they are text."""
+    from PIL import Image
+
+    pictures = [shown.png for shown in strip.samples if shown.png is not None]
+    if pictures:
+        opened = [np.asarray(Image.open(io.BytesIO(picture))) for picture in pictures]
+        axes.imshow(np.concatenate(opened, axis=1), cmap="gray", vmin=0, vmax=255)
+        return
+    for column, shown in enumerate(strip.samples):
+        short = textwrap.shorten(shown.text, 3 * _CHARACTERS, placeholder=" ...")
+        text = textwrap.fill(short, _CHARACTERS)
+        axes.text(column / len(strip.samples), 0.5, text, fontsize=6, va="center", color=INK)

@@ -13,7 +13,7 @@ from fowh.core.leak import Leak
 from fowh.core.modality import Modality, Shown
 from fowh.core.registry import load
 from fowh.records.store import Record
-from fowh.report.words import called, row_label
+from fowh.report.words import called, control_order, row_label
 
 Observations = Mapping[str, NDArray[Any]]
 
@@ -68,6 +68,8 @@ def _named(record: Record, observations: Observations) -> list[tuple[str, str]]:
     for family, section in _SECTIONS.items():
         head = f"shown.{family}."
         rows = [key.removeprefix(head) for key in observations if key.startswith(head)]
+        if section == "controls":
+            rows.sort(key=control_order)
         found += [(f"{family}.{name}", row_label(record, section, name)) for name in rows]
     return found
 

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fowh.report.numbers import DASH, count, interval, label, measured, number, wrapped
-from fowh.report.summary import (
-    COLUMNS,
-    RECOGNITION,
-    SCENARIOS,
-    Record,
-    Row,
-    asked,
-    by_scenario,
-    called,
-    closing,
-    columns,
-    command,
-    comparisons,
-    headline,
-    rows,
-    where,
-)
-from fowh.report.verdict import gains, short_verdict, verdict
+from fowh.records.store import Record
+from fowh.report.lines import Grid, Line, narrowed
+from fowh.report.numbers import DASH, Number, count, wrapped
+from fowh.report.page import Page, grouped, page
+from fowh.report.samples import Observations
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,119 +21,155 @@ if TYPE_CHECKING:
 _FULL = 96  # columns from which intervals are shown, in a line of their own
 _ONE_LINE = 140  # columns from which a value and its interval share a line
 _PIPE = 100  # columns of whatever is no terminal
+_FIT = 6  # metrics beside the names, below _ONE_LINE columns; the page has all of them
+_READ = 2  # victims whose samples are shown, where samples are text
 _ASCII = str.maketrans({"→": ">", DASH: "-"})  # for consoles that know no Unicode
 
 
-def print_cell(record: Record, paths: Mapping[str, Any], console: Console) -> None:
-    """Print one cell: what was asked, recognition, the table, the verdict, doubts and costs.
+@dataclass(frozen=True)
+class _Room:
+    """What a console has room for.
+
+    Attributes:
+        width: in columns.
+        unicode: whether it knows more than ASCII.
+    """
+
+    width: int = _PIPE
+    unicode: bool = True
+
+    @classmethod
+    def on(cls, console: Console) -> _Room:
+        return cls(console.width, console.encoding.lower().startswith("utf"))
+
+    @property
+    def gap(self) -> str:
+        """What stands between a value and what belongs to it."""
+        return " " if self.width >= _ONE_LINE else "\n"
+
+    def text(self, text: str, style: str = "") -> Text:
+        from rich.text import Text
+
+        return Text(text if self.unicode else text.translate(_ASCII), style)
+
+    def number(self, number: Number) -> Text:
+        """A value and its interval, under or beside it; red where it alarms."""
+        style = "bold red" if number.alarm else "bold"
+        text = self.text("").append_text(self.text(number.text, style))
+        shown = number.interval if self.width >= _FULL else ""
+        return text.append(self.gap).append(shown, "dim") if shown else text
+
+
+def print_cell(
+    record: Record,
+    paths: Mapping[str, Any],
+    console: Console,
+    observations: Observations | None = None,
+) -> None:
+    """Print one cell: what was asked, utility, the table, the verdict, doubts and costs.
 
     Args:
         record: of the cell.
         paths: what was written, by what it is ("report", "record", ...).
         console: where to. 100 columns are best; below 96, intervals are left to the report.
+        observations: of the cell, for samples that are text; pictures are left to the report.
     """
+    cell = page(record, observations)
     with _wide_enough(console):
-        _print_cell(record, paths, console)
-
-
-def _print_cell(record: Record, paths: Mapping[str, Any], console: Console) -> None:
-    _fields(asked(record), console)
-    if record.get("recognition"):
-        _heading("Recognition: errors in percent [95 % interval]", console)
-        console.print(_recognition(record["recognition"], console))
-    found = rows(record)
-    if found:
-        _heading("Inversion: success in percent [95 % interval]", console)
-        console.print(_inversion(record, found, console))
-        reasons = {row.label: row.reason for row in found if row.reason}
-        if reasons:
-            console.print()
-        _fields(reasons, console)
-    _heading("Verdict", console)
-    _line(verdict(record), console, "bold")
-    for flag in record.get("flags") or ():
-        _line(f"Doubt, {flag['flag']}: {flag['text']}", console, "yellow")
-    console.print()
-    _fields(closing(record), console)
-    for name, text in {**paths, "repeat": command(record)}.items():  # unwrapped: to be copied
-        _line(f"{name:<11}  {text}", console, wrap=False)
+        room = _Room.on(console)
+        _fields(cell.asked, console)
+        if cell.utility.lines:
+            _heading("Utility, in percent [95 % interval]", console)
+            console.print(_utility(cell.utility, room))
+        if cell.success.lines:
+            _heading("Inversion: success in percent [95 % interval]", console)
+            console.print(_success(cell, room))
+            reasons = {line.label: line.reason for line in cell.success.lines if line.reason}
+            if reasons:
+                console.print()
+            _fields(reasons, console)
+        _samples(cell, console)
+        _heading("Verdict", console)
+        _line(cell.verdict.text, console, "bold")
+        for name, text in cell.flags:
+            _line(f"Doubt, {name}: {text}", console, "yellow")
+        console.print()
+        _fields(cell.closing, console)
+        for name, text in {**paths, "repeat": cell.command}.items():  # unwrapped: to be copied
+            _line(f"{name:<11}  {text}", console, wrap=False)
 
 
 def print_sweep(records: Sequence[Record], console: Console) -> None:
-    """Print several cells in comparison, one row each, grouped by target and dataset."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(where(record), []).append(record)
+    """Print several cells in comparison, one row each, grouped by what they must share."""
     with _wide_enough(console):
-        for name, cells in groups.items():
+        for name, pages in grouped(map(page, records)).items():
             _heading(name, console)
-            console.print(_sweep(cells, console))
+            console.print(_sweep(pages, _Room.on(console)))
 
 
-def _sweep(cells: Sequence[Record], console: Console) -> Table:
-    table = _table("scheme", ["FNMR\nFMR 1 %", "worst\nrank 1", "worst type 1\nFMR 0.1 %"])
-    table.add_column("verdict")
-    for cell in cells:
-        values = headline(cell)
-        table.add_row(
-            _text(called(cell["spec"]["scheme"]), console),
-            *(_cell(metric, value, console) for metric, value in values.items()),
-            _text(short_verdict(cell), console),
-        )
-    return table
+def table(record: Record) -> Table:
+    """The table of attacks alone, for whoever prints with rich; 100 columns are best."""
+    return _success(page(record), _Room())
 
 
-def _recognition(scenarios: Mapping[str, Any], console: Console) -> Table:
-    heads = [label(metric).replace(" at ", "\n") for metric in RECOGNITION]
-    table = _table("scenario", [*heads, "n"])
-    for name, values in by_scenario(scenarios):
-        cells = [_cell(metric, values.get(metric), console) for metric in RECOGNITION]
-        counted = _text(count(comparisons(values)), console)
-        table.add_row(_text(SCENARIOS.get(name, name), console), *cells, counted)
-    return table
+def _sweep(pages: Sequence[Page], room: _Room) -> Table:
+    made = _table("scheme", pages[0].heads)
+    made.add_column("verdict")
+    for cell in pages:
+        numbers = map(room.number, cell.headline)
+        made.add_row(room.text(cell.title), *numbers, room.text(cell.verdict.short))
+    return made
 
 
-def _inversion(record: Record, found: list[Row], console: Console) -> Table:
-    shown = columns(found)
-    for spare in ("purity", "type2_at_fmr_1e-3", "type1_at_fmr_1e-2"):
-        if len(shown) > len(COLUMNS) and console.width < _ONE_LINE:
-            del shown[spare]  # the page has them; here they would squeeze the names out
-    table = _table("", ["\n".join(head) for head in shown.values()])
-    for number_, row in enumerate(found):
-        if number_ and row.kind != found[number_ - 1].kind:
-            table.add_section()
-        name = _text(row.label, console, "bold" if row.kind == "worst" else "")
-        if row.n is not None and console.width >= _FULL:
-            folds = f", {row.folds} fold{'s' * (row.folds != 1)}" if row.folds else ""
-            name.append(_gap(console)).append(f"n {row.n:,}{folds}", "dim")
-        cells = []
-        for metric in shown:
-            style = "bold red" if gains(record, row, metric) else "bold"
-            cells.append(_cell(metric, row.metrics.get(metric), console, style))
-        table.add_row(name, *cells)
-    return table
+def _utility(grid: Grid, room: _Room) -> Table:
+    made = _table("scenario", [*grid.heads, ("n", "")])
+    for line in grid.lines:
+        numbers = [room.number(line[metric]) for metric in grid.columns]
+        made.add_row(room.text(line.label), *numbers, room.text(count(line.n)))
+    return made
 
 
-def _table(first: str, heads: Sequence[str]) -> Table:
+def _success(cell: Page, room: _Room) -> Table:
+    grid = cell.success
+    if room.width < _ONE_LINE:
+        grid = narrowed(grid, _FIT, cell.record)
+    made = _table("", grid.heads)
+    for lines in grid.blocks().values():
+        made.add_section()
+        for line in lines:
+            numbers = [room.number(line[metric]) for metric in grid.columns]
+            made.add_row(_name(line, room), *numbers)
+    return made
+
+
+def _name(line: Line, room: _Room) -> Text:
+    """What a line is called, and what it rests on."""
+    name = room.text(line.label, "bold" if line.kind == "worst" else "")
+    if line.n is not None and room.width >= _FULL:
+        folds = f", {line.folds} fold{'s' * (line.folds != 1)}" if line.folds else ""
+        name.append(room.gap).append(f"n {line.n:,}{folds}", "dim")
+    return name
+
+
+def _samples(cell: Page, console: Console) -> None:
+    """The samples of the first victims, where they are text."""
+    strips = [strip for strip in cell.strips if all(shown.png is None for shown in strip.samples)]
+    for column, victim in enumerate(cell.victims[:_READ] if strips else ()):
+        _heading(f"Samples, {victim}", console)
+        _fields({strip.label: strip.samples[column].text for strip in strips}, console)
+
+
+def _table(first: str, heads: Sequence[tuple[str, str]]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(
+    made = Table(
         box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, collapse_padding=True
     )
-    table.add_column(first, overflow="fold")
+    made.add_column(first, overflow="fold")
     for head in heads:
-        table.add_column(head, justify="right", no_wrap=True)
-    return table
-
-
-def _cell(metric: str, value: Any, console: Console, style: str = "bold") -> Text:
-    """A value and its interval, under or beside it."""
-    text = _text("", console).append_text(
-        _text(number(metric, measured(value)["value"]), console, style)
-    )
-    shown = interval(metric, value) if console.width >= _FULL else ""
-    return text.append(_gap(console)).append(shown, "dim") if shown else text
+        made.add_column("\n".join(filter(None, head)), justify="right", no_wrap=True)
+    return made
 
 
 @contextmanager
@@ -159,21 +182,10 @@ def _wide_enough(console: Console) -> Iterator[None]:
     console.width = given
 
 
-def _gap(console: Console) -> str:
-    return " " if console.width >= _ONE_LINE else "\n"
-
-
-def _text(text: str, console: Console, style: str = "") -> Text:
-    from rich.text import Text
-
-    known = console.encoding.lower().startswith("utf")
-    return Text(text if known else text.translate(_ASCII), style)
-
-
 def _line(text: str, console: Console, style: str = "", wrap: bool = True) -> None:
     if wrap:
         text = wrapped(text, console.width)
-    console.print(_text(text, console, style), soft_wrap=not wrap)
+    console.print(_Room.on(console).text(text, style), soft_wrap=not wrap)
 
 
 def _heading(text: str, console: Console) -> None:
@@ -184,10 +196,11 @@ def _heading(text: str, console: Console) -> None:
 def _fields(found: Mapping[str, str], console: Console) -> None:
     from rich.table import Table
 
+    room = _Room.on(console)
     grid = Table.grid(padding=(0, 2))
     grid.add_column(min_width=11, style="dim")
     grid.add_column(overflow="fold")
     for name, text in found.items():
-        grid.add_row(_text(name, console), _text(text, console))
+        grid.add_row(room.text(name), room.text(text))
     if found:
         console.print(grid)

@@ -10,7 +10,7 @@ from fowh.metrics import BY_NAME
 from fowh.records.flags import lost
 from fowh.records.store import Record
 from fowh.report.evidence import best_guess, worst_level
-from fowh.report.lines import Line
+from fowh.report.lines import Line, protected_and_clear
 from fowh.report.numbers import Number, label
 from fowh.report.words import scenario, thief
 
@@ -71,10 +71,7 @@ def _utility(record: Record) -> tuple[str, str]:
     """What became of the system's job (kept, suffers, lost, unclear), and a sentence on it."""
     headline = record["headline"]
     metric = headline["utility"]
-    kept, clear = (
-        Number.of(metric, record["utility"].get(headline[key], {}).get(metric))
-        for key in ("scenario", "reference")
-    )
+    kept, clear = protected_and_clear(record)
     if kept.value is None:
         return "unclear", f"{label(metric)} was not measured."
     text = f"{label(metric)} is {kept.words} ({scenario(record, headline['scenario'])})"
@@ -102,12 +99,13 @@ def _attacked(record: Record, lines: Sequence[Line]) -> tuple[str, str, str]:
     worst = [line for line in lines if line.kind == "worst"]
     won, failed, top = [], [], 0.0
     for metric in wanted:
-        rates = [
-            (line[metric].value, line.level) for line in (*worst, *ran) if line[metric].value
-        ]
-        best, level = max(rates, default=(0.0, worst_level(record)))
+        best, level = 0.0, worst_level(record)
+        for line in (*worst, *ran):
+            if (line[metric].value or 0.0) > best:
+                best, level = line[metric].value or 0.0, line.level
         guess = best_guess(record, metric, level)
-        said = f"{_goal(metric, best)} (a blind guess: {Number(metric, guess and guess.value).words})"
+        blind = Number(metric, guess.value if guess else None).words
+        said = f"{_goal(metric, best)} (a blind guess: {blind})"
         if any(line[metric].alarm for line in ran):
             won.append(said)
             top = max(top, best)

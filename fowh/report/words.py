@@ -14,7 +14,7 @@ CONTROLS = {  # what tables call them, in their order; a protocol may bring othe
     "random": "random stranger",
     "mean": "mean embedding",
     "medoid": "medoid",
-    "shuffled": "another victim's",
+    "shuffled": "another's leak",
     "nearest": "nearest own sample",
     "mated_probe": "mated probe",
     "unprotected": "unprotected",

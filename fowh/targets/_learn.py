@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch.nn.functional import normalize
 
 from fowh.core.cache import Arrays
 from fowh.kit.fabric import fabric
+from fowh.kit.training import blank, restore, state_of, train
 from fowh.targets import _margin
 from fowh.targets._recipe import SHARES, UPDATE_EPOCHS, Recipe, Weights
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BATCH = 64
 RATE = 2e-3
 WARM = 50  # steps
-BLUR_SIGMA = 0.8  # of the newcomer's pictures, 3 x 3 kernel (paper, sec. 2.1)
+BLUR_SIGMA = 0.8  # of the later subject's pictures, 3 x 3 kernel (paper, sec. 2.1)
 
 
 class Recogniser(nn.Module):
@@ -33,7 +33,7 @@ class Recogniser(nn.Module):
         super().__init__()
         self.features = target.network(classes)
         self.weights = nn.Parameter(torch.empty(classes, target.dimension))
-        self.shown = shown  # probabilities revealed: not the newcomer's, so that versions agree
+        self.shown = shown  # probabilities revealed; not of who joins later: versions agree
         self.side, self.loss, self.answers = target.side, target.loss, answers
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -55,11 +55,9 @@ class Recogniser(nn.Module):
     @classmethod
     def restore(cls, target: Recipe, weights: Weights, device: str) -> Recogniser:
         """One version, frozen, in eval mode."""
-        state = {name: torch.from_numpy(array.copy()) for name, array in weights.state().items()}
-        with torch.device("meta"):
-            made = cls(target, len(state["weights"]), weights.classes, weights.answers)
-        made.load_state_dict(state, assign=True)
-        made.to(device).to(memory_format=torch.channels_last)
+        state = weights.state()
+        made = blank(cls, target, len(state["weights"]), weights.classes, weights.answers)
+        restore(made, state).to(device).to(memory_format=torch.channels_last)
         return made.eval().requires_grad_(False)
 
 
@@ -68,9 +66,7 @@ def learn(target: Recipe, lessons: Lessons, device: str, progress: Progress | No
     _, labels = np.unique(lessons.subjects, return_inverse=True)
     people = int(labels.max()) + 1
     generator = torch.Generator().manual_seed(target.seed)
-    with torch.device("meta"):
-        made = Recogniser(target, people, people, False)
-    made.to_empty(device="cpu")
+    made = blank(Recogniser, target, people, people, False)
     target.start(made.features, generator)
     with torch.no_grad():
         made.weights.normal_(0, target.dimension**-0.5, generator=generator)
@@ -100,6 +96,7 @@ class School:
         self.target, self.made, self.generator = target, made, generator
         self.progress = progress or (lambda text, fraction: None)
         self.fabric: Fabric = fabric(device)
+        self.order = torch.empty(0)  # of an epoch
 
     def admit(self) -> None:
         """One subject more in the last layer."""
@@ -124,28 +121,33 @@ class School:
         made, adam = self.fabric.setup(self.made, adam, move_to_device=True)
         made.mark_forward_method("encode")
         made.to(memory_format=torch.channels_last)
-        arrays = self._keep(kept, 0)
+        made.train()
         steps = max(1, len(data) // BATCH)
-        for epoch in range(epochs):
-            made.train()
-            order = torch.randperm(len(data), generator=self.generator)
-            for step in range(steps):
-                done = (epoch + step / steps) / epochs
-                if step % 10 == 0:
-                    self.progress(f"target: training, epoch {epoch + 1} of {epochs}", done)
-                adam.param_groups[0]["lr"] = rate * min(
-                    1.0, 1.5 * (1 - done), (epoch * steps + step + 1) / WARM
-                )
-                rows = order[step * BATCH : (step + 1) * BATCH].to(device)
-                pictures = data[rows][:, None] if data.ndim == 3 else data[rows].permute(0, 3, 1, 2)
-                features = self._dropped(made.encode(pictures.float() / 255).float())
-                loss = _margin.loss(
-                    self.target.loss, features, self.made.weights, wanted[rows], done
-                )
-                adam.zero_grad(set_to_none=True)
-                self.fabric.backward(loss)
-                adam.step()
-            arrays |= self._keep(kept, epoch + 1)
+        arrays: Arrays = {}
+
+        def update(number: int) -> None:
+            epoch, step = divmod(number, steps)
+            if step == 0:
+                self.order = torch.randperm(len(data), generator=self.generator)
+            done = (epoch + step / steps) / epochs
+            if step % 10 == 0:
+                self.progress(f"target: training, epoch {epoch + 1} of {epochs}", done)
+            adam.param_groups[0]["lr"] = rate * min(1.0, 1.5 * (1 - done), (number + 1) / WARM)
+            rows = self.order[step * BATCH : (step + 1) * BATCH].to(device)
+            pictures = data[rows][:, None] if data.ndim == 3 else data[rows].permute(0, 3, 1, 2)
+            features = self._dropped(made.encode(pictures.float() / 255).float())
+            loss = _margin.loss(self.target.loss, features, self.made.weights, wanted[rows], done)
+            adam.zero_grad(set_to_none=True)
+            self.fabric.backward(loss)
+            adam.step()
+
+        def keep(done: int) -> bool:
+            due = [name for name, epoch in kept.items() if epoch * steps == done]
+            state = state_of(self.made)
+            arrays.update({f"{n}/{key}": value for n in due for key, value in state.items()})
+            return False
+
+        train(epochs * steps, update, keep, {epoch * steps for epoch in kept.values()})
         return arrays
 
     def _dropped(self, features: Tensor) -> Tensor:
@@ -154,29 +156,9 @@ class School:
         keep = torch.rand(features.shape, generator=self.generator) >= share
         return features * keep.to(features.device) / (1 - share)
 
-    def _keep(self, kept: dict[str, int], epoch: int) -> Arrays:
-        return {
-            f"{version}/{name}": value.detach().cpu().numpy().copy()
-            for version, due in kept.items()
-            if due == epoch
-            for name, value in self.made.state_dict().items()
-        }
-
-
-def draw(network: nn.Module, generator: torch.Generator) -> None:
-    """He et al. (2015) for every weight; normalisations start neutral."""
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
-                fan = module.weight[0].numel()
-                module.weight.normal_(0, math.sqrt(2 / fan), generator=generator)
-            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                module.reset_running_stats()
-                module.reset_parameters()
-
 
 def blurred(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The newcomer's pictures after the paper's 3 x 3 Gaussian blur of sigma 0.8."""
+    """The later subject's pictures after the paper's 3 x 3 Gaussian blur of sigma 0.8."""
     offsets = np.array([-1.0, 0.0, 1.0])
     line = np.exp(-(offsets**2) / (2 * BLUR_SIGMA**2))
     line /= line.sum()

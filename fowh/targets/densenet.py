@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +13,10 @@ from fowh.targets._trained import TrainedTarget
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+class WeightsWarning(UserWarning):
+    """Published weights could not be loaded: the target starts from others than were asked for."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,15 @@ class Densenet(TrainedTarget):
         return "imagenet" if self.depth == "169" and imagenet() is not None else "random"
 
     def start(self, network: nn.Module, generator: torch.Generator) -> None:
-        from fowh.targets._learn import draw
+        from fowh.kit.training import initialise
 
-        draw(network, generator)
+        initialise(network, generator)
         if self.depth == "169":
             load_imagenet(network)
 
 
 def load_imagenet(network: nn.Module) -> bool:
-    """ImageNet weights for the trunk, where torchvision has or gets them; else a note and False."""
+    """ImageNet weights for the trunk, where torchvision has or gets them; else it warns: False."""
     published = imagenet()
     if published is None:
         return False
@@ -70,9 +75,7 @@ def load_imagenet(network: nn.Module) -> bool:
 
 @cache
 def imagenet() -> dict[str, torch.Tensor] | None:
-    """The published ImageNet weights of the trunk; None, and a note, where there are none."""
-    import sys
-
+    """The published ImageNet weights of the trunk; None, and a warning, where there are none."""
     from torchvision.models import DenseNet169_Weights
 
     published = DenseNet169_Weights.IMAGENET1K_V1
@@ -80,9 +83,10 @@ def imagenet() -> dict[str, torch.Tensor] | None:
         whole = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # no network, a proxy's page, a full disk ...
         reason = str(error).partition("\n")[0]
-        print(  # noqa: T201
-            f"note: no ImageNet weights for DenseNet-169 ({reason}); version 0 is random",
-            file=sys.stderr,
+        warnings.warn(
+            f"no ImageNet weights for DenseNet-169 ({reason}); version 0 is random",
+            WeightsWarning,
+            stacklevel=2,
         )
         return None
     # The file is older than the names of the layers: norm.1 is norm1 today.

@@ -1,4 +1,4 @@
-"""A small residual network trained here: an independent judge beside DenseNet."""
+"""A small residual network trained here: an independent witness beside DenseNet."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Resnet(TrainedTarget):
     """Basic residual blocks (He et al. 2016), one per width, on 32, 16, 8 and 4 pixels.
 
-    Made to judge reconstructions (``--judge resnet``): another architecture, and by default another
-    seed and another loss than ``densenet``; the protocol gives it other training samples.
+    Made to judge reconstructions (``--witness resnet``): another architecture, and by default
+    another seed and another loss than ``densenet``; the protocol gives it other training samples.
     """
 
     loss: Literal["sphereface", "arcface", "cosface"] = "cosface"
@@ -48,6 +48,6 @@ class Resnet(TrainedTarget):
         )
 
     def start(self, network: nn.Module, generator: torch.Generator) -> None:
-        from fowh.targets._learn import draw
+        from fowh.kit.training import initialise
 
-        draw(network, generator)
+        initialise(network, generator)

@@ -20,7 +20,7 @@ from tests.attacks.world import DIMENSION, cosine, rank1, steal
 
 
 def sphere(scheme: Scheme, count: int = 48) -> tuple[View, Floats]:
-    """Release of directions that are uniform on the sphere in 512 dimensions."""
+    """Templates of directions that are uniform on the sphere in 512 dimensions."""
     draws = np.random.default_rng(5).standard_normal((500 + count, 512), dtype=np.float32)
     draws /= np.linalg.norm(draws, axis=1, keepdims=True)
     keys = np.full(count, 9, np.uint64)

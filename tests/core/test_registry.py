@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fowh.checks.suite import run_checks
+import fowh
 from fowh.core import registry
 from fowh.core.errors import InputError
-from fowh.core.registry import describe, load, names, split, summary
+from fowh.core.registry import KINDS, attribute, describe, load, names, sources, split, summary
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 OWN = """from dataclasses import dataclass
 from schemes.lsh import Lsh
 
@@ -40,7 +40,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_plugin_of_every_kind_has_a_one_line_summary() -> None:
-    for kind in ("dataset", "target", "scheme", "attack"):
+    for kind in KINDS:
         found = names(kind)
         assert found, kind
         for name in found:
@@ -164,11 +164,38 @@ def test_a_module_in_the_working_directory_is_found_and_ours_are_not_hidden(
 
 def test_the_scheme_of_the_manual_keeps_the_contract(here: Path) -> None:
     page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-    (source,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    (source,) = [block for block in blocks if "class Signs(" in block]
     (here / "scheme_of_the_manual.py").write_text(source)
-    findings = run_checks("scheme_of_the_manual:Signs")
+    findings = fowh.check("scheme_of_the_manual:Signs")
     assert len(findings) >= 9
     assert [finding for finding in findings if not finding.passed] == []
+
+
+def test_the_kinds_are_those_of_the_plan() -> None:
+    assert set(KINDS) == {
+        *("dataset", "target", "leak", "scheme", "protocol", "attack", "modality")
+    }
+    assert {"outputs", "templates"} <= set(names("leak"))
+    assert {"afm_face", "afm_iris", "standard"} <= set(names("protocol"))
+    assert {"image", "vector"} <= set(names("modality"))
+
+
+def test_a_scheme_says_what_it_protects_and_there_is_such_a_leak() -> None:
+    protects = {name: attribute("scheme", name, "protects") for name in names("scheme")}
+    assert {"outputs", "templates"} <= set(protects.values()) <= set(names("leak"))
+    assert protects["iom"] == "templates" and protects["top_label"] == "outputs"
+    with pytest.raises(InputError, match="unknown scheme"):
+        attribute("scheme", "ion", "protects")
+
+
+def test_the_sources_of_a_plugin_are_its_file_and_what_its_family_shares() -> None:
+    files = {path.relative_to(ROOT).as_posix() for path in sources(load("protocol", "afm_iris"))}
+    assert files >= {"fowh/protocols/afm_iris.py", "fowh/protocols/_afm.py"}
+    assert "fowh/protocols/afm_face.py" not in files
+    gan = {path.relative_to(ROOT).as_posix() for path in sources(load("attack", "gan"))}
+    assert {"attacks/gan.py", "attacks/_gan/training.py"} <= gan
+    assert "attacks/ridge.py" not in gan
 
 
 def test_a_file_name_may_hold_commas(tmp_path: Path) -> None:

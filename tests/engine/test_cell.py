@@ -1,150 +1,209 @@
-"""A whole cell on simulated embeddings: the testbed's own claims about itself."""
+"""A cell before anything runs: what fits together, its spec, its labels."""
 
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fowh.core.cache import Arrays
+from fowh.core.dataset import Samples
+from fowh.core.errors import InputError
 from fowh.core.registry import load
-from fowh.engine.cell import Cell, Threat, label, observe, spec_of
-from fowh.records.summarise import summarise
+from fowh.core.target import Prepared, Target
+from fowh.core.threat import Threat
+from fowh.engine.cell import cell_name, label, modality_of, plugin_name, spec_of
+from fowh.suite import make_cell
 
-POPULATION = "gaussian:subjects=20,readings=4,dim=64,within=0.5"
-
-
-def run(scheme: str, attacks: tuple[str, ...], **threat: Any) -> tuple[dict[str, Any], Arrays]:
-    dataset = load("dataset", POPULATION)
-    samples = dataset.load()
-    loaded = tuple(load("attack", name) for name in attacks)
-    cell = Cell(dataset, None, load("scheme", scheme), loaded, Threat(**threat))
-    found = observe(cell, samples, "cpu", lambda text, fraction: None)
-    return summarise(cell, samples, found, "cpu")
+POPULATION = "gaussian:subjects=6,readings=2,dim=8"
+IRISES = "iris:people=4,readings=2,side=16"
 
 
-def rank1(record: dict[str, Any], name: str, section: str = "attacks") -> float:
-    value = record[section][name]["metrics"]["rank1"]["value"]
-    assert isinstance(value, float)
-    return value
+@dataclass(frozen=True)
+class Reader(Target):
+    """A target that reads sentences."""
+
+    modality = "text"
+
+    def prepare(self, samples: Any) -> Prepared:
+        return Prepared(samples, np.ones(len(samples), dtype=np.bool_))
+
+    def embed(self, samples: Any, device: str = "cpu") -> np.ndarray:
+        return np.zeros((len(samples), 2), dtype=np.float32)
+
+    @property
+    def sha256(self) -> str:
+        return "reader"
 
 
-@pytest.fixture(scope="module")
-def broken() -> tuple[dict[str, Any], Arrays]:
-    return run("raw", ("preimage", "ridge", "dictionary", "morph_gan"))
+def refused(**cell: Any) -> str:
+    """The one line that a cell is refused with, whether at once or for its samples."""
+    with pytest.raises(InputError) as caught:
+        made = make_cell(**cell)
+        made.on(made.dataset.load())
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
-def test_unprotected_templates_are_inverted_or_the_testbed_is_broken(
-    broken: tuple[dict[str, Any], Arrays],
-) -> None:
-    record, _ = broken
-    assert rank1(record, "preimage") >= 0.95
-    assert rank1(record, "ridge") >= 0.95
-    assert rank1(record, "unprotected", "controls") >= 0.95
-    assert record["worst"]["metrics"]["rank1"]["value"] >= 0.95
+# --- parts that do not fit ------------------------------------------------------------------
 
 
-def test_blind_controls_and_shuffled_templates_stay_blind(
-    broken: tuple[dict[str, Any], Arrays],
-) -> None:
-    record, _ = broken
-    for control in ("random", "mean", "medoid", "shuffled"):
-        assert rank1(record, control, "controls") <= 0.15, control
+@pytest.mark.parametrize(
+    ("scheme", "leak", "said"),
+    [
+        ("raw", "outputs", "scheme 'raw' protects templates, not outputs: give --leak templates"),
+        ("top_label", "templates", "'top_label' protects outputs, not templates: give --leak"),
+    ],
+)
+def test_a_scheme_that_does_not_fit_the_leak(scheme: str, leak: str, said: str) -> None:
+    text = refused(scheme=scheme, leak=leak, dataset=POPULATION)
+    assert said in text and f"has under {leak}" in text
 
 
-def test_advantage_is_success_minus_the_best_blind_control(
-    broken: tuple[dict[str, Any], Arrays],
-) -> None:
-    record, observations = broken
-    blind = [observations[f"control.{name}.rank1"].mean() for name in ("random", "mean", "medoid")]
-    blind.append(observations["control.shuffled.rank1"].mean())
-    expected = observations["attack.preimage.rank1"].mean() - max(blind)
-    gain = record["attacks"]["preimage"]["metrics"]["advantage_rank1"]["value"]
-    assert gain == pytest.approx(expected)
+def test_an_attack_given_twice() -> None:
+    text = refused(scheme="raw", dataset=POPULATION, attacks=["ridge", "preimage", "ridge"])
+    assert text == "attack 'ridge' is given twice: leave one out"
+    steps = load("attack", "morph_gan").steps
+    same = ["morph_gan", f"morph_gan:steps={steps}"]  # the default, said aloud
+    assert "'morph_gan' is given twice" in refused(scheme="raw", dataset=POPULATION, attacks=same)
 
 
-def test_the_worst_case_is_the_maximum_per_template(
-    broken: tuple[dict[str, Any], Arrays],
-) -> None:
-    record, observations = broken
-    each = [observations[f"attack.{name}.rank1"] for name in ("preimage", "ridge", "dictionary")]
-    assert record["worst"]["metrics"]["rank1"]["value"] == np.max(each, axis=0).mean()
+def test_two_variants_of_an_attack_are_two_attacks() -> None:
+    cell = make_cell(scheme="raw", dataset=POPULATION, attacks=["gan", "gan:steps=7"])
+    assert [label(attack) for attack in cell.attacks] == ["gan", "gan:steps=7"]
 
 
-def test_an_attack_that_cannot_run_says_why(broken: tuple[dict[str, Any], Arrays]) -> None:
-    record, _ = broken
-    assert record["attacks"]["morph_gan"]["status"] == "skipped"
-    assert "image" in record["attacks"]["morph_gan"]["reason"]
+@pytest.mark.parametrize("control", ["random", "mean", "medoid"])
+def test_a_control_given_as_an_attack(control: str) -> None:
+    text = refused(scheme="raw", dataset=POPULATION, attacks=["ridge", control])
+    assert text == f"attack '{control}' is a control of every run already: leave it out"
 
 
-def test_every_value_has_an_interval_and_a_count(broken: tuple[dict[str, Any], Arrays]) -> None:
-    record, _ = broken
-    for section in ("attacks", "controls"):
-        for row in record[section].values():
-            for value in row["metrics"].values():
-                assert value["ci_low"] <= value["value"] <= value["ci_high"]
-                assert value["n"] == 80
-    assert record["data"]["stolen"] == 80
+def test_a_negative_seed() -> None:
+    assert "--seed -1: expected numbers" in refused(scheme="raw", dataset=POPULATION, seed=-1)
 
 
-def test_a_salted_hash_recognises_nobody_and_no_attack_beats_blind() -> None:
-    record, _ = run("salted_hash", ("dictionary", "ridge"))
-    assert record["recognition"]["stolen_key"]["fnmr_at_fmr_1e-2"]["value"] == 1.0
-    for name in ("dictionary", "ridge"):
-        assert record["attacks"][name]["metrics"]["advantage_rank1"]["ci_low"] <= 0
-    assert {flag["flag"] for flag in record["flags"]} >= {
-        "recognition-too-poor",
-        "no-better-than-blind",
+def test_vectors_need_no_target_and_no_witness() -> None:
+    text = refused(scheme="raw", dataset=POPULATION, target="dlib")
+    assert text.startswith("a target embeds samples such as images") and "leave it out" in text
+    text = refused(scheme="raw", dataset=POPULATION, witness="dlib")
+    assert text.startswith("a witness looks at samples such as images") and "leave it out" in text
+    cell = make_cell(scheme="raw", dataset=POPULATION)
+    assert cell.on(cell.dataset.load()).target is None
+
+
+@pytest.mark.parametrize("target", ["dlib", None, "densenet:epochs=3"])
+def test_a_witness_that_is_the_target_itself(target: str | None) -> None:
+    """Also where the target is the usual one and nobody named it."""
+    text = refused(scheme="raw", dataset=IRISES, target=target, witness=target or "dlib")
+    assert text == "the witness is the target itself: name another recogniser"
+
+
+def test_a_witness_of_the_same_kind_but_with_other_parameters_is_another() -> None:
+    cell = make_cell(
+        scheme="raw", dataset=IRISES, target="densenet:epochs=3", witness="densenet:epochs=4"
+    )
+    assert cell.on(cell.dataset.load()).witness == cell.witness
+
+
+@pytest.mark.parametrize("role", ["target", "witness"])
+def test_a_model_of_another_modality(role: str) -> None:
+    text = refused(scheme="raw", dataset=IRISES, **{role: Reader()})
+    assert text.startswith(f"{role} ") and "Reader takes samples of kind 'text'" in text
+    assert "this dataset holds 'image'" in text
+
+
+def test_images_have_a_usual_target() -> None:
+    cell = make_cell(scheme="raw", dataset=IRISES)
+    assert cell.target is None
+    assert cell.on(cell.dataset.load()).target == load("target", "dlib")
+
+
+def test_an_unknown_modality_is_named() -> None:
+    odd = Samples(np.zeros(1, np.int64), ("a",), "0", np.zeros((1, 2)), "smell")
+    with pytest.raises(InputError, match="unknown modality 'smell'"):
+        modality_of(odd)
+
+
+def test_without_attacks_the_leak_says_which() -> None:
+    for scheme, leak in (("raw", "templates"), ("full_scores", "outputs")):
+        cell = make_cell(scheme=scheme, leak=leak, dataset=IRISES)
+        assert tuple(plugin_name(attack) for attack in cell.attacks) == cell.leak.suite
+
+
+# --- the spec -------------------------------------------------------------------------------
+
+
+def spec(**cell: Any) -> dict[str, Any]:
+    made = make_cell(**{"scheme": "lsh", "dataset": POPULATION} | cell)
+    return spec_of(made, made.dataset.load())
+
+
+def test_the_spec_holds_what_determines_the_record_and_nothing_else() -> None:
+    samples = load("dataset", POPULATION).load()
+    said = spec(attacks=["ridge"], threat=Threat(keys="shared"))
+    assert set(said) == {
+        *("dataset", "target", "leak", "scheme", "protocol", "threat", "attacks", "witness"),
+        *("seed", "code"),
     }
+    assert said["target"] is None and said["witness"] is None
+    assert said["dataset"]["sha256"] == samples.sha256
+    assert said["dataset"]["modality"] == "vector"
+    assert said["scheme"] == {"name": "lsh", "params": {"bits": 512}}
+    assert said["leak"]["name"] == "templates"
+    assert said["protocol"]["name"] == "standard" and said["protocol"]["numbers"]["folds"] == 5
+    assert said["threat"] == dataclasses.asdict(Threat(keys="shared"))
+    assert [attack["name"] for attack in said["attacks"]] == ["ridge"]
 
 
-def test_secret_keys_are_withheld_and_make_the_attacks_fail() -> None:
-    leaked, _ = run("lsh", ("ridge",))
-    kept, _ = run("lsh", ("ridge", "preimage"), leaked=False)
-    assert rank1(leaked, "ridge") >= 0.9
-    assert rank1(kept, "ridge") <= 0.15
-    assert kept["attacks"]["preimage"]["status"] == "skipped"
-    assert "key" in kept["attacks"]["preimage"]["reason"]
+CHANGES: dict[str, dict[str, Any]] = {
+    "dataset": {"dataset": POPULATION + ",seed=1"},
+    "scheme": {"scheme": "lsh:bits=64"},
+    "attacks": {"attacks": ["ridge"]},
+    "threat": {"threat": Threat(leaked=False)},
+    "seed": {"seed": 1},
+}
 
 
-def test_the_same_cell_gives_the_same_record_apart_from_times() -> None:
-    first, one = run("iom:hashes=40", ("preimage", "ridge", "mlp"), keys="shared")
-    second, two = run("iom:hashes=40", ("preimage", "ridge", "mlp"), keys="shared")
-    for name, column in one.items():
-        np.testing.assert_array_equal(column, two[name], err_msg=name)
-    for record in (first, second):
-        del record["stats"], record["cost"]
-        for row in record["attacks"].values():
-            del row["seconds"]
-    assert first == second
-    assert "own_key" not in first["recognition"]  # there is only one key
+@pytest.mark.parametrize("part", CHANGES)
+def test_every_part_of_a_cell_is_in_its_spec(part: str) -> None:
+    one, other = spec(attacks=["preimage"]), spec(**{"attacks": ["preimage"]} | CHANGES[part])
+    differing = {key for key in one if one[key] != other[key]}
+    assert part in differing
+    assert differing <= {part, "code"}  # whose files are those of the plug-ins used
 
 
-def test_a_crashing_attack_loses_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    from attacks.ridge import Ridge
+def test_the_code_of_the_plugins_is_in_the_spec() -> None:
+    assert spec(scheme="lsh")["code"] != spec(scheme="iom")["code"]
+    assert spec(attacks=["ridge"])["code"] != spec(attacks=["gan"])["code"]
+    assert spec(scheme="lsh")["code"] == spec(scheme="lsh:bits=64")["code"]
 
-    def crash(self: Ridge, view: object, rng: object) -> None:
-        raise RuntimeError("out of paper")
 
-    monkeypatch.setattr(Ridge, "run", crash)
-    record, _ = run("raw", ("ridge", "preimage"))
-    assert record["status"] == "failed"
-    assert "out of paper" in record["attacks"]["ridge"]["reason"]
-    assert rank1(record, "preimage") >= 0.95
-    assert record["flags"][0]["flag"] == "attack-failed"
+def test_the_target_in_use_is_in_the_spec_though_nobody_named_it() -> None:
+    said, named = spec(dataset=IRISES), spec(dataset=IRISES, target="dlib")
+    assert said == named
+    assert said["target"]["name"] == "dlib" and len(said["target"]["sha256"]) == 64
+
+
+def test_a_witness_is_in_the_spec() -> None:
+    specs = [spec(dataset=IRISES, witness=name) for name in (None, "resnet", "resnet:seed=2")]
+    assert len({str(said["witness"]) for said in specs}) == 3
+
+
+# --- names ----------------------------------------------------------------------------------
 
 
 def test_labels_name_what_is_not_the_default() -> None:
     assert label(load("attack", "ridge")) == "ridge"
-    changed = label(load("attack", "morph_gan:steps=7"))
-    assert changed == "morph_gan:steps=7"
+    assert label(load("attack", "morph_gan:steps=7")) == "morph_gan:steps=7"
+    assert plugin_name(load("attack", "morph_gan:steps=7")) == "morph_gan"
 
 
-def test_the_spec_holds_what_determines_the_record_and_nothing_else() -> None:
-    dataset = load("dataset", POPULATION)
-    samples = dataset.load()
-    cell = Cell(dataset, None, load("scheme", "lsh"), (), Threat())
-    spec = spec_of(cell, samples)
-    assert spec["target"] is None
-    assert spec["dataset"]["sha256"] == samples.sha256
-    assert spec["scheme"]["name"] == "lsh"
-    assert spec["threat"]["keys"] == "subject"
+def test_a_cell_is_named_in_one_line() -> None:
+    made = make_cell(scheme="raw", dataset=POPULATION, threat=Threat(keys="shared"), seed=3)
+    name = cell_name(made)
+    assert name.startswith("gaussian:subjects=6,readings=2,dim=8,")
+    assert name.endswith(" raw keys=shared seed=3")
+    assert "\n" not in name

@@ -1,4 +1,4 @@
-"""A whole cell with pictures: a linear target, smooth faces, a short training of the inverter."""
+"""Samples in a cell: reconstructions that are pictures, embeddings as pictures, the worst case."""
 
 from __future__ import annotations
 
@@ -8,159 +8,187 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fowh.core.attack import Attack
-from fowh.core.cache import Arrays
-from fowh.core.dataset import Dataset, Samples
-from fowh.core.registry import load
-from fowh.core.target import Prepared, Target
-from fowh.core.view import View
-from fowh.engine.cell import Cell, Threat, observe
-from fowh.kit.images import alike, resize
-from fowh.records.summarise import summarise
+import fowh
+from fowh.core.target import Prepared
 from fowh.report import html, plots
 
 WEIGHTS = np.random.default_rng(9).normal(size=(64 * 64, 24)).astype(np.float32) / 64
+TINY = "morph_gan:queries=60,steps=2,batch=8,channels=4"
 
 
 @dataclass(frozen=True)
-class Blobs(Dataset):
+class Blobs(fowh.Dataset):
     """Ten subjects with four smooth pictures each."""
 
-    def load(self) -> Samples:
+    def load(self) -> fowh.Samples:
         rng = np.random.default_rng(0)
         people = rng.normal(size=(10, 1, 4, 4)) + 0.2 * rng.normal(size=(10, 4, 4, 4))
         smooth = np.kron(people.reshape(40, 4, 4), np.ones((16, 16)))
         pictures = np.clip(128 + 40 * smooth, 0, 255).astype(np.uint8)
         names = tuple(f"s{number}" for number in range(10))
-        return Samples(np.repeat(np.arange(10), 4), names, "blobs", images=pictures)
+        return fowh.Samples(np.repeat(np.arange(10), 4), names, "blobs", pictures, "image")
 
 
 @dataclass(frozen=True)
-class Linear(Target):
+class Linear(fowh.Target):
     """Pixels times a matrix; the last picture is one in which nothing is found."""
 
-    def prepare(self, images: np.ndarray) -> Prepared:
-        return Prepared(images, np.arange(len(images)) < len(images) - 1)
+    def prepare(self, samples: np.ndarray) -> Prepared:
+        return Prepared(samples, np.arange(len(samples)) < len(samples) - 1)
 
-    def embed(self, images: np.ndarray, device: str = "cpu") -> np.ndarray:
-        return images.reshape(len(images), -1).astype(np.float32) / 255 @ WEIGHTS
+    def embed(self, samples: np.ndarray, device: str = "cpu") -> np.ndarray:
+        return samples.reshape(len(samples), -1).astype(np.float32) / 255 @ WEIGHTS
 
     @property
     def sha256(self) -> str:
         return "linear"
 
 
-def run(attacks: tuple[Attack, ...], **threat: Any) -> tuple[dict[str, Any], Arrays]:
-    cell = Cell(Blobs(), Linear(), load("scheme", "lsh:bits=256"), attacks, Threat(**threat))
-    samples = cell.dataset.load()
-    found = observe(cell, samples, "cpu", lambda text, fraction: None)
-    return summarise(cell, samples, found, "cpu")
-
-
-TINY = "morph_gan:queries=60,steps=2,batch=8,channels=4"
+def run(*attacks: str | fowh.Attack, **more: Any) -> fowh.Result:
+    return fowh.evaluate(
+        "lsh:bits=256", dataset=Blobs(), target=Linear(), attacks=attacks, device="cpu", **more
+    )
 
 
 @pytest.fixture(scope="module")
-def cell() -> tuple[dict[str, Any], Arrays]:
-    return run((load("attack", "preimage"), load("attack", TINY)))
+def cell() -> fowh.Result:
+    return run("preimage", TINY)
 
 
-def test_the_inverter_is_judged_on_its_one_fold(cell: tuple[dict[str, Any], Arrays]) -> None:
-    record, _ = cell
-    name = next(name for name in record["attacks"] if name.startswith("morph_gan"))
-    row = record["attacks"][name]
+def test_the_inverter_is_judged_on_its_one_fold(cell: fowh.Result) -> None:
+    row = cell.record["attacks"][TINY]
     assert (row["status"], row["folds"], row["metrics"]["rank1"]["n"]) == ("ok", 1, 8)
+    assert row["yields"] == "samples"
     assert row["queries"] == 60 + 2 * 8
     assert -1 <= row["metrics"]["ssim"]["value"] <= 1
-    assert record["attacks"]["preimage"]["folds"] == 5
-    assert record["data"]["not_found"] == 1
-    assert "faces-not-found" in [flag["flag"] for flag in record["flags"]]
+    assert cell.record["attacks"]["preimage"]["folds"] == 5
+    assert cell.record["data"]["not_found"] == 1
+    assert "samples-not-found" in cell.flags
 
 
 def test_embeddings_become_pictures_and_are_compared_with_blind_pictures(
-    cell: tuple[dict[str, Any], Arrays],
+    cell: fowh.Result,
 ) -> None:
-    record, observations = cell
-    face = record["faces"]["preimage"]["metrics"]
-    assert face["rank1"]["n"] == 8
-    blind = [
-        observations[f"control.{name}.rank1"][:8].mean()
-        for name in ("random", "mean", "medoid", "shuffled", "mean_face", "shuffled_face")
-    ]
-    expected = face["rank1"]["value"] - max(blind)
-    assert face["advantage_rank1"]["value"] == pytest.approx(expected)
-    assert set(record["controls"]) >= {"unprotected_face", "mean_face", "shuffled_face"}
+    seen = cell.record["rendered"]["preimage"]["metrics"]
+    assert seen["rank1"]["n"] == 8 and "ssim" in seen
+    names = ("random", "mean", "medoid", "shuffled", "mean_rendered", "shuffled_rendered")
+    blind = [cell.observations[f"control.{name}.rank1"][:8].mean() for name in names]
+    expected = seen["rank1"]["value"] - max(blind)
+    assert seen["advantage_rank1"]["value"] == pytest.approx(expected)
 
 
-def test_the_worst_case_counts_pictures_on_their_own_rows_only(
-    cell: tuple[dict[str, Any], Arrays],
-) -> None:
-    record, observations = cell
-    name = next(name for name in record["attacks"] if name.startswith("morph_gan"))
-    best = observations["attack.preimage.rank1"].astype(float)
-    for row in (f"attack.{name}.rank1", "face.preimage.rank1"):
-        best[:8] = np.maximum(best[:8], observations[row])
-    assert record["worst"]["metrics"]["rank1"]["value"] == pytest.approx(best.mean())
-    assert record["worst"]["metrics"]["rank1"]["n"] == 40
+def test_rendered_controls_say_what_they_are(cell: fowh.Result) -> None:
+    controls = {
+        name: (row["blind"], row["derived"])
+        for name, row in cell.record["controls"].items()
+        if name.endswith("_rendered")
+    }
+    assert controls == {
+        "unprotected_rendered": (False, False),
+        "mean_rendered": (True, False),
+        "shuffled_rendered": (True, True),
+    }
+    assert "ssim" not in cell.record["controls"]["mean"]["metrics"]  # it is no picture
 
 
-def test_the_report_shows_the_pictures(cell: tuple[dict[str, Any], Arrays]) -> None:
-    record, observations = cell
-    shown = [name for name in observations if name.startswith("image.")]
-    assert {"image.original", "image.nearest", "image.face.preimage"} <= set(shown)
-    assert len(observations["image.original"]) == 2  # a picture for each victim of the fold
-    page = html.render(record, observations)
+def test_the_worst_case_counts_pictures_on_their_own_rows_only(cell: fowh.Result) -> None:
+    seen = cell.observations
+    best = seen["attack.preimage.rank1"].astype(float)
+    for row in (f"attack.{TINY}.rank1", "rendered.preimage.rank1"):
+        best[:8] = np.maximum(best[:8], seen[row])
+    worst = cell.record["worst"]
+    assert worst["metrics"]["rank1"]["value"] == pytest.approx(best.mean())
+    assert worst["metrics"]["rank1"]["n"] == 40
+    assert set(worst["of"]) == {"preimage", TINY, "preimage > rendered"}
+
+
+def test_the_report_shows_the_pictures(cell: fowh.Result) -> None:
+    assert {"original", "nearest", f"attack.{TINY}", "rendered.preimage"} <= set(cell.pictures)
+    assert "subject" not in cell.pictures  # labels are none
+    assert len(cell.pictures["original"]) == 2  # a picture for each victim of the fold
+    assert len(cell.observations["shown.subject"]) == 2
+    page = html.render(cell.record, cell.observations)
     assert "data:image/" in page
-    assert plots.summary(record, observations).startswith(b"\x89PNG")
+    assert plots.summary(cell.record, cell.observations).startswith(b"\x89PNG")
 
 
 @dataclass(frozen=True)
-class Odd(Attack):
+class Odd(fowh.Attack):
     """Returns pictures that cannot be judged."""
 
-    yields = "images"
-    side: int = 5
+    yields = "samples"
+    how: str = "small"
 
-    def run(self, view: View, rng: np.random.Generator) -> np.ndarray:
-        return np.zeros((len(view.release), self.side, self.side), dtype=np.uint8)
+    def run(self, view: fowh.View, rng: np.random.Generator) -> np.ndarray:
+        count = len(view.release)
+        made: dict[str, np.ndarray] = {
+            "small": np.zeros((count, 5, 5), np.uint8),
+            "oblong": np.zeros((count, 16, 20), np.uint8),
+            "fractions": np.zeros((count, 16, 16), np.float32),
+            "too few": np.zeros((count - 1, 16, 16), np.uint8),
+            "two colours": np.zeros((count, 16, 16, 2), np.uint8),
+        }
+        return made[self.how]
 
 
-def test_unusable_pictures_fail_their_own_row_only() -> None:
-    record, _ = run((load("attack", "preimage"), Odd()))
-    name = next(name for name in record["attacks"] if "Odd" in name)
-    assert record["attacks"][name]["status"] == "failed"
-    assert "(8, s, s[, 3]) uint8" in record["attacks"][name]["reason"]
-    assert record["attacks"]["preimage"]["status"] == "ok"
-    assert record["status"] == "failed"
+@pytest.mark.parametrize("how", ["small", "oblong", "fractions", "too few", "two colours"])
+def test_unusable_pictures_fail_their_own_row_only(how: str) -> None:
+    result = run("dictionary", Odd(how))
+    (name,) = [name for name in result.record["attacks"] if "Odd" in name]
+    assert result.record["attacks"][name]["status"] == "failed"
+    assert "(8, s, s[, 3]) uint8" in result.record["attacks"][name]["reason"]
+    assert result.record["attacks"]["dictionary"]["status"] == "ok"
+    assert result.record["status"] == "failed"
 
 
 @dataclass(frozen=True)
-class Vandal(Attack):
-    """Overwrites all that it is given."""
+class Poor(fowh.Attack):
+    """Inverts nothing, and renders nothing that can be judged."""
 
-    def run(self, view: View, rng: np.random.Generator) -> np.ndarray:
-        view.release.code[:] = 0
-        view.scheme.public["mean"][:] = 1e3
-        view.embeddings[:] = 0
-        return np.zeros_like(view.embeddings, shape=(len(view.release), 24))
+    yields = "samples"
+
+    def run(self, view: fowh.View, rng: np.random.Generator) -> np.ndarray:
+        return np.zeros((len(view.release), 64, 64), np.uint8)
+
+    def render(self, view: fowh.View, embeddings: Any, rng: np.random.Generator) -> np.ndarray:
+        raise RuntimeError("no paint")
 
 
-def test_what_an_attack_does_to_its_view_reaches_nobody_else() -> None:
-    alone, _ = run((load("attack", "preimage"),))
-    after, _ = run((Vandal(), load("attack", "preimage")))
-    assert after["attacks"]["preimage"]["metrics"] == alone["attacks"]["preimage"]["metrics"]
-    assert after["controls"]["unprotected"] == alone["controls"]["unprotected"]
+def test_a_renderer_that_fails_leaves_the_embeddings_results() -> None:
+    result = run("dictionary", Poor())
+    (name,) = [name for name in result.record["attacks"] if "Poor" in name]
+    assert "no paint" in result.record["attacks"][name]["reason"]
+    assert result.record["attacks"]["dictionary"]["status"] == "ok"
+    assert result.record["rendered"] == {} and result.record["status"] == "failed"
 
 
 def test_a_tiny_budget_raises_the_flag() -> None:
-    record, _ = run((load("attack", TINY),), queries=20)
-    assert "budget-exhausted" in [flag["flag"] for flag in record["flags"]]
+    result = run(TINY, queries=20)
+    assert "budget-exhausted" in result.flags
+    assert result.record["attacks"][TINY]["queries"] == 20
 
 
-def test_resizing_and_colours() -> None:
-    grey = np.arange(2 * 20 * 20, dtype=np.uint8).reshape(2, 20, 20)
-    assert resize(grey, 20) is grey
-    assert resize(grey, 11).shape == (2, 11, 11)
-    colour = alike(grey, np.zeros((1, 4, 4, 3), np.uint8))
-    assert colour.shape == (2, 20, 20, 3)
-    np.testing.assert_array_equal(alike(colour, grey), grey)
+def test_with_the_box_white_there_is_a_network_and_with_a_black_one_none() -> None:
+    @dataclass(frozen=True)
+    class Peek(fowh.Attack):
+        """Says what it was given."""
+
+        def run(self, view: fowh.View, rng: np.random.Generator) -> np.ndarray:
+            view.remarks.append(f"module: {view.module}")
+            return np.zeros((len(view.release), view.embeddings.shape[1]), np.float32)
+
+    @dataclass(frozen=True)
+    class Network(Linear):
+        """Has one."""
+
+        def module(self, device: str = "cpu") -> Any:
+            return "network"
+
+    said = {}
+    for box in ("black", "white"):
+        result = fowh.evaluate(
+            "raw", dataset=Blobs(), target=Network(), attacks=[Peek()], box=box, device="cpu"
+        )
+        (row,) = result.record["attacks"].values()
+        said[box] = row["remarks"]
+    assert said == {"black": ["module: None"], "white": ["module: network"]}

@@ -1,63 +1,64 @@
-"""A second opinion on pictures: a judge that the attack never asked, on one small trained cell."""
+"""A second opinion on pictures: a recogniser that no attack ever asked, on a small trained cell."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fowh.core.cache import Arrays
+import fowh
 from fowh.core.registry import load
-from fowh.engine.cell import Cell, Threat, label, observe, spec_of
-from fowh.engine.judge import Truth
+from fowh.core.target import Prepared
+from fowh.engine.cell import Cell
+from fowh.engine.observe import observe
 from fowh.engine.plan import make_plan
-from fowh.engine.witness import Opinion
+from fowh.engine.witness import Witness
 from fowh.metrics.realism import Manifold
-from fowh.protocols.standard import FMRS
-from fowh.records.summarise import summarise
+from fowh.suite import make_cell
 
-GAN, RIDGE = load("attack", "gan:steps=20,batch=8,base=8"), load("attack", "image_ridge")
-COLUMNS = ("transfer_rank1", *(f"transfer_type1_at_fmr_{fmr}" for fmr in FMRS), "realism")
-ATTACKS = (GAN, RIDGE, load("attack", "ridge"))
+GAN = "gan:steps=20,batch=8,base=8"
+COLUMNS = (
+    *("transfer_rank1", "transfer_type1_at_fmr_1e-2", "transfer_type1_at_fmr_1e-3"),
+    "realism",
+)
 
 
-def cell(judge: str | None, attacks: tuple[Any, ...] = ATTACKS) -> Cell:
-    return Cell(
-        load("dataset", "iris:people=12,readings=6"),
-        load("target", "densenet:epochs=4"),
-        load("scheme", "raw"),
-        attacks,
-        Threat(keys="shared", samples=40),
-        judge=None if judge is None else load("target", judge),
+def run(witness: str | None) -> fowh.Result:
+    return fowh.evaluate(
+        "raw",
+        dataset="iris:people=12,readings=6",
+        target="densenet:epochs=4",
+        attacks=[GAN, "image_ridge", "ridge"],
+        protocol="afm_iris",
+        witness=witness,
+        keys="shared",
+        samples=40,
+        device="cpu",
     )
 
 
-def run(asked: Cell) -> tuple[dict[str, Any], Arrays]:
-    samples = asked.dataset.load()
-    found = observe(asked, samples, "cpu", lambda text, fraction: None)
-    return summarise(asked, samples, found, "cpu")
+@pytest.fixture(scope="module")
+def witnessed() -> fowh.Result:
+    return run("resnet:epochs=4")
 
 
 @pytest.fixture(scope="module")
-def judged() -> tuple[dict[str, Any], Arrays]:
-    return run(cell("resnet:epochs=4"))
+def alone() -> fowh.Result:
+    return run(None)
 
 
-@pytest.fixture(scope="module")
-def unjudged() -> tuple[dict[str, Any], Arrays]:
-    return run(cell(None))
-
-
-def metrics(record: dict[str, Any], section: str, name: str) -> dict[str, Any]:
-    assert record[section][name]["status"] == "ok", record[section][name].get("reason")
-    found: dict[str, Any] = record[section][name]["metrics"]
+def metrics(result: fowh.Result, section: str, name: str) -> dict[str, Any]:
+    row = result.record[section][name]
+    assert row["status"] == "ok", row.get("reason")
+    found: dict[str, Any] = row["metrics"]
     return found
 
 
-@pytest.mark.parametrize("attack", [GAN, RIDGE], ids=["gan", "image_ridge"])
-def test_pictures_are_judged(judged: tuple[dict[str, Any], Arrays], attack: Any) -> None:
-    seen = metrics(judged[0], "attacks", label(attack))
+@pytest.mark.parametrize("attack", [GAN, "image_ridge"])
+def test_pictures_are_looked_at(witnessed: fowh.Result, attack: str) -> None:
+    seen = metrics(witnessed, "attacks", attack)
     for column in COLUMNS:
         value = seen[column]
         assert 0 <= value["ci_low"] <= value["value"] <= value["ci_high"] <= 1
@@ -67,88 +68,88 @@ def test_pictures_are_judged(judged: tuple[dict[str, Any], Arrays], attack: Any)
     )
 
 
-def test_the_originals_are_the_scale_to_read_it_on(judged: tuple[dict[str, Any], Arrays]) -> None:
-    original = metrics(judged[0], "controls", "unprotected")
+def test_the_originals_are_the_scale_to_read_it_on(witnessed: fowh.Result) -> None:
+    original = metrics(witnessed, "controls", "unprotected")
     assert set(COLUMNS) <= set(original)
     assert original["transfer_rank1"]["n"] == original["rank1"]["n"]
-    # An original is itself in the judge's gallery, but its own row is no hit.
+    # An original is itself in the witness's gallery, but its own row is no hit.
     assert original["transfer_type1_at_fmr_1e-3"]["value"] == 1
     assert original["realism"]["value"] > 0.2
 
 
-def test_embeddings_are_not_pictures(judged: tuple[dict[str, Any], Arrays]) -> None:
+def test_embeddings_are_not_pictures(witnessed: fowh.Result) -> None:
     for section, name in (("attacks", "ridge"), ("controls", "mean"), ("controls", "random")):
-        assert not set(COLUMNS) & set(metrics(judged[0], section, name))
+        assert not set(COLUMNS) & set(metrics(witnessed, section, name))
 
 
-def test_without_a_judge_nothing_is_said_and_all_else_is_the_same(
-    judged: tuple[dict[str, Any], Arrays], unjudged: tuple[dict[str, Any], Arrays]
+def test_without_a_witness_nothing_is_said_and_all_else_is_the_same(
+    witnessed: fowh.Result, alone: fowh.Result
 ) -> None:
-    for section in ("attacks", "controls"):
-        assert set(unjudged[0][section]) == set(judged[0][section])
-        for name in unjudged[0][section]:
-            plain = metrics(unjudged[0], section, name)
+    for section in ("attacks", "rendered", "controls"):
+        assert set(alone.record[section]) == set(witnessed.record[section])
+        for name in alone.record[section]:
+            plain = metrics(alone, section, name)
             assert not set(COLUMNS) & set(plain)
-            both = metrics(judged[0], section, name)
-            assert {key: both[key] for key in plain} == plain  # a judge changes no attack
-    assert unjudged[0]["spec"]["judge"] is None
-    assert judged[0]["spec"]["judge"]["params"]["epochs"] == 4
-    assert judged[0]["id"] != unjudged[0]["id"]
-
-
-def test_the_record_belongs_to_its_judge() -> None:
-    samples = cell(None).dataset.load()
-    specs = [spec_of(cell(judge), samples) for judge in (None, "resnet", "resnet:seed=2")]
-    assert len({str(spec["judge"]) for spec in specs}) == 3
+            both = metrics(witnessed, section, name)
+            assert {key: both[key] for key in plain} == plain  # a witness changes no attack
+    assert alone.record["spec"]["witness"] is None
+    assert witnessed.record["spec"]["witness"]["params"]["epochs"] == 4
+    assert witnessed.record["id"] != alone.record["id"]
 
 
 def test_the_worst_case_is_about_the_attacked_system_only(
-    judged: tuple[dict[str, Any], Arrays], unjudged: tuple[dict[str, Any], Arrays]
+    witnessed: fowh.Result, alone: fowh.Result
 ) -> None:
-    worst = judged[0]["worst"]["metrics"]
-    assert worst["rank1"] == unjudged[0]["worst"]["metrics"]["rank1"]
+    worst = witnessed.record["worst"]["metrics"]
+    assert "adversarial" not in witnessed.flags  # what only the target believes would not count
+    assert worst["rank1"] == alone.record["worst"]["metrics"]["rank1"]
     assert not {"ssim", "psnr", "realism"} & set(worst)
 
 
 class Blocks:
-    """A judge made by hand: the mean grey of the quarters of a picture."""
+    """A witness made by hand: the mean grey of the quarters of a picture."""
 
     asked: list[tuple[int, ...]]
 
     def __init__(self) -> None:
         self.asked = []
 
-    def embed(self, images: np.ndarray, device: str) -> np.ndarray:
-        self.asked.append(images.shape)
-        if images.ndim == 4:
-            images = images.mean(axis=3)
-        quarters = images.reshape(len(images), 2, 8, 2, 8).mean(axis=(2, 4))
-        return quarters.reshape(len(images), 4).astype(np.float32)
+    def embed(self, samples: np.ndarray, device: str) -> np.ndarray:
+        self.asked.append(samples.shape)
+        if samples.ndim == 4:
+            samples = samples.mean(axis=3)
+        quarters = samples.reshape(len(samples), 2, 8, 2, 8).mean(axis=(2, 4))
+        return quarters.reshape(len(samples), 4).astype(np.float32)
+
+    appearance = embed
 
 
 def plain(*greys: float) -> np.ndarray:
     return np.repeat(np.array(greys), 256).reshape(-1, 16, 16).astype(np.uint8)
 
 
-def by_hand(judge: Blocks) -> tuple[Opinion, Truth]:
+def by_hand(target: Blocks) -> Witness:
     """Two subjects with two readings each: 10 and 12, 200 and 204; the first ones are stolen."""
-    gallery = judge.embed(plain(10, 12, 200, 204), "cpu")
-    manifold = Manifold(gallery.astype(np.float64), np.array([4.0, 4, 16, 16]))
-    limits = {"1e-2": 25.0, "1e-3": 4.5}
-    colour = np.repeat(plain(0)[..., None], 3, axis=-1)
-    opinion = Opinion(judge, gallery, limits, manifold, colour, "cpu")  # type: ignore[arg-type]
-    truth = object.__new__(Truth)
-    object.__setattr__(truth, "gallery_subjects", np.array([0, 0, 1, 1]))
-    object.__setattr__(truth, "stolen", np.array([0, 2]))
-    return opinion, truth
+    gallery = target.embed(plain(10, 12, 200, 204), "cpu")
+    return Witness(
+        target,  # type: ignore[arg-type]
+        load("modality", "image"),
+        gallery,
+        subjects=np.array([0, 0, 1, 1]),
+        stolen=np.array([0, 2]),
+        thresholds={"1e-2": 25.0, "1e-3": 4.5},
+        manifold=Manifold(gallery.astype(np.float64), np.array([4.0, 4, 16, 16])),
+        like=np.repeat(plain(0)[..., None], 3, axis=-1),
+        device="cpu",
+    )
 
 
 def test_columns_by_hand() -> None:
-    judge = Blocks()
-    opinion, truth = by_hand(judge)
-    close, off = opinion(plain(11, 202), truth), opinion(plain(20, 150), truth)
-    swapped = opinion(plain(202, 11), truth)
-    assert judge.asked[-1] == (2, 16, 16, 3)  # grey pictures, for a judge that knows colours
+    target = Blocks()
+    witness = by_hand(target)
+    close, off = witness(plain(11, 202)), witness(plain(20, 150))
+    swapped = witness(plain(202, 11))
+    assert target.asked[-1] == (2, 16, 16, 3)  # grey pictures, for one that knows colours
     # Grey 20 is 2 * 10 away from 10, in four quarters; 150 is 100 away from 200.
     assert {name: values.tolist() for name, values in close.items()} == {
         "transfer_rank1": [1, 1],
@@ -166,50 +167,124 @@ def test_columns_by_hand() -> None:
     assert swapped["realism"].tolist() == [1, 1]  # of somebody else, but real
 
 
-def test_the_judge_learns_from_what_is_neither_attacked_nor_the_attacker_s(
+def tiny() -> Cell:
+    return make_cell(
+        scheme="raw",
+        dataset="iris:people=12,readings=6",
+        target="densenet:epochs=4",
+        attacks=["ridge"],
+        protocol="afm_iris",
+        threat=fowh.Threat(samples=40),
+        witness="resnet:epochs=1",
+    )
+
+
+def test_the_witness_learns_from_what_is_neither_attacked_nor_the_attacker_s(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lessons: list[Any] = []
-    asked = cell("resnet:epochs=1", ())
-    judge = asked.judge
-    assert judge is not None
-    real = type(judge).fit
+    lessons: list[fowh.Lessons] = []
+    cell = tiny()
+    real = type(cell.witness).fit  # type: ignore[union-attr]
 
     def fit(self: Any, given: Any, *rest: Any) -> Any:
         lessons.append(given)
         return real(self, given, *rest)
 
-    monkeypatch.setattr(type(judge), "fit", fit)
-    samples = asked.dataset.load()
-    plan = make_plan(asked.dataset, samples, asked.target, 40, 0, "cpu", lambda *_: None)
+    monkeypatch.setattr(type(cell.witness), "fit", fit)
+    samples = cell.dataset.load()
+    plan = make_plan(cell.on(samples), samples, "cpu", lambda text, done: None)
     (fold,) = plan.folds
-    opinion = Opinion.make(judge, plan, fold, "cpu", np.random.default_rng(0))
+    lessons.clear()  # the target's own
+    witness = Witness.make(cell, plan, fold, "cpu", np.random.default_rng(0))
     (given,) = lessons
-    assert plan.data.images is not None
-    taught = {image.tobytes() for image in given.images}
-    for rows in (fold.own, fold.stolen, fold.gallery):
-        assert not taught & {image.tobytes() for image in plan.data.images[rows]}
-    assert not set(given.subjects.tolist()) & set(plan.samples.subjects[fold.stolen].tolist())
-    assert opinion.gallery.shape[0] == len(fold.gallery)
-    assert 0 < opinion.thresholds["1e-3"] <= opinion.thresholds["1e-2"]
+    assert plan.prepared is not None
+    taught = {image.tobytes() for image in given.samples}
+    for rows in (fold.attacker, fold.development, fold.stolen, fold.gallery):
+        assert not taught & {image.tobytes() for image in plan.prepared[rows]}
+    assert not set(given.subjects.tolist()) & set(samples.subjects[fold.stolen].tolist())
+    assert witness.gallery.shape[0] == len(fold.gallery)
+    np.testing.assert_array_equal(fold.gallery[witness.stolen], fold.stolen)
+    np.testing.assert_array_equal(witness.subjects, samples.subjects[fold.gallery])
+    assert 0 < witness.thresholds["1e-3"] <= witness.thresholds["1e-2"]
 
 
-def test_a_judge_is_trained_only_where_pictures_are_judged(
+@dataclass(frozen=True)
+class Blobs(fowh.Dataset):
+    """Ten subjects with four smooth pictures each."""
+
+    def load(self) -> fowh.Samples:
+        rng = np.random.default_rng(0)
+        people = rng.normal(size=(10, 1, 4, 4)) + 0.2 * rng.normal(size=(10, 4, 4, 4))
+        smooth = np.kron(people.reshape(40, 4, 4), np.ones((8, 8)))
+        pictures = np.clip(128 + 40 * smooth, 0, 255).astype(np.uint8)
+        names = tuple(f"s{number}" for number in range(10))
+        return fowh.Samples(np.repeat(np.arange(10), 4), names, "blobs32", pictures, "image")
+
+
+@dataclass(frozen=True)
+class Linear(fowh.Target):
+    """Every fortieth pixel."""
+
+    def prepare(self, samples: np.ndarray) -> Prepared:
+        return Prepared(samples, np.ones(len(samples), dtype=np.bool_))
+
+    def embed(self, samples: np.ndarray, device: str = "cpu") -> np.ndarray:
+        return samples.reshape(len(samples), -1)[:, ::40].astype(np.float32) / 255
+
+    @property
+    def sha256(self) -> str:
+        return "every fortieth pixel"
+
+
+def test_a_witness_is_trained_only_where_pictures_are_judged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The standard protocol judges pictures on its first fold only."""
-    from tests.test_pictures import Blobs, Linear
-
     trained: list[int] = []
-    real = Opinion.make
+    real = Witness.make
 
-    def make(judge: Any, plan: Any, fold: Any, *rest: Any) -> Opinion:
+    def make(cell: Any, plan: Any, fold: Any, *rest: Any) -> Witness:
         trained.append(fold.number)
-        return real(judge, plan, fold, *rest)
+        return real(cell, plan, fold, *rest)
 
-    monkeypatch.setattr(Opinion, "make", make)
-    judge = load("target", "resnet:epochs=1,dimension=8,side=32")
-    few = Cell(Blobs(), Linear(), load("scheme", "raw"), (), judge=judge)
-    found = observe(few, few.dataset.load(), "cpu", lambda text, fraction: None)
-    summarise(few, few.dataset.load(), found, "cpu")
+    monkeypatch.setattr(Witness, "make", make)
+    cell = make_cell(
+        scheme="raw",
+        dataset=Blobs(),
+        target=Linear(),
+        attacks=["dictionary"],
+        witness="resnet:epochs=1,dimension=8,side=32",
+    )
+    found = observe(cell, cell.dataset.load(), "cpu", lambda text, done: None)
     assert trained == [0]
+    assert len(found.stolen) == 5
+
+
+def test_a_pretrained_witness_is_taken_as_it_is() -> None:
+    """Its thresholds come from the fold's samples for it all the same."""
+
+    @dataclass(frozen=True)
+    class Other(Linear):
+        """Other pixels."""
+
+        def embed(self, samples: np.ndarray, device: str = "cpu") -> np.ndarray:
+            return samples.reshape(len(samples), -1)[:, 7::40].astype(np.float32) / 255
+
+        @property
+        def sha256(self) -> str:
+            return "others"
+
+    cell = make_cell(
+        scheme="raw", dataset=Blobs(), target=Linear(), attacks=["dictionary"], witness=Other()
+    )
+    samples = cell.dataset.load()
+    plan = make_plan(cell.on(samples), samples, "cpu", lambda text, done: None)
+    fold = plan.folds[0]
+    witness = Witness.make(cell, plan, fold, "cpu", np.random.default_rng(0))
+    known = Other().embed(samples.values[fold.witness])
+    whose = samples.subjects[fold.witness]
+    apart = np.linalg.norm(known[:, None] - known, axis=2)[whose[:, None] != whose]
+    assert (apart <= witness.thresholds["1e-2"]).mean() <= 0.01
+    assert (apart <= witness.thresholds["1e-2"] * 1.5).mean() > 0.01
+    columns = witness(samples.values[fold.stolen])
+    assert columns["transfer_type1_at_fmr_1e-3"].all()  # an original passes for itself

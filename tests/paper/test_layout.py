@@ -10,7 +10,7 @@ from PIL import Image
 from fowh.metrics.intervals import Value
 from fowh.paper import layout
 from fowh.paper.experiment import Entry
-from fowh.paper.lines import Line
+from fowh.paper.tally import TableLine
 
 
 def value(rate: float, low: float | None, high: float | None) -> Value:
@@ -27,9 +27,9 @@ def test_markdown_by_hand() -> None:
     }
     gains = {"templates": value(0.05, -0.1, 0.2), "outputs": value(-0.25, -0.5, 0.0)}
     measured = [
-        Line(entry, 500, "raw", full, gains, 3, 3),
-        Line(control, 500, "raw", {"rank1": value(0, 0, 0.1)}, {}, 2, 3),
-        Line(Entry("no such cell", "gan"), 500, "raw", {}, {}, 0, 0),
+        TableLine(entry, 500, "raw", full, gains, 3, 3),
+        TableLine(control, 500, "raw", {"rank1": value(0, 0, 0.1)}, {}, 2, 3),
+        TableLine(Entry("no such cell", "gan"), 500, "raw", {}, {}, 0, 0),
     ]
     headings = (
         "method | f_E Type-1, paper | f_E Type-1, here | f_E Rank-1, paper | f_E Rank-1, here | "
@@ -50,7 +50,7 @@ def test_markdown_by_hand() -> None:
 def test_the_papers_numbers_stand_beside_their_own_column() -> None:
     """Where only outputs were measured, too."""
     entry = Entry("ours", "gan", paper={"iris": (59, 35, 81)})
-    one = Line(entry, 500, "full_scores", {"named": value(0.5, 0.4, 0.6)}, {}, 1, 1)
+    one = TableLine(entry, 500, "full_scores", {"named": value(0.5, 0.4, 0.6)}, {}, 1, 1)
     assert layout.markdown([one], "iris").splitlines() == [
         "| method | f_C accuracy, paper | f_C accuracy, here |",
         "| --- | ---: | ---: |",
@@ -60,8 +60,8 @@ def test_the_papers_numbers_stand_beside_their_own_column() -> None:
 
 def test_markdown_names_size_and_scheme_only_where_they_differ() -> None:
     rank1 = {"rank1": value(0.5, 0.4, 0.6)}
-    one = Line(Entry("ours", "gan"), 500, "raw", rank1, {}, 1, 1)
-    two = Line(Entry("ours", "gan"), 2000, "lsh", rank1, {}, 1, 1)
+    one = TableLine(Entry("ours", "gan"), 500, "raw", rank1, {}, 1, 1)
+    two = TableLine(Entry("ours", "gan"), 2000, "lsh", rank1, {}, 1, 1)
     assert layout.markdown([one], "iris").splitlines() == [
         "| method | f_E Rank-1, here |",
         "| --- | ---: |",

@@ -16,8 +16,8 @@ from fowh.paper import experiment, layout
 from fowh.paper import jobs as running
 from fowh.paper.experiment import BLIND, TABLES, Entry
 from fowh.paper.jobs import folders, make_jobs
-from fowh.paper.lines import read_lines
 from fowh.paper.reproduce import reproduce_table
+from fowh.paper.tally import read_lines
 from fowh.records import store
 from fowh.targets._trained import TrainedTarget
 from tests.paper.common import IRIS, NET, InProcess

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
-from fowh.protocols import _afm as afm
-from fowh.protocols._afm import Split, fold, published_protocol, split
+from fowh.core.protocol import Fold
+from fowh.core.registry import load
+from fowh.core.threat import Threat
+from fowh.datasets.iris import Iris
+from fowh.protocols._afm import Published, Split
+from fowh.protocols.afm_face import AfmFace
+from fowh.protocols.afm_iris import AfmIris
+from fowh.targets._recipe import Schedule
 from fowh.targets.densenet import Densenet
 
-HEADS = ("extractor", "classifier")
+CLOSED = pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
 
 
 def irises(people: int, readings: int) -> Samples:
@@ -23,14 +29,14 @@ def irises(people: int, readings: int) -> Samples:
     subjects = np.repeat(np.arange(2 * people), readings)
     names = tuple(f"p{n // 2}-{n % 2}" for n in range(2 * people))
     images = np.zeros((len(subjects), 1, 1), dtype=np.uint8)
-    return Samples(subjects, names, "0", images=images, left=np.tile([True, False], people))
+    return Samples(subjects, names, "0", images, "image", {"left": np.tile([True, False], people)})
 
 
 def faces(sizes: list[int]) -> Samples:
     """Subjects with so many readings each."""
     subjects = np.repeat(np.arange(len(sizes)), sizes)
     images = np.zeros((len(subjects), 1, 1), dtype=np.uint8)
-    return Samples(subjects, tuple(map(str, range(len(sizes)))), "0", images=images)
+    return Samples(subjects, tuple(map(str, range(len(sizes)))), "0", images, "image")
 
 
 def lfw() -> Samples:
@@ -39,8 +45,20 @@ def lfw() -> Samples:
     return faces(sizes.tolist())
 
 
-def target(head: str = "extractor", schedule: str = "upslope", seed: int = 0) -> Densenet:
-    return Densenet(head=head, schedule=schedule, seed=seed)  # type: ignore[arg-type]
+def split(
+    protocol: Published,
+    samples: Samples,
+    closed: bool = False,
+    schedule: Schedule = "upslope",
+    seed: int = 0,
+) -> Split:
+    return protocol.split(samples, Densenet(schedule=schedule, seed=seed), closed)
+
+
+def folds(
+    protocol: Published, samples: Samples, closed: bool = False, own: int = 2000, seed: int = 0
+) -> list[Fold]:
+    return protocol.folds(samples, Densenet(), closed, Threat(samples=own), seed)
 
 
 def parts(made: Split) -> dict[str, NDArray[Any]]:
@@ -51,10 +69,10 @@ def same(one: Split, other: Split) -> bool:
     return all(np.array_equal(a, parts(other)[name]) for name, a in parts(one).items())
 
 
-@pytest.mark.parametrize("head", HEADS)
-def test_parts_of_irises_are_disjoint(head: str) -> None:
+@CLOSED
+def test_parts_of_irises_are_disjoint(closed: bool) -> None:
     samples = irises(30, 7)
-    made = split(samples, "afm-iris", target(head))
+    made = split(AfmIris(), samples, closed)
     rows = np.concatenate(list(parts(made).values()))
     np.testing.assert_array_equal(np.sort(rows), np.arange(len(samples)))  # each row once
     for part in parts(made).values():
@@ -63,9 +81,8 @@ def test_parts_of_irises_are_disjoint(head: str) -> None:
 
 def test_extractors_of_irises_are_attacked_with_the_other_eyes() -> None:
     samples = irises(30, 7)
-    assert samples.left is not None
-    left = samples.left[samples.subjects]
-    made = split(samples, "afm-iris", target())
+    left = samples.traits["left"][samples.subjects]
+    made = split(AfmIris(), samples)
     assert left[made.private].all() and left[made.test].all()
     assert not left[made.pool].any() and not left[made.judging].any()
     assert not left[made.newcomer].any()
@@ -76,9 +93,8 @@ def test_extractors_of_irises_are_attacked_with_the_other_eyes() -> None:
 
 def test_classifiers_of_irises_know_the_eyes_that_they_are_attacked_with() -> None:
     samples = irises(30, 12)
-    assert samples.left is not None
-    left = samples.left[samples.subjects]
-    made = split(samples, "afm-iris", target("classifier"))
+    left = samples.traits["left"][samples.subjects]
+    made = split(AfmIris(), samples, closed=True)
     for part in (made.private, made.pool, made.test):
         assert left[part].all()
     assert set(samples.subjects[made.pool]) <= set(samples.subjects[made.private])
@@ -86,25 +102,27 @@ def test_classifiers_of_irises_know_the_eyes_that_they_are_attacked_with() -> No
 
 
 @pytest.mark.parametrize(
-    ("head", "readings", "private", "pool", "test"),
+    ("closed", "readings", "private", "pool", "test"),
     [
         # 356 left irises with 28 readings are 9968: fewer than the paper's, so in proportion
-        ("extractor", 28, 8307, 2000, 1661),
-        ("classifier", 28, 6344, 1812, 1812),
+        (False, 28, 8307, 2000, 1661),
+        (True, 28, 6344, 1812, 1812),
         # 12104 are as many as the paper's 10000 and 2000 for f_E, and more than 11000 for f_C
-        ("extractor", 34, 10104, 2000, 2000),
-        ("classifier", 34, 8104, 2000, 2000),
+        (False, 34, 10104, 2000, 2000),
+        (True, 34, 8104, 2000, 2000),
     ],
 )
-def test_sizes_of_the_irises(head: str, readings: int, private: int, pool: int, test: int) -> None:
-    made = split(irises(356, readings), "afm-iris", target(head))
+def test_sizes_of_the_irises(
+    closed: bool, readings: int, private: int, pool: int, test: int
+) -> None:
+    made = split(AfmIris(), irises(356, readings), closed)
     assert (len(made.private), len(made.pool), len(made.test)) == (private, pool, test)
     assert len(made.newcomer) == readings
 
 
 def test_the_pool_is_drawn_from_many_eyes() -> None:
     samples = irises(356, 28)
-    made = split(samples, "afm-iris", target())
+    made = split(AfmIris(), samples)
     # 2000 of 9940 readings of 355 eyes: 5.6 of each; an eye is missed once in 500 times
     assert len(np.unique(samples.subjects[made.pool])) > 345
     assert len(np.unique(samples.subjects[made.test])) > 345
@@ -112,7 +130,7 @@ def test_the_pool_is_drawn_from_many_eyes() -> None:
 
 def test_extractors_of_faces_have_subjects_of_their_own() -> None:
     samples = lfw()
-    made = split(samples, "afm-face", target())
+    made = split(AfmFace(), samples)
     people = {name: set(samples.subjects[part]) for name, part in parts(made).items()}
     for name in ("pool", "test", "judging", "newcomer"):
         assert not people["private"] & people[name]
@@ -125,7 +143,7 @@ def test_extractors_of_faces_have_subjects_of_their_own() -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_sizes_of_the_faces(seed: int) -> None:
     samples = faces([41] * 89)  # 3649, the paper has 3632
-    made = split(samples, "afm-face", target(seed=seed))
+    made = split(AfmFace(), samples, seed=seed)
     # whole subjects, and without the newcomer: 0.2963 of 3608 are 1069, that is 27 of 41
     assert len(made.private) == 27 * 41
     rest = 88 * 41 - 27 * 41
@@ -135,7 +153,7 @@ def test_sizes_of_the_faces(seed: int) -> None:
 
 def test_classifiers_of_faces_leave_out_some_of_everybody() -> None:
     samples = lfw()
-    made = split(samples, "afm-face", target("classifier"))
+    made = split(AfmFace(), samples, closed=True)
     sizes = np.bincount(samples.subjects)
     newcomer = samples.subjects[made.newcomer[0]]
     others = np.delete(np.arange(len(sizes)), newcomer)
@@ -153,26 +171,27 @@ def test_classifiers_of_faces_leave_out_some_of_everybody() -> None:
 
 def test_readings_of_a_subject_are_drawn_and_not_the_first_ones() -> None:
     samples = faces([40] * 20)
-    made = split(samples, "afm-face", target("classifier"))
+    made = split(AfmFace(), samples, closed=True)
     places = made.test % 40
     assert len(made.test) == 19 * 6
     assert 12 < places.mean() < 27  # 19.5 expected, standard deviation 1
 
 
-@pytest.mark.parametrize("head", HEADS)
+@CLOSED
 @pytest.mark.parametrize(
-    ("published", "samples", "count"),
-    [("afm-iris", irises(60, 12), 10), ("afm-face", faces([20] * 89), 5)],
+    ("protocol", "samples", "count"),
+    [(AfmIris(), irises(60, 12), 10), (AfmFace(), faces([20] * 89), 5)],
+    ids=["iris", "face"],
 )
 def test_downslope_removes_subjects(
-    head: str, published: str, samples: Samples, count: int
+    closed: bool, protocol: Published, samples: Samples, count: int
 ) -> None:
-    full = split(samples, published, target(head))
-    less = split(samples, published, target(head, "downslope"))
+    full = split(protocol, samples, closed)
+    less = split(protocol, samples, closed, "downslope")
     people = np.unique(samples.subjects[full.private])
     gone = np.setdiff1d(people, samples.subjects[less.private])
-    assert len(gone) == count
-    touched = ("private", "pool", "test") if head == "classifier" else ("private",)
+    assert len(gone) == count == protocol.removed
+    touched = ("private", "pool", "test") if closed else ("private",)
     for name, part in parts(full).items():
         lost = np.isin(samples.subjects[part], gone) if name in touched else np.zeros(len(part))
         np.testing.assert_array_equal(parts(less)[name], part[lost == 0])  # and nothing else
@@ -180,74 +199,183 @@ def test_downslope_removes_subjects(
 
 def test_downslope_of_few_subjects_leaves_three_quarters() -> None:
     samples = irises(8, 12)
-    less = split(samples, "afm-iris", target("extractor", "downslope"))
+    less = split(AfmIris(), samples, schedule="downslope")
     assert len(np.unique(samples.subjects[less.private])) == 6
 
 
-@pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize(
-    ("published", "samples"), [("afm-iris", irises(20, 9)), ("afm-face", faces([20] * 20))]
+BOTH = pytest.mark.parametrize(
+    ("protocol", "samples"),
+    [(AfmIris(), irises(20, 9)), (AfmFace(), faces([20] * 20))],
+    ids=["iris", "face"],
 )
-def test_the_targets_seed_fixes_the_split(published: str, samples: Samples, head: str) -> None:
-    made = split(samples, published, target(head))
-    assert same(made, split(samples, published, target(head)))
+
+
+@CLOSED
+@BOTH
+def test_the_targets_seed_fixes_the_split(
+    protocol: Published, samples: Samples, closed: bool
+) -> None:
+    made = split(protocol, samples, closed)
+    assert same(made, split(protocol, samples, closed))
     for schedule in ("upslope", "update"):  # runs of both share what is private
-        assert same(made, split(samples, published, target(head, schedule)))
-    other = split(samples, published, target(head, seed=1))
+        assert same(made, split(protocol, samples, closed, schedule))
+    other = split(protocol, samples, closed, seed=1)
     for name in ("private", "pool", "test", "newcomer"):
         assert not np.array_equal(parts(made)[name], parts(other)[name])
 
 
-@pytest.mark.parametrize("published", ["afm-iris", "afm-face"])
-@pytest.mark.parametrize("head", HEADS)
-@pytest.mark.parametrize("schedule", ["upslope", "update", "downslope"])
-def test_the_newcomer_is_in_no_other_part(published: str, head: str, schedule: str) -> None:
-    samples = irises(20, 9) if published == "afm-iris" else faces([20] * 20)
+@BOTH
+@CLOSED
+@pytest.mark.parametrize("schedule", get_args(Schedule))
+def test_the_newcomer_is_in_no_other_part(
+    protocol: Published, samples: Samples, closed: bool, schedule: Schedule
+) -> None:
     for seed in range(5):
-        made = split(samples, published, target(head, schedule, seed))
+        made = split(protocol, samples, closed, schedule, seed)
         (newcomer,) = set(samples.subjects[made.newcomer])
         assert len(made.newcomer) == (samples.subjects == newcomer).sum()  # with all readings
         for name in ("private", "pool", "test", "judging"):
             assert newcomer not in samples.subjects[parts(made)[name]]
 
 
+@BOTH
+@CLOSED
+def test_the_target_learns_the_private_part_and_with_update_a_newcomer(
+    protocol: Published, samples: Samples, closed: bool
+) -> None:
+    made = split(protocol, samples, closed)
+    for schedule in get_args(Schedule):
+        target = Densenet(schedule=schedule)
+        lessons = protocol.lessons(samples, target, closed)
+        assert lessons is not None
+        rows, later = lessons
+        if schedule == "downslope":
+            assert set(rows) < set(made.private)
+        else:
+            np.testing.assert_array_equal(rows, made.private)
+        joins = made.newcomer if schedule == "update" else made.newcomer[:0]
+        np.testing.assert_array_equal(later, joins)
+
+
+@BOTH
+@CLOSED
+def test_the_parts_of_the_one_fold(protocol: Published, samples: Samples, closed: bool) -> None:
+    made = split(protocol, samples, closed)
+    (one,) = folds(protocol, samples, closed, own=30)
+    assert one.number == 0
+    np.testing.assert_array_equal(one.development, made.private)
+    np.testing.assert_array_equal(one.victims, made.test)
+    np.testing.assert_array_equal(one.stolen, made.test)
+    np.testing.assert_array_equal(one.gallery, made.test)
+    assert len(one.attacker) == 30 and np.isin(one.attacker, made.pool).all()
+    assert len(one.bystanders) == 0
+    for part in (one.development, one.victims):
+        assert not np.isin(one.attacker, part).any()
+    assert not np.isin(one.development, one.victims).any()
+
+
+@BOTH
+@CLOSED
+def test_the_witness_learns_from_what_is_nobody_s(
+    protocol: Published, samples: Samples, closed: bool
+) -> None:
+    """Neither private, nor attacked, nor the attacker's, and not embedded for anything else."""
+    made = split(protocol, samples, closed)
+    (one,) = folds(protocol, samples, closed, own=30)
+    np.testing.assert_array_equal(one.witness, np.setdiff1d(made.judging, one.attacker))
+    assert len(one.witness) > 30
+    for part in (one.attacker, one.development, one.victims, one.stolen, one.gallery):
+        assert not np.isin(one.witness, part).any()
+    assert not np.isin(one.witness, one.rows).any()
+
+
+def test_a_closed_set_is_attacked_with_other_samples_of_its_own_subjects() -> None:
+    samples = irises(30, 12)
+    subjects = samples.subjects
+    (known,) = folds(AfmIris(), samples, closed=True)
+    (strangers,) = folds(AfmIris(), samples)
+    assert set(subjects[known.attacker]) <= set(subjects[known.development])
+    assert set(subjects[known.stolen]) <= set(subjects[known.development])
+    assert not set(subjects[strangers.attacker]) & set(subjects[strangers.development])
+
+
 def test_the_runs_seed_draws_own_samples_and_nothing_else() -> None:
-    made = split(irises(40, 10), "afm-iris", target())
-    first, again, other = (fold(made, 50, seed) for seed in (0, 0, 1))
-    assert len(first.own) == 50
-    assert np.isin(first.own, made.pool).all()
-    assert (np.diff(first.own) > 0).all()
-    assert np.array_equal(first.own, again.own)
-    assert not np.array_equal(first.own, other.own)
-    for one in (first, other):
-        assert one.gallery is not None and one.number == 0
-        assert np.array_equal(one.development, made.private)
-        assert np.array_equal(one.victims, made.test)
-        assert np.array_equal(one.stolen, made.test)
-        assert np.array_equal(one.gallery, made.test)
-    assert np.array_equal(fold(made, 10**6, 0).own, made.pool)  # no more than there are
+    samples = irises(40, 10)
+    pool = split(AfmIris(), samples).pool
+    ((first,), (again,), (other,)) = (
+        folds(AfmIris(), samples, own=50, seed=seed) for seed in (0, 0, 1)
+    )
+    assert len(first.attacker) == 50
+    assert np.isin(first.attacker, pool).all()
+    assert (np.diff(first.attacker) > 0).all()
+    assert np.array_equal(first.attacker, again.attacker)
+    assert not np.array_equal(first.attacker, other.attacker)
+    for name in ("development", "victims", "stolen", "gallery"):
+        assert np.array_equal(getattr(first, name), getattr(other, name))
+    (all_of_them,) = folds(AfmIris(), samples, own=10**6)
+    assert np.array_equal(all_of_them.attacker, pool)  # no more than there are
+
+
+def test_more_than_the_protocol_attacks_are_drawn_alike_for_every_seed() -> None:
+    samples = faces([60] * 80)
+    made = split(AfmFace(), samples)
+    assert len(made.test) < 2000  # nothing is drawn in the paper's own size
+    larger = faces([60] * 160)
+    first, other = (folds(AfmFace(), larger, seed=seed)[0] for seed in (0, 1))
+    assert len(first.victims) > 2000 == len(first.stolen)
+    assert np.isin(first.stolen, first.victims).all()
+    np.testing.assert_array_equal(first.stolen, other.stolen)
 
 
 @pytest.mark.parametrize(
-    ("published", "samples", "message"),
+    ("protocol", "samples", "message"),
     [
-        ("afm-iris", faces([10] * 20), "eyes unknown"),
-        ("afm-iris", irises(3, 10), "6 subjects"),
-        ("afm-face", faces([10] * 7), "7 subjects"),
-        ("afm-iris", irises(4, 2), "use a larger dataset"),  # 8 left irises: one to test on
+        (AfmIris(), faces([10] * 20), "eyes unknown"),
+        (AfmIris(), irises(3, 10), "6 subjects"),
+        (AfmFace(), faces([10] * 7), "7 subjects"),
+        (AfmFace(), faces([10] * 9 + [2]), "the smallest with 2 readings"),
+        (AfmIris(), irises(4, 2), "use a larger dataset"),  # 8 left irises: one to test on
     ],
 )
-def test_small_datasets_are_refused(published: str, samples: Samples, message: str) -> None:
+def test_small_datasets_are_refused(protocol: Published, samples: Samples, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        split(samples, published, target())
-    assert str(caught.value).startswith(f"protocol {published}: ")
+        split(protocol, samples)
+    assert str(caught.value).startswith(f"protocol {protocol.paper}: ")
     assert "\n" not in str(caught.value)
 
 
-def test_what_a_record_says() -> None:
-    said = published_protocol("afm-iris")
-    assert said["name"] == "afm-iris"
+@BOTH
+@pytest.mark.parametrize("ask", ["lessons", "folds"])
+def test_a_target_that_comes_trained_is_refused(
+    protocol: Published, samples: Samples, ask: str
+) -> None:
+    more = (Threat(), 0) if ask == "folds" else ()
+    for given in (load("target", "dlib"), None):
+        with pytest.raises(InputError, match="--target densenet") as caught:
+            getattr(protocol, ask)(samples, given, False, *more)
+        assert str(caught.value).startswith(f"protocol {protocol.paper} trains the target itself")
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("protocol", [AfmIris(), AfmFace()])
+def test_vectors_are_refused(protocol: Published) -> None:
+    vectors = load("dataset", "gaussian:subjects=20,readings=9,dim=4").load()
+    with pytest.raises(InputError, match="of kind 'vector': name a dataset of images") as caught:
+        protocol.lessons(vectors, Densenet(), False)
+    assert "\n" not in str(caught.value)
+
+
+def test_drawn_irises_fit_the_protocol_for_irises() -> None:
+    samples = Iris(people=10, readings=6, side=16).load()
+    (one,) = folds(AfmIris(), samples)
+    assert len(one.stolen) == 10  # a sixth of 60 left irises
+
+
+@pytest.mark.parametrize(("protocol", "name"), [(AfmIris(), "afm-iris"), (AfmFace(), "afm-face")])
+def test_what_a_record_says(protocol: Published, name: str) -> None:
+    said = protocol.numbers()
+    assert protocol.paper == name
     assert (said["folds"], said["max_own"], said["max_stolen"]) == (1, 2000, 2000)
     assert said["fmrs"] == [1e-2, 1e-3]
     assert said["controls"] == ["random", "mean", "medoid"]
-    assert afm.REMOVED == {"afm-iris": 10, "afm-face": 5}
+    assert said["sample_folds"] == 1

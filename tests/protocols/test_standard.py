@@ -1,26 +1,41 @@
-"""The standard protocol: disjoint folds, keyed streams, labelled comparisons."""
+"""The standard protocol: disjoint folds with explicit parts, and what it refuses."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
+from fowh.core.protocol import Fold
 from fowh.core.registry import load
-from fowh.protocols.standard import FOLDS, MAX_OWN, MAX_STOLEN, compare, folds, stream, subject_keys
-from schemes.raw import Raw
+from fowh.core.threat import Threat
+from fowh.protocols.standard import FOLDS, Standard
+
+
+def vectors(people: int, readings: int) -> Samples:
+    subjects = np.repeat(np.arange(people), readings)
+    values = np.zeros((len(subjects), 1), dtype=np.float32)
+    return Samples(subjects, tuple(map(str, range(people))), "0", values, "vector")
+
+
+def folds(samples: Samples, seed: int = 0, own: int = 2000) -> list[Fold]:
+    return Standard().folds(samples, None, False, Threat(samples=own), seed)
 
 
 @given(st.integers(4, 40), st.integers(1, 6), st.integers(0, 9))
 def test_folds_are_subject_disjoint_and_every_subject_is_a_victim_once(
     people: int, readings: int, seed: int
 ) -> None:
-    subjects = np.repeat(np.arange(people), readings)
-    made = folds(subjects, seed)
+    samples = vectors(people, readings)
+    subjects, made = samples.subjects, folds(samples, seed)
     assert 2 <= len(made) <= FOLDS
+    assert [fold.number for fold in made] == list(range(len(made)))
     for fold in made:
         assert not set(subjects[fold.development]) & set(subjects[fold.victims])
-        assert set(fold.own) <= set(fold.development)
+        assert set(fold.attacker) <= set(fold.development)
         assert set(fold.stolen) <= set(fold.victims)
         assert len(fold.development) + len(fold.victims) == len(subjects)
         assert len(np.unique(subjects[fold.development])) >= 2
@@ -28,72 +43,68 @@ def test_folds_are_subject_disjoint_and_every_subject_is_a_victim_once(
     np.testing.assert_array_equal(np.sort(victims), np.arange(len(subjects)))
 
 
+def test_the_gallery_is_everybody_and_nobody_stands_by() -> None:
+    samples = vectors(10, 3)
+    for fold in folds(samples):
+        np.testing.assert_array_equal(fold.gallery, np.arange(30))
+        np.testing.assert_array_equal(fold.rows, np.arange(30))
+        assert len(fold.bystanders) == 0
+        np.testing.assert_array_equal(fold.witness, fold.development)
+        assert not set(samples.subjects[fold.witness]) & set(samples.subjects[fold.stolen])
+
+
 def test_large_datasets_are_sampled_to_the_stated_sizes() -> None:
-    fold = folds(np.repeat(np.arange(600), 10), 0)[0]
-    assert (len(fold.own), len(fold.stolen)) == (MAX_OWN, MAX_STOLEN)
+    fold = folds(vectors(600, 10), own=10**6)[0]
+    assert (len(fold.attacker), len(fold.stolen)) == (Standard.max_own, Standard.max_stolen)
+    assert (Standard.max_own, Standard.max_stolen) == (2000, 400)
     assert len(fold.development) == 4800  # thresholds use them all
+    for part in (fold.attacker, fold.stolen):
+        assert (np.diff(part) > 0).all()
+
+
+def test_the_threat_says_how_many_samples_the_attacker_has() -> None:
+    samples = vectors(20, 5)
+    few, many = folds(samples, own=30), folds(samples)
+    assert [len(fold.attacker) for fold in few] == [30] * FOLDS
+    assert [len(fold.attacker) for fold in many] == [80] * FOLDS  # all that there are
+    for one, other in zip(few, many, strict=True):  # and nobody else's part
+        np.testing.assert_array_equal(one.development, other.development)
+        np.testing.assert_array_equal(one.stolen, other.stolen)
+
+
+def test_the_seed_decides_and_nothing_else() -> None:
+    samples = vectors(20, 5)
+    first, again, other = folds(samples, 3), folds(samples, 3), folds(samples, 4)
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.victims, two.victims)
+        np.testing.assert_array_equal(one.attacker, two.attacker)
+    assert any(set(a.victims) != set(b.victims) for a, b in zip(first, other, strict=True))
 
 
 def test_too_few_subjects_are_refused() -> None:
     with pytest.raises(InputError, match="at least 4"):
-        folds(np.repeat(np.arange(3), 5), 0)
+        folds(vectors(3, 5))
 
 
-def test_streams_depend_on_seed_and_every_stage_name() -> None:
-    draws = {
-        stream(seed, *stage).integers(2**60)
-        for seed in (0, 1)
-        for stage in (("a",), ("b",), ("a", "b"), ("ab",), ("a", 1), ("a", 11))
+def test_a_closed_set_is_refused() -> None:
+    with pytest.raises(InputError, match="--protocol afm_iris") as caught:
+        Standard().folds(vectors(20, 5), None, True, Threat(), 0)
+    assert str(caught.value).startswith("protocol standard has no subjects that the system knows")
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_learned_from() -> None:
+    dlib = load("target", "dlib")
+    assert Standard().lessons(vectors(20, 5), dlib, False) is None
+
+
+def test_what_a_record_says() -> None:
+    said = Standard().numbers()
+    assert said == {
+        "folds": 5,
+        "sample_folds": 1,
+        "fmrs": [1e-2, 1e-3],
+        "controls": ["random", "mean", "medoid"],
+        "max_own": 2000,
+        "max_stolen": 400,
     }
-    assert len(draws) == 12
-    assert stream(3, "x").integers(2**60) == stream(3, "x").integers(2**60)
-
-
-def test_key_policies() -> None:
-    subjects = np.array([4, 4, 2, 2, 9])
-    shared = subject_keys(subjects, "shared", stream(0, "k"))
-    assert len(np.unique(shared)) == 1
-    own = subject_keys(subjects, "subject", stream(0, "k"))
-    assert own[0] == own[1]
-    assert own[2] == own[3]
-    assert len(np.unique(own)) == 3
-
-
-class Capped(Raw):
-    cap = 10**9
-
-    @property
-    def comparison_cap(self) -> int:
-        return self.cap
-
-
-def population(people: int, readings: int) -> tuple[np.ndarray, np.ndarray]:
-    samples = load("dataset", f"gaussian:subjects={people},readings={readings},dim=8").load()
-    return samples.embeddings, samples.subjects
-
-
-def test_comparisons_are_all_ordered_pairs_without_the_sample_itself() -> None:
-    points, subjects = population(6, 3)
-    raw = Raw().fit(points)
-    templates = raw.enroll(points, np.zeros(18, np.uint64), stream(0, "e"))
-    seen = compare(raw, templates, points, subjects, stream(0, "p"))
-    assert len(seen.score) == 18 * 17
-    assert seen.mated.sum() == 18 * 2
-    np.testing.assert_array_equal(seen.mated, seen.subject_a == seen.subject_b)
-    direct = -np.linalg.norm(points[:, None] - points[None], axis=2)
-    expected = direct[~np.eye(18, dtype=bool)]
-    np.testing.assert_allclose(np.sort(seen.score), np.sort(expected), rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("cap", [64, 2000, 20000])
-def test_beyond_the_cap_a_seeded_sample_is_compared(cap: int) -> None:
-    points, subjects = population(100, 4)
-    raw = Capped().fit(points)
-    object.__setattr__(raw, "cap", cap)
-    templates = raw.enroll(points, np.zeros(400, np.uint64), stream(0, "e"))
-    seen = compare(raw, templates, points, subjects, stream(0, "p"))
-    again = compare(raw, templates, points, subjects, stream(0, "p"))
-    np.testing.assert_array_equal(seen.score, again.score)
-    assert seen.mated.any()
-    assert (~seen.mated).any()
-    assert len(seen.score) <= 2 * cap

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fowh
-from fowh.core.cache import cached, digest, save_arrays, write_atomically
+from fowh.core.cache import save_arrays
 from fowh.core.errors import InputError
 from fowh.records import schema, store
 
@@ -143,45 +143,6 @@ def test_damaged_observations_are_one_clear_line(
     assert text.startswith(f"cannot read {file}: ")
     assert text.endswith(f"; delete {tmp_path} and run again")
     assert "\n" not in text
-
-
-def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("old")
-
-    def fail(partial: Path) -> None:
-        partial.write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(path, fail)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_digest_tells_dtype_shape_and_content_apart() -> None:
-    zeros = np.zeros(4, np.float32)
-    parts = [zeros, zeros.astype(np.int32), zeros.reshape(2, 2), zeros + 1, {"a": 1}, {"a": 2}]
-    assert len({digest(part) for part in parts}) == len(parts)
-
-
-def test_the_cache_builds_once_and_rebuilds_what_is_damaged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))
-    calls = []
-
-    def build() -> dict[str, np.ndarray]:
-        calls.append(1)
-        return {"a": np.arange(3)}
-
-    for _ in range(2):
-        np.testing.assert_array_equal(cached("kind", "key", build)["a"], [0, 1, 2])
-    assert len(calls) == 1
-    file = tmp_path / "kind" / "key.npz"
-    file.write_bytes(file.read_bytes()[:40])
-    np.testing.assert_array_equal(cached("kind", "key", build)["a"], [0, 1, 2])
-    assert len(calls) == 2
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:

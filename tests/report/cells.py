@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+Arrays = dict[str, np.ndarray[Any, Any]]
+
 
 def value(rate: float, n: int = 400, spread: float = 0.02) -> dict[str, Any]:
     """A measured value whose interval is ``spread`` wide on each side, within 0..1."""
@@ -38,7 +40,24 @@ def advantage(gain: float, n: int = 400, spread: float = 0.02) -> dict[str, Any]
 
 def ran(metrics: dict[str, Any], folds: int = 5, **more: Any) -> dict[str, Any]:
     """An attack that ran."""
-    rest = {"yields": "embeddings", "folds": folds, "seconds": 3.21, "queries": 0, "reason": None}
+    rest = {"yields": "embeddings", "folds": folds, "learned": False, "closed_form": False}
+    rest |= {"seconds": 3.21, "queries": 0, "exhausted": False, "remarks": []}
+    return {"status": "ok", **rest, "metrics": metrics, **more}
+
+
+def stopped(status: str, reason: str) -> dict[str, Any]:
+    """An attack that gave nothing."""
+    return ran({}, folds=0) | {"status": status, "reason": reason}
+
+
+def rendered(metrics: dict[str, Any]) -> dict[str, Any]:
+    """Reconstructions of an attack that were made into samples."""
+    return {"status": "ok", "yields": "samples", "folds": 1, "metrics": metrics}
+
+
+def control(metrics: dict[str, Any], blind: bool, **more: Any) -> dict[str, Any]:
+    """A control of embeddings, unless said otherwise."""
+    rest = {"yields": "embeddings", "folds": 5, "blind": blind, "derived": False}
     return {"status": "ok", **rest, "metrics": metrics, **more}
 
 
@@ -54,72 +73,104 @@ def recognition(clear: float, own: float, stolen: float) -> dict[str, Any]:
     }
 
 
+def plugin(name: str, **params: Any) -> dict[str, Any]:
+    """A plug-in as a spec holds it."""
+    return {"name": name, "params": params}
+
+
 def broken() -> dict[str, Any]:
     """A scheme that recognises and falls, on photographs, with one attack skipped."""
-    images = success(0.417, 0.302, 0.71) | {
+    pictures = success(0.417, 0.302, 0.71) | {
         "ssim": value(0.431),
         "psnr": {"value": 14.27, "ci_low": 13.81, "ci_high": 14.73, "n": 400},
     }
-    params = {"hashes": 300, "group": 16}
     return {
-        "schema": 1,
+        "schema": 2,
         "id": "0f3a9c41d2e87b65",
         "status": "ok",
         "reason": None,
         "spec": {
-            "dataset": {"name": "orl", "params": {}, "sha256": "ab" * 32},
-            "target": {"name": "dlib", "params": {}, "sha256": "cd" * 32},
-            "scheme": {"name": "iom", "params": params},
-            "attacks": [
-                {"name": "dictionary", "params": {}},
-                {"name": "preimage", "params": {"steps": 200}},
-                {"name": "gan", "params": {"incorporate": "rand", "steps": 2000}},
-            ],
-            "protocol": {"name": "standard", "folds": 5, "max_stolen": 400},
+            "dataset": plugin("orl") | {"modality": "image", "sha256": "ab" * 32},
+            "target": plugin("dlib") | {"sha256": "cd" * 32},
+            "leak": plugin("templates"),
+            "scheme": plugin("iom", hashes=300, group=16),
+            "protocol": plugin("standard") | {"numbers": {"folds": 5, "max_stolen": 400}},
             "threat": {
                 "keys": "subject",
                 "leaked": True,
                 "box": "black",
                 "queries": 10_000,
+                "samples": 2000,
+                "versions": "train",
             },
+            "attacks": [
+                plugin("dictionary"),
+                plugin("preimage", steps=200),
+                plugin("gan", incorporate="rand", steps=2000),
+            ],
+            "witness": None,
             "seed": 0,
+            "code": "ef" * 32,
         },
-        "data": {"samples": 400, "subjects": 40, "dimension": 128, "not_found": 3},
-        "recognition": recognition(0.002, 0.004, 0.011),
+        "headline": {
+            "utility": "fnmr_at_fmr_1e-2",
+            "scenario": "stolen_key",
+            "reference": "unprotected",
+            "useless": 0.5,
+            "success": ["rank1", "type1_at_fmr_1e-3"],
+            "accepted": "accept_at_fmr_1e-3",
+            "scenarios": {
+                "unprotected": "unprotected",
+                "own_key": "protected, own keys",
+                "stolen_key": "protected, stolen key",
+                "renewed": "protected, across keys",
+            },
+        },
+        "utility": recognition(0.002, 0.004, 0.011),
+        "data": {
+            "samples": 400,
+            "subjects": 40,
+            "stolen": 400,
+            "dimension": 128,
+            "not_found": 3,
+            "keyed": True,
+        },
         "attacks": {
             "dictionary": ran(success(0.022, 0.161, 0.82), seconds=0.43),
-            "preimage": ran(success(0.9975, 0.981, 0.94), seconds=2.87),
-            "ridge": ran(success(0.941, 0.887, 0.92)),
-            "gan": ran(images, folds=1, yields="images", seconds=183.4, queries=1600),
-            "decode": {
-                "status": "skipped",
-                "reason": "the scheme stores no helper data that could be decoded",
-                "metrics": {},
-            },
+            "preimage": ran(success(0.9975, 0.981, 0.94), seconds=2.87, closed_form=True),
+            "ridge": ran(success(0.941, 0.887, 0.92), learned=True),
+            "gan": ran(
+                pictures, folds=1, yields="samples", learned=True, seconds=183.4, queries=1600
+            ),
+            "decode": stopped("skipped", "the scheme stores no helper data that could be decoded"),
         },
-        "faces": {
-            "preimage": ran(images | success(0.523, 0.448, 0.77, 80), folds=1, yields="images")
-        },
-        "worst": {"metrics": success(1.0, 0.993, 0.95), "folds": 5},
+        "rendered": {"preimage": rendered(pictures | success(0.523, 0.448, 0.77, 80))},
+        "worst": {"metrics": success(1.0, 0.993, 0.95), "folds": 5, "of": ["preimage", "gan"]},
         "controls": {
-            "random": {"metrics": success(0.021, 0.001, 0.79), "folds": 5},
-            "mean": {"metrics": success(0.0, 0.261, 0.88), "folds": 5},
-            "medoid": {"metrics": success(0.013, 0.183, 0.86), "folds": 5},
-            "nearest": {"metrics": success(0.017, 0.158, 0.84), "folds": 5},
-            "shuffled": {"metrics": success(0.019, 0.034, 0.81), "folds": 5},
-            "mated_probe": {"metrics": success(0.989, 0.977, 0.96), "folds": 5},
-            "unprotected": {"metrics": success(0.9925, 1.0, 1.0), "folds": 5},
-            "mean_face": {"metrics": success(0.0, 0.237, 0.79, 80), "folds": 1},
-            "unprotected_face": {"metrics": success(0.611, 0.5375, 0.8, 80), "folds": 1},
+            "unprotected_rendered": control(
+                success(0.611, 0.5375, 0.8, 80), False, yields="samples", folds=1
+            ),
+            "random": control(success(0.021, 0.001, 0.79), True),
+            "mean": control(success(0.0, 0.261, 0.88), True),
+            "medoid": control(success(0.013, 0.183, 0.86), True),
+            "nearest": control(success(0.017, 0.158, 0.84), False),
+            "shuffled": control(success(0.019, 0.034, 0.81), True, derived=True),
+            "mated_probe": control(success(0.989, 0.977, 0.96), False),
+            "unprotected": control(success(0.9925, 1.0, 1.0), False),
+            "mean_rendered": control(
+                success(0.0, 0.237, 0.79, 80), True, yields="samples", folds=1
+            ),
         },
-        "unlinkability": {
-            "d_sys": {"value": 0.931, "bins": 100, "low": 0.043, "high": 0.974},
-            "m": {"value": 0.872, "bins": 30, "low": 0.043, "high": 0.974},
-        },
-        "security": {
-            "effective_dimension": 31.42,
-            "mated_angle_degrees": 38.57,
-            "cap_bound_bits": 23.71,
+        "properties": {
+            "unlinkability": {
+                "d_sys": {"value": 0.931, "bins": 100, "low": 0.043, "high": 0.974},
+                "m_linkability": {"value": 0.872, "bins": 30, "low": 0.043, "high": 0.974},
+            },
+            "security": {
+                "effective_dimension": 31.42,
+                "mated_angle_degrees": 38.57,
+                "cap_bound_bits": 23.71,
+            },
         },
         "cost": {
             "bytes_per_template": 150.0,
@@ -133,10 +184,11 @@ def broken() -> dict[str, Any]:
                 "it is under-trained, and its numbers understate the danger.",
             }
         ],
-        "stats": {"seconds": {"embed": 3.12, "attack:gan": 183.4}, "queries": 1600},
+        "stats": {"seconds": {"embed": 3.12, "gan": 183.4, "mean": 0.001}, "queries": 1600},
         "environment": {
             "versions": {"python": "3.11.9", "numpy": "2.4.1"},
             "device": "cpu",
+            "machine": "x86_64",
             "commit": "1234567",
             "dirty": False,
         },
@@ -148,33 +200,124 @@ def resisting(fnmr: float = 0.003) -> dict[str, Any]:
     record = broken()
     attacks = {name: ran(success(0.02, 0.24, 0.8)) for name in ("dictionary", "preimage", "ridge")}
     return record | {
-        "id": "77e1",
-        "spec": record["spec"] | {"scheme": {"name": "salted_hash", "params": {}}},
-        "recognition": recognition(0.002, fnmr, fnmr),
+        "id": "77e1" * 4,
+        "spec": record["spec"] | {"scheme": plugin("salted_hash")},
+        "utility": recognition(0.002, fnmr, fnmr),
         "attacks": attacks,
-        "faces": {},
-        "worst": {"metrics": success(0.055, 0.39, 0.8), "folds": 5},
+        "rendered": {},
+        "worst": {"metrics": success(0.055, 0.39, 0.8), "folds": 5, "of": [*attacks]},
         "flags": [],
     }
 
 
-def observations(seed: int = 0, images: bool = True) -> dict[str, np.ndarray[Any, Any]]:
+def answering(accuracy: float = 0.93, named: float = 0.72) -> dict[str, Any]:
+    """A classifier whose answers are rounded; a generator gets ``named`` of the victims back."""
+    record = broken()
+    pictures = {
+        "named": value(named, 87),
+        "ssim": value(0.381, 87),
+        "advantage_named": advantage(named - 0.011, 87),
+    }
+    guess, nothing = {"named": value(0.011, 87)}, {"named": value(0.0, 87)}
+    return record | {
+        "id": "a7e4131b70042c4f",
+        "spec": record["spec"]
+        | {
+            "dataset": plugin("iris", people=60) | {"modality": "image", "sha256": "ab" * 32},
+            "target": plugin("densenet", epochs=2) | {"sha256": "cd" * 32},
+            "leak": plugin("outputs"),
+            "scheme": plugin("round_scores", digits=2),
+            "protocol": plugin("afm_iris") | {"numbers": {"folds": 1}},
+            "attacks": [plugin("gan", steps=40)],
+            "witness": plugin("resnet", epochs=2) | {"sha256": "ab" * 32},
+        },
+        "headline": {
+            "utility": "accuracy",
+            "scenario": "protected",
+            "reference": "unprotected",
+            "useless": 0.5,
+            "success": ["named"],
+            "accepted": "",
+            "scenarios": {"unprotected": "all scores", "protected": "as they leave"},
+        },
+        "utility": {
+            "unprotected": {"accuracy": value(0.947, 87, 0.03)},
+            "protected": {"accuracy": value(accuracy, 87, 0.03)},
+        },
+        "data": {
+            "samples": 960,
+            "subjects": 120,
+            "stolen": 87,
+            "dimension": 60,
+            "not_found": None,
+            "keyed": False,
+        },
+        "attacks": {
+            "gan": ran(pictures, folds=1, yields="samples"),
+            "dictionary": ran(guess, folds=1),
+        },
+        "rendered": {},
+        "worst": {"metrics": {"named": value(named, 87)}, "folds": 1, "of": ["gan", "dictionary"]},
+        "controls": {
+            "random": control(nothing, True, folds=1),
+            "mean": control(guess, True, folds=1),
+            "unprotected": control({"named": value(0.947, 87)}, False, folds=1),
+        },
+        "properties": {},
+        "cost": {"bytes_per_answer": 240.0},
+        "flags": [],
+    }
+
+
+def observations(seed: int = 0, images: bool = True) -> Arrays:
     """Scores of 40 subjects and, if asked for, pictures of six victims."""
     rng = np.random.default_rng(seed)
-    out: dict[str, np.ndarray[Any, Any]] = {}
+    out: Arrays = {}
     a, b = np.triu_indices(400, 1)
     left, right = a // 10, b // 10
     for name, apart in (("unprotected", 3.0), ("own_key", 6), ("stolen_key", 2.5), ("renewed", 1)):
         mated = left == right
         noise = rng.normal(size=len(a)) * 0.09
-        out[f"pairs.{name}.score"] = (0.3 + noise + mated * apart * 0.13).astype(np.float32)
-        out[f"pairs.{name}.mated"] = mated
-        out[f"pairs.{name}.subject_a"], out[f"pairs.{name}.subject_b"] = left, right
+        out[f"utility.{name}.score"] = (0.3 + noise + mated * apart * 0.13).astype(np.float32)
+        out[f"utility.{name}.mated"] = mated
+        out[f"utility.{name}.subject_a"], out[f"utility.{name}.subject_b"] = left, right
     if images:
         y, x = np.mgrid[-1:1:64j, -1:1:64j]
-        for name in ("original", "nearest", "attack.gan", "face.preimage", "unprotected"):
+        rows = ("original", "nearest", "attack.gan", "rendered.preimage")
+        for name in (*rows, "control.unprotected_rendered", "control.mean_rendered"):
             width = rng.uniform(0.4, 0.8, size=(6, 1, 1))
             face = 200 * np.exp(-((x / width) ** 2 + y**2)) + rng.integers(0, 40, (6, 64, 64))
-            out[f"image.{name}"] = face.astype(np.uint8)
-        out["image.subject"] = np.arange(6)
+            out[f"shown.{name}"] = face.astype(np.uint8)
+        out["shown.subject"] = np.arange(6)
     return out
+
+
+def answers(seed: int = 0) -> Arrays:
+    """What a classifier's cell observes: whether it was right, and pictures of two victims."""
+    rng = np.random.default_rng(seed)
+    subject = np.arange(87) // 3
+    out: Arrays = {}
+    for name in ("unprotected", "protected"):
+        out[f"utility.{name}.correct"] = rng.random(87) < 0.9
+        out[f"utility.{name}.subject"] = subject
+    correct = np.zeros(87)
+    correct[[0, 4]] = 1  # the first reading of subject 0, the second of subject 1
+    out |= {"attack.gan.subject": subject, "attack.gan.fold": 0 * subject}
+    out["attack.gan.correct"] = correct
+    for name in ("original", "attack.gan"):
+        out[f"shown.{name}"] = rng.integers(0, 256, (4, 32, 32)).astype(np.uint8)
+    return out | {"shown.subject": np.array([0, 0, 1, 1])}
+
+
+def judged(subject: Any, fold: Any, rank1: Any) -> Arrays:
+    """Columns of a row of a leak of templates, of which only rank 1 matters here."""
+    n = len(subject)
+    rest = ("distance", "accept_score", "renewed_score", "purity", "purity_centred")
+    made = {name: np.zeros(n) for name in rest}
+    made |= {"subject": np.asarray(subject), "fold": np.asarray(fold)}
+    return made | {"rank1": np.asarray(rank1, bool), "other_distance": np.zeros((n, 1))}
+
+
+def row(source: str, columns: Arrays) -> Arrays:
+    """Columns as the observations of a row."""
+    return {f"{source}.{name}": values for name, values in columns.items()}

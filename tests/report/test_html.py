@@ -9,20 +9,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from fowh.metrics import METRICS
 from fowh.report import html
-from fowh.report.numbers import interval, number
-from fowh.report.summary import command, rows
-from fowh.report.tables import ADVANTAGE
-from fowh.report.verdict import short_verdict, verdict
-from tests.report.cells import broken, observations, resisting
+from fowh.report.page import page
+from tests.report.cells import answering, answers, broken, judged, observations, resisting, row
+from tests.report.cells import stopped as did_not_run
 
 VOID = {"meta", "img", "br", "hr", "link", "input", "path", "use"}
 
 
-class Page(HTMLParser):
+class Parsed(HTMLParser):
     """Text, addresses and the nesting of tags."""
 
     def __init__(self, text: str) -> None:
@@ -48,21 +46,25 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.text += data
 
+    @property
+    def alts(self) -> list[str | None]:
+        return [attrs["alt"] for tag, attrs in self.tags if tag == "img"]
+
 
 @pytest.fixture(scope="module")
 def source() -> str:
-    return html.render(broken() | {"command": "fowh evaluate --scheme iom"}, observations())
+    return html.render(broken(), observations())
 
 
 @pytest.fixture(scope="module")
-def page(source: str) -> Page:
-    return Page(source)
+def parsed(source: str) -> Parsed:
+    return Parsed(source)
 
 
 @pytest.fixture
 def plotless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the drawing, which test_plots.py covers and which takes most of the time."""
-    monkeypatch.setattr(html.plane, "planes", lambda records: [])
+    monkeypatch.setattr(html.plane, "planes", lambda pages: [])
 
 
 def small(record: dict[str, Any]) -> str:
@@ -70,87 +72,105 @@ def small(record: dict[str, Any]) -> str:
     return html.render(record, {})
 
 
-def test_every_value_and_interval_is_there(page: Page) -> None:
-    record = broken()
-    for row in rows(record):
-        assert row.label in page.text
-        for metric, value in row.metrics.items():
-            assert number(metric, value["value"]) in page.text
-            assert interval(metric, value) in page.text
-    for values in record["recognition"].values():
-        for metric, value in values.items():
-            assert number(metric, value["value"]) in page.text
-    head, _, rest = verdict(record).partition(": ")
-    assert head in page.text
-    assert rest[1:] in page.text
+def test_every_value_and_interval_is_there(parsed: Parsed) -> None:
+    cell = page(broken())
+    for line in (*cell.success.lines, *cell.utility.lines):
+        assert line.label in parsed.text
+        for number in line.numbers.values():
+            assert number.text in parsed.text
+            assert number.interval in parsed.text
+    assert cell.verdict.head in parsed.text
+    assert cell.verdict.rest[1:] in parsed.text
 
 
-def test_blocks_hold_their_rows(page: Page) -> None:
+def test_everything_else_that_a_page_says_is_there(parsed: Parsed) -> None:
+    cell = page(broken())
+    said = [*cell.asked.values(), *cell.closing.values(), *cell.meanings.values(), cell.command]
+    for text in (*said, *(text for flag in cell.flags for text in flag)):
+        assert text in parsed.text
+
+
+def test_blocks_hold_their_rows(parsed: Parsed) -> None:
     order = ["Attacks", "dictionary", "Worst case: any", "worst case", "Blind controls: attackers"]
-    order += ["random stranger", "another's template", "mean → face", "References: what"]
-    order += ["nearest own sample", "mated probe", "unprotected → face"]
-    text = page.text[page.text.index("What a thief gets back") :]
+    order += ["random stranger", "another's leak", "mean embedding → image", "References: what"]
+    order += ["nearest own sample", "mated probe", "unprotected → image"]
+    text = parsed.text[parsed.text.index("What a thief gets back") :]
     places = [text.index(word) for word in order]
     assert places == sorted(places)
 
 
 @pytest.mark.usefixtures("plotless")
-def test_only_what_beats_the_blind_controls_is_coloured(page: Page) -> None:
-    alarms = [attrs for tag, attrs in page.tags if tag == "td" and attrs.get("class") == "alarm"]
-    assert len(alarms) == 6 + 6 + 5 + 5 + 6  # preimage, ridge, gan, preimage → face, worst case
-    assert 'class="alarm"' not in small(resisting())
+def test_only_what_beats_the_blind_controls_is_coloured(parsed: Parsed) -> None:
+    def alarms(found: Parsed) -> int:
+        return sum(tag == "td" and attrs.get("class") == "alarm" for tag, attrs in found.tags)
+
+    cell = page(broken())
+    shown = [line.numbers.values() for line in cell.everything.lines]
+    in_the_list = sum(number.alarm for numbers in shown for number in numbers)
+    # preimage, ridge, gan, preimage → image, worst case
+    assert alarms(parsed) == 6 + 6 + 5 + 5 + 6 + in_the_list
+    assert alarms(Parsed(small(resisting()))) == 0
 
 
-def test_the_whole_record_is_there(page: Page) -> None:
-    record = broken() | {"command": "fowh evaluate --scheme iom"}
-    text = page.text[page.text.index("The whole record") :]
+def test_the_whole_record_is_there(parsed: Parsed) -> None:
+    record = broken()
+    text = parsed.text[parsed.text.index("The whole record") :]
     assert json.loads(text[text.index("{") : text.rindex("}") + 1]) == record
     for name in ("spec", "environment"):
-        assert json.dumps(record[name], indent=1) in page.text
+        assert json.dumps(record[name], indent=1) in parsed.text
 
 
-def test_commands_and_meanings_are_there(page: Page) -> None:
-    assert command(broken()) in page.text
-    assert "As it was typed:fowh evaluate --scheme iom" in page.text
-    used = {name for row in rows(broken()) for name in row.metrics}
-    for metric in METRICS:
-        assert (metric.description in page.text) or metric.name not in used
-    assert "Advantage in " in page.text
-    assert ADVANTAGE in page.text
-
-
-def test_nothing_is_requested(source: str, page: Page) -> None:
+def test_nothing_is_requested(source: str, parsed: Parsed) -> None:
     assert not re.search(r"https?:|=\"//", source)
-    assert all(address.startswith(("data:image/png;base64,", "#")) for address in page.addresses)
-    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "object"})
+    assert all(address.startswith(("data:image/png;base64,", "#")) for address in parsed.addresses)
+    assert {tag for tag, _ in parsed.tags}.isdisjoint({"script", "link", "iframe", "object"})
     assert "url(" not in re.sub(r"url\(#", "", source)
     assert len(source.encode()) < 3_000_000
 
 
-def test_tables_and_pictures_are_accessible(page: Page) -> None:
-    assert all(attrs.get("scope") for tag, attrs in page.tags if tag == "th")
-    alts = [attrs["alt"] for tag, attrs in page.tags if tag == "img"]
-    assert len(alts) == 5 * 6
-    assert "subject 3: gan" in alts
-    ids = [attrs["id"] for tag, attrs in page.tags if attrs.get("id") and tag in ("h2", "div")]
-    named = [attrs["aria-labelledby"] for _, attrs in page.tags if "aria-labelledby" in attrs]
+def test_tables_and_pictures_are_accessible(parsed: Parsed) -> None:
+    assert all(attrs.get("scope") for tag, attrs in parsed.tags if tag == "th")
+    assert len(parsed.alts) == 6 * 6
+    assert "subject 3: gan" in parsed.alts
+    ids = [attrs["id"] for tag, attrs in parsed.tags if attrs.get("id") and tag in ("h2", "div")]
+    named = [attrs["aria-labelledby"] for _, attrs in parsed.tags if "aria-labelledby" in attrs]
     assert len(ids) == len(set(ids))
     assert set(named) <= set(ids)
-    assert ("html", {"lang": "en"}) in page.tags
-    assert [tag for tag, _ in page.tags].count("h1") == 1
+    assert ("html", {"lang": "en"}) in parsed.tags
+    assert [tag for tag, _ in parsed.tags].count("h1") == 1
 
 
 @pytest.mark.usefixtures("plotless")
-def test_rank_1_hits_are_framed() -> None:
-    found = {name: array for name, array in observations().items() if name.startswith("image.")}
-    people = found["image.subject"]
-    found |= {"attack.gan.subject": people, "attack.gan.fold": people * 0}
-    found["attack.gan.rank1"] = people == 3
-    page = Page(html.render(broken(), found))
-    alts = [attrs["alt"] for tag, attrs in page.tags if tag == "img"]
-    assert "subject 3: gan, rank 1" in alts
-    assert "subject 2: gan, not rank 1" in alts
-    assert sum(attrs.get("class") == "hit" for _, attrs in page.tags) == 1
+def test_hits_are_framed() -> None:
+    found = {name: array for name, array in observations().items() if name.startswith("shown.")}
+    people = found["shown.subject"]
+    found |= row("attack.gan", judged(people, people * 0, people == 3))
+    parsed = Parsed(html.render(broken(), found))
+    assert "subject 3: gan, Rank-1" in parsed.alts
+    assert "subject 2: gan, not Rank-1" in parsed.alts
+    assert "subject 2: the victim" in parsed.alts
+    assert sum(attrs.get("class") == "hit" for _, attrs in parsed.tags) == 1
+
+
+def test_a_classifiers_answers_have_a_page() -> None:
+    """No scores, no DET; its own utility, success and pictures."""
+    parsed = Parsed(html.render(answering(), answers()))
+    for words in ("as they leave", "Accuracy", "named", "240 bytes per answer", "--leak outputs"):
+        assert words in parsed.text
+    for words in ("FNMR", "DET", "Rank-1", "one key"):
+        assert words not in parsed.text
+    assert "Utility against inversion" in parsed.text
+    assert "subject 1: gan, Named by the target" in parsed.alts
+
+
+@pytest.mark.usefixtures("plotless")
+def test_samples_that_are_text_are_printed() -> None:
+    record = broken()
+    record["spec"]["dataset"]["modality"] = "vector"
+    shown = {"shown.original": np.eye(2, 5), "shown.subject": np.arange(2)}
+    parsed = Parsed(html.render(record, shown))
+    assert parsed.alts == []
+    assert "[1.00, 0.00, 0.00, 0.00, ...] (5)" in parsed.text
 
 
 @pytest.mark.usefixtures("plotless")
@@ -158,106 +178,76 @@ def test_everything_is_escaped() -> None:
     evil = "<script>alert('x')</script>&\""
     record = broken()
     record["spec"]["scheme"] = {"name": evil, "params": {evil: evil}}
+    record["spec"]["dataset"]["modality"] = evil
     record["attacks"] = {evil: record["attacks"]["ridge"]}
-    record["attacks"]["gone"] = {"status": "failed", "reason": f"{evil}\n{evil}", "metrics": {}}
-    record["faces"] = record["controls"] = {evil: {"metrics": broken()["worst"]["metrics"]}}
+    record["attacks"]["gone"] = did_not_run("failed", f"{evil}\n{evil}")
+    record["rendered"] = {evil: record["rendered"]["preimage"]}
+    record["controls"] = {evil: record["controls"]["random"]}
+    record["utility"] = {evil: record["utility"]["stolen_key"]}
     record["flags"] = [{"flag": evil, "text": evil}]
     record["environment"] = {evil: evil}
-    record["security"] = {evil: 1.5}
-    record["command"] = evil
-    for text in (small(record), html.render_index([(Path(evil), record)])):
+    record["properties"] = {evil: {evil: 1.5}}
+    for text in (small(record), html.render_index([(Path(evil), record)]), html.fragment(record)):
         assert "<script" not in text
         assert escaping.escape("<script>alert(") in text
-        Page(text)
+        Parsed(text)
 
 
 @pytest.mark.usefixtures("plotless")
-@pytest.mark.parametrize(
-    "missing",
-    ["recognition", "attacks", "faces", "worst", "controls", "unlinkability", "security", "cost",
-     "flags", "stats", "environment", "data"],
-)  # fmt: skip
-def test_any_part_may_be_missing(missing: str) -> None:
-    record = broken()
-    del record[missing]
-    Page(small(record))
-    Page(small(record | {missing: None}))
+@pytest.mark.parametrize("part", ["attacks", "rendered", "controls", "utility", "properties"])
+def test_any_part_may_be_empty(part: str) -> None:
+    Parsed(small(broken() | {part: {}}))
 
 
 @pytest.mark.usefixtures("plotless")
-def test_reasons_in_words_and_tracebacks_behind_a_fold() -> None:
+def test_tracebacks_are_behind_a_fold() -> None:
     record = broken()
     failed = "Traceback (most recent call last):\n  File x\nValueError: it broke"
-    record["attacks"]["gan"] = {"status": "failed", "reason": failed, "metrics": {}}
-    page = Page(small(record))
-    assert "skipped: the scheme stores no helper data that could be decoded" in page.text
-    assert "failed: ValueError: it broke" in page.text
-    assert f"Traceback of gan{failed}" in page.text
-
-
-@pytest.mark.usefixtures("plotless")
-def test_a_cell_that_never_ran() -> None:
-    bare = {name: broken()[name] for name in ("schema", "id", "spec")}
-    page = Page(small(bare | {"status": "skipped", "reason": "no images"}))
-    assert "no images" in page.text.lower()
+    record["attacks"]["gan"] = did_not_run("failed", failed)
+    parsed = Parsed(small(record))
+    assert "skipped: the scheme stores no helper data that could be decoded" in parsed.text
+    assert "failed: ValueError: it broke" in parsed.text
+    assert f"Traceback of gan{failed}" in parsed.text
 
 
 @pytest.mark.usefixtures("plotless")
 def test_unknown_values_are_dashes() -> None:
     record = resisting()
+    assert "<b>\u2013</b>" not in small(record)
     record["worst"]["metrics"]["rank1"] = {"value": None, "ci_low": None, "ci_high": None, "n": 0}
-    record["worst"]["metrics"]["purity"] = None
-    assert "\u2013" in Page(small(record)).text
-
-
-@pytest.mark.usefixtures("plotless")
-def test_operating_points_of_the_attacks_thresholds() -> None:
-    record = broken()
-    record["recognition"]["stolen_key"]["measured_at_fmr_1e-2"] = {"fmr": 0.0123, "fnmr": 0.0456}
-    text = Page(small(record)).text
-    assert "FMR 1 %" in text
-    assert "FMR is 1.23 % and their FNMR 4.56 %" in text
+    assert "<b>\u2013</b>" in small(record)
 
 
 def test_index_groups_links_and_numbers_cells() -> None:
-    other = resisting()
-    other["spec"] = other["spec"] | {"dataset": {"name": "lfw", "params": {}}}
-    cells = [(Path("a"), broken()), (Path("deep/b"), resisting(0.9)), (Path("c"), other)]
+    cells = [(Path("a"), broken()), (Path("deep/b"), resisting(0.9)), (Path("c"), answering())]
     source = html.render_index(cells)
-    page = Page(source)
-    links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
+    parsed = Parsed(source)
+    links = [attrs["href"] for tag, attrs in parsed.tags if tag == "a"]
     assert links == ["a/report.html", "deep/b/report.html", "c/report.html"]
     assert not re.search(r"https?:|=\"//", source)
     for _, record in cells:
-        assert short_verdict(record) in page.text
-        for metric in ("rank1", "type1_at_fmr_1e-3"):
-            value = record["worst"]["metrics"][metric]
-            assert number(metric, value["value"]) in page.text
-            assert interval(metric, value) in page.text
-    assert "dlib on orl" in page.text
-    assert "dlib on lfw" in page.text
-    assert "1. iom:hashes=300,group=16" in page.text
-    assert "2. salted_hash" in page.text
-    assert "doubt: learned-below-closed-form" in page.text
+        cell = page(record)
+        assert cell.verdict.short in parsed.text
+        assert cell.comparable in parsed.text
+        for number in cell.headline:
+            assert number.text in parsed.text
+            assert number.interval in parsed.text
+    assert "1. iom:hashes=300,group=16" in parsed.text
+    assert "2. salted_hash" in parsed.text
+    assert "1. round_scores:digits=2" in parsed.text
+    assert "worst named" in parsed.text
+    assert "doubt: learned-below-closed-form" in parsed.text
 
 
-def test_the_command_is_complete() -> None:
-    record = broken()
-    record["spec"]["threat"] |= {"keys": "shared", "leaked": False, "box": "white"}
-    words = command(record)
-    assert words.startswith("fowh evaluate --scheme iom:hashes=300,group=16 --dataset orl ")
-    for part in (
-        "--target dlib",
-        "--attack preimage:steps=200",
-        "--attack gan:incorporate=rand,steps=2000",
-        "--keys shared",
-        "--secret-keys",
-        "--white-box",
-        "--queries 10000",
-        "--seed 0",
-    ):
-        assert part in words
-    assert "--secret-keys" not in command(broken())
-    record["spec"]["dataset"]["params"] = {"path": "my faces.npz"}
-    assert "'embeddings" not in command(record)
-    assert "'orl:path=my faces.npz'" in command(record)
+@pytest.mark.parametrize("record", [broken(), resisting(), answering()])
+def test_a_notebook_gets_the_verdict_and_the_table(record: dict[str, Any]) -> None:
+    source = html.fragment(record)
+    parsed, cell = Parsed(source), page(record)
+    assert cell.verdict.rest in parsed.text
+    for line in cell.success.lines:
+        assert line.label in parsed.text
+        for metric in cell.success.columns:
+            assert line.reason or line[metric].text in parsed.text
+    tags = [tag for tag, _ in parsed.tags]
+    assert {"html", "body", "style", "script", "svg"}.isdisjoint(tags)
+    assert len(source) < 12_000

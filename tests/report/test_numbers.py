@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fowh.report import numbers
+from fowh.report.numbers import Number
 
 
 @pytest.mark.parametrize(
@@ -14,16 +15,20 @@ from fowh.report import numbers
         ("rank1", 1.0, "100"),
         ("rank1", 0.0, "0.0"),
         ("rank1", 0.97512, "97.5"),
+        ("accuracy", 0.5, "50.0"),
+        ("realism", 0.5, "50.0"),
         ("advantage_rank1", -0.031, "-3.1"),
         ("purity", -0.024, "-0.02"),
         ("purity_centred", 1.0, "1.00"),
         ("psnr", 14.271, "14.3"),
-        ("d_sys", 0.931, "0.93"),
+        ("d_sys", 0.931, "0.93"),  # from 0 to 1, but a share of nothing
+        ("m_linkability", 0.5, "0.50"),
         ("unheard_of", 0.5, "0.50"),
     ],
 )
 def test_number(metric: str, value: float | None, text: str) -> None:
     assert numbers.number(metric, value) == text
+    assert Number(metric, value).text == text
 
 
 @pytest.mark.parametrize(
@@ -40,19 +45,35 @@ def test_number(metric: str, value: float | None, text: str) -> None:
 )
 def test_interval(metric: str, low: float | None, high: float | None, text: str) -> None:
     value = {"value": 0.5, "ci_low": low, "ci_high": high, "n": 9}
-    assert numbers.interval(metric, value) == text
+    assert Number.of(metric, value).interval == text
 
 
 @pytest.mark.parametrize("value", [None, 0.25, {"value": 0.25}])
 def test_bare_numbers_are_values(value: object) -> None:
-    found = numbers.measured(value)
-    assert set(found) == {"value", "ci_low", "ci_high", "n"}
-    assert found["value"] == (0.25 if value else None)
+    expected = Number("rank1", 0.25 if value else None)
+    assert Number.of("rank1", value) == expected
 
 
-def test_known_skips_what_was_not_measured() -> None:
-    parts = [{"rank1": {"value": 0.5}}, {"rank1": {"value": None}}, {}, {"rank1": 0.75}]
-    assert numbers.known(parts, "rank1") == [0.5, 0.75]
+def test_sentences_have_units() -> None:
+    assert Number("rank1", 0.25).words == "25.0 %"
+    assert Number("purity", 0.25).words == "0.25"
+    assert Number("rank1").words == "\u2013"
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "heading"),
+    [
+        ("rank1", "Rank-1", ("rank 1", "")),
+        ("transfer_rank1", "Rank-1, witness", ("rank 1", "witness")),
+        ("fnmr_at_fmr_1e-3", "FNMR at FMR 0.1 %", ("FNMR", "FMR 0.1 %")),
+        ("accuracy", "Accuracy", ("Accuracy", "")),
+        ("advantage_rank1", "Advantage in Rank-1", ("Advantage in Rank-1", "")),
+        ("unheard_of", "unheard of", ("unheard of", "")),
+    ],
+)
+def test_metrics_have_names(metric: str, label: str, heading: tuple[str, str]) -> None:
+    assert numbers.label(metric) == label
+    assert numbers.heading(metric) == heading
 
 
 def test_numbers_stay_with_their_units() -> None:

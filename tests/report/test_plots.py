@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,13 @@ from PIL import Image
 from scipy.special import ndtr
 
 from fowh.metrics.recognition import det
-from fowh.report import pictures, plane, plots
-from tests.report.cells import broken, observations, resisting, value
+from fowh.report import plane, plots
+from fowh.report.page import Page, page
+from tests.report.cells import answering, answers, broken, observations, resisting, value
+
+
+def pages(*records: dict[str, Any]) -> list[Page]:
+    return [page(record) for record in records]
 
 
 def test_summary_is_one_picture() -> None:
@@ -33,17 +39,38 @@ def test_summary_is_one_picture() -> None:
 
 
 def test_summary_without_anything_to_draw() -> None:
-    bare = broken() | {"recognition": {}, "worst": {}, "controls": {}, "attacks": {}}
+    nothing: dict[str, Any] = {"utility": {}, "controls": {}, "attacks": {}, "rendered": {}}
+    bare = broken() | nothing | {"worst": {"metrics": {}, "folds": 0, "of": []}}
     assert plots.summary(bare, {}).startswith(b"\x89PNG")
+
+
+def test_summary_shows_samples() -> None:
+    plain, shown = (
+        Image.open(io.BytesIO(plots.summary(broken(), found)))
+        for found in ({}, {k: v for k, v in observations().items() if k.startswith("shown")})
+    )
+    assert shown.height > plain.height + 300
+
+
+def test_summary_of_samples_that_are_text() -> None:
+    record = broken()
+    record["spec"]["dataset"]["modality"] = "vector"
+    shown = {"shown.original": np.eye(2, 5), "shown.subject": np.arange(2)}
+    image = np.asarray(Image.open(io.BytesIO(plots.summary(record, shown))).convert("L"))
+    assert image[-80:, 200:].min() < 100  # something is written there
+
+
+def test_summary_of_a_classifiers_answers() -> None:
+    assert plots.summary(answering(), answers()).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("which", ["det", "scores", "planes"])
 def test_svgs_are_well_formed_and_stand_alone(which: str) -> None:
     found = observations(images=False)
     figures = {
-        "det": lambda: plots.det_plots(found),
-        "scores": lambda: plots.scores_plots(found),
-        "planes": lambda: plane.planes([broken(), resisting()]),
+        "det": lambda: plots.det_plots(broken(), found),
+        "scores": lambda: plots.scores_plots(broken(), found),
+        "planes": lambda: plane.planes(pages(broken(), resisting())),
     }[which]()
     assert len(figures) == {"det": 1, "scores": 4, "planes": 2}[which]
     for figure in figures[:2]:
@@ -61,7 +88,7 @@ def test_svgs_are_well_formed_and_stand_alone(which: str) -> None:
 
 
 def test_svgs_are_deterministic() -> None:
-    first, second = (plots.svg(plane.planes([broken()])[0]) for _ in range(2))
+    first, second = (plots.svg(plane.planes(pages(broken()))[0]) for _ in range(2))
     assert first == second
 
 
@@ -70,8 +97,10 @@ def test_det_runs_through_the_operating_points() -> None:
 
     found = observations(images=False)
     axes = Figure().subplots()
-    assert plots.draw_det(axes, found)
-    assert [line.get_label() for line in axes.lines[:1]] == ["unprotected"]
+    assert plots.draw_det(axes, broken(), found)
+    assert [line.get_label() for line in axes.lines[:3]] == [
+        *("unprotected", "protected, own keys", "protected, stolen key"),
+    ]
     x, y = (ndtr(np.asarray(values, dtype=float)) for values in axes.lines[2].get_data())
     fmr, fnmr, _ = det(*(plots.pairs(found, "stolen_key") or ((), ())))
     for level in (0.001, 0.01, 0.1):
@@ -84,7 +113,7 @@ def test_thresholds_are_drawn_as_scores() -> None:
     found["t_embedding.1e-2"] = np.array([0.61, 0.61, 0.64, np.nan])  # distances, one per template
     found["t_protected.1e-2"] = np.array([0.31, 0.33])
     drawn = []
-    for figure in plots.scores_plots(found):
+    for figure in plots.scores_plots(broken(), found):
         lines = figure.axes[0].lines
         drawn.append(sorted({float(np.asarray(line.get_xdata())[0]) for line in lines}))
     assert drawn == [[-0.64, -0.61], [0.31, 0.33], [0.31, 0.33], [0.31, 0.33]]
@@ -92,10 +121,10 @@ def test_thresholds_are_drawn_as_scores() -> None:
 
 def test_failed_comparisons_are_counted_not_drawn() -> None:
     found = observations(images=False)
-    name = "pairs.stolen_key"
+    name = "utility.stolen_key"
     scores, mated = found[f"{name}.score"].copy(), found[f"{name}.mated"]
     scores[np.flatnonzero(mated)[:900]] = -np.inf  # half of the 1,800
-    figures = plots.scores_plots(found | {f"{name}.score": scores})
+    figures = plots.scores_plots(broken(), found | {f"{name}.score": scores})
     legend = figures[2].axes[0].get_legend()
     assert legend is not None
     assert "mated, 50.0 % of them failed" in [text.get_text() for text in legend.get_texts()]
@@ -103,15 +132,28 @@ def test_failed_comparisons_are_counted_not_drawn() -> None:
 
 @pytest.mark.parametrize("labels", [np.zeros(9, bool), np.ones(9, bool)])
 def test_one_kind_of_comparison_is_no_plot(labels: np.ndarray) -> None:
-    found = {"pairs.unprotected.score": np.arange(9.0), "pairs.unprotected.mated": labels}
-    assert plots.det_plots(found) == []
-    assert plots.scores_plots(found) == []
+    found = {"utility.unprotected.score": np.arange(9.0), "utility.unprotected.mated": labels}
+    assert plots.det_plots(broken(), found) == []
+    assert plots.scores_plots(broken(), found) == []
+
+
+def test_answers_have_no_scores_to_plot() -> None:
+    assert plots.det_plots(answering(), answers()) == []
+    assert plots.scores_plots(answering(), answers()) == []
+
+
+def test_scenarios_without_a_name_are_plotted_last() -> None:
+    found = observations(images=False)
+    for part in ("score", "mated"):
+        found[f"utility.after_ten_years.{part}"] = found[f"utility.own_key.{part}"]
+    titles = [f.axes[0].get_title(loc="left") for f in plots.scores_plots(broken(), found)]
+    assert titles[-2:] == ["protected, across keys", "after ten years"]
 
 
 def test_constant_scores() -> None:
-    scores = {"pairs.own_key.score": np.zeros(9), "pairs.own_key.mated": np.arange(9) > 4}
-    assert "<svg" in plots.svg(plots.scores_plots(scores)[0])
-    assert "<svg" in plots.svg(plots.det_plots(scores)[0])
+    scores = {"utility.own_key.score": np.zeros(9), "utility.own_key.mated": np.arange(9) > 4}
+    assert "<svg" in plots.svg(plots.scores_plots(broken(), scores)[0])
+    assert "<svg" in plots.svg(plots.det_plots(broken(), scores)[0])
 
 
 @pytest.mark.parametrize("steps", [1, 7, 60, 300, 2000])
@@ -139,13 +181,14 @@ def _points(axes: object) -> list[tuple[float, float]]:
 def test_plane_shows_cells_references_and_the_empty_corner() -> None:
     from matplotlib.figure import Figure
 
-    for cells, words in (([broken()], "attacker (empty)"), ([broken(), resisting()], "attacker")):
+    both = [broken(), resisting()]
+    for cells, words in (([broken()], "attacker (empty)"), (both, "attacker")):
         axes = Figure(figsize=(5, 5)).subplots()
-        assert plane.draw(axes, cells, "type1_at_fmr_1e-3")
+        assert plane.draw(axes, pages(*cells), "type1_at_fmr_1e-3")
         legend = axes.get_legend()
         assert legend is not None
         texts = [text.get_text() for text in legend.get_texts()]
-        assert f"full recognition, blind {words}" in texts
+        assert f"full utility, blind {words}" in texts
         assert "best blind guess, 26.1 %" in texts
         assert len(_points(axes)) == len(cells)
     assert _points(axes)[1] == pytest.approx((0.003, 0.39))  # nothing near it: not moved
@@ -157,9 +200,9 @@ def test_the_blind_line_and_the_corner_are_those_of_the_worst_case() -> None:
     from matplotlib.patches import Rectangle
 
     record = broken()
-    record["controls"]["mean_face"]["metrics"]["rank1"] = value(0.125, 80, 0.25)
+    record["controls"]["mean_rendered"]["metrics"]["rank1"] = value(0.125, 80, 0.25)
     axes = Figure(figsize=(5, 5)).subplots()
-    plane.draw(axes, [record], "rank1")
+    plane.draw(axes, pages(record), "rank1")
     assert "best blind guess, 2.1 %" in [text.get_text() for text in axes.get_legend().get_texts()]
     corner = next(patch for patch in axes.patches if isinstance(patch, Rectangle))
     assert corner.get_height() == pytest.approx(0.041)
@@ -170,61 +213,51 @@ def test_markers_never_cover_each_other() -> None:
 
     figure = Figure(figsize=(5, 5))
     axes = figure.subplots()
-    plane.draw(axes, [broken()] * 12, "rank1")
+    plane.draw(axes, pages(broken()) * 12, "rank1")
     spots = axes.transData.transform(_points(axes))
     apart = np.hypot(*(spots[:, None] - spots[None]).transpose(2, 0, 1))
     assert apart[~np.eye(12, dtype=bool)].min() >= plane._APART - 1e-6
 
 
+def test_what_is_good_when_high_runs_from_right_to_left() -> None:
+    """So that the aim is the lower left corner of every plane."""
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    axes = Figure(figsize=(5, 5)).subplots()
+    assert plane.draw(axes, pages(answering(accuracy=0.8)), "named")
+    assert _points(axes) == [pytest.approx((0.2, 0.72))]
+    ticks = zip(
+        axes.get_xticks(), (text.get_text() for text in axes.get_xticklabels()), strict=True
+    )
+    assert dict(ticks)[0.2] == "80"
+    assert axes.get_xlabel() == "Accuracy, as they leave (%)"
+    corner = next(patch for patch in axes.patches if isinstance(patch, Rectangle))
+    assert corner.get_width() == pytest.approx(1 - 0.917)  # down to where the reference may lie
+    words = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "unprotected outputs" in words
+    assert "best blind guess, 1.1 %" in words
+
+
 def test_plane_without_values() -> None:
-    bare = broken() | {"worst": {"metrics": {}, "folds": 0}}
-    assert plane.planes([bare]) == []
-    assert len(plane.planes([bare, broken()])) == 2
+    bare = broken() | {"worst": {"metrics": {}, "folds": 0, "of": []}}
+    assert plane.planes([]) == []
+    assert plane.planes(pages(bare)) == []
+    assert len(plane.planes(pages(bare, broken()))) == 2
 
 
-@pytest.mark.parametrize("missing", ["recognition", "attacks", "faces", "controls", "worst"])
-def test_plane_with_a_part_missing(missing: str) -> None:
+def test_what_is_no_share_is_not_drawn() -> None:
+    record = broken()
+    record["headline"] |= {"utility": "psnr"}
+    record["utility"]["stolen_key"]["psnr"] = value(0.5)
+    assert plane.planes(pages(record)) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "drawn"),
+    [("utility", False), ("attacks", True), ("rendered", True), ("controls", True)],
+)
+def test_plane_with_an_empty_part(part: str, drawn: bool) -> None:
     from matplotlib.figure import Figure
 
-    for record in ({k: v for k, v in broken().items() if k != missing}, broken() | {missing: None}):
-        drawn = plane.draw(Figure().subplots(), [record], "rank1")
-        assert drawn is (missing not in ("recognition", "worst"))
-
-
-def test_grid_order_and_labels() -> None:
-    found = observations()
-    found["image.control.unprotected_face"] = found.pop("image.unprotected")
-    labels = [row.label for row in pictures.grid(found)]
-    assert labels == [
-        "the victim",
-        "attacker's nearest own",
-        "gan",
-        "preimage → face",
-        "unprotected → face",
-    ]
-    assert pictures.grid({}) == []
-    many = {"image.original": np.zeros((50, 8, 8), np.uint8)}
-    assert len(pictures.grid(many)[0].pictures) == pictures.SHOWN
-
-
-def test_hits_belong_to_the_pictures_shown() -> None:
-    """Each shown victim's first template of the first fold, not of a later one."""
-    found = {
-        "image.subject": np.array([2, 5]),
-        "attack.gan.fold": np.array([1, 0, 0, 0, 0]),
-        "attack.gan.subject": np.array([2, 5, 2, 2, 5]),
-        "attack.gan.rank1": np.array([True, True, False, True, False]),
-    }
-    assert pictures.hits(found, "attack.gan") == [False, True]
-    assert pictures.hits(found, "attack.other") is None
-    found["image.subject"] = np.array([7])
-    assert pictures.hits(found, "attack.gan") is None
-
-
-@pytest.mark.parametrize("shape", [(64, 64), (150, 150), (150, 150, 3)])
-def test_pictures_are_small_pngs(shape: tuple[int, ...]) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    image = Image.open(io.BytesIO(pictures.png(noise)))
-    assert max(image.size) <= 112
-    if shape == (64, 64):
-        assert np.array_equal(np.asarray(image), noise)
+    assert plane.draw(Figure().subplots(), pages(broken() | {part: {}}), "rank1") is drawn

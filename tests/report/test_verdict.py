@@ -8,14 +8,35 @@ from typing import Any
 
 import pytest
 
-from fowh.report.summary import rows
-from fowh.report.verdict import at_goal, blind, gains, short_verdict, verdict
-from tests.report.cells import advantage, broken, ran, recognition, resisting, success, value
+from fowh.report.evidence import best_guess, worst_level
+from fowh.report.lines import Line, success_lines
+from fowh.report.verdict import Verdict, judge
+from tests.report.cells import (
+    advantage,
+    answering,
+    broken,
+    control,
+    ran,
+    recognition,
+    rendered,
+    resisting,
+    stopped,
+    success,
+    value,
+)
 
 Record = dict[str, Any]
 
 
-def _leaking() -> Record:
+def verdict(record: Record) -> Verdict:
+    return judge(record, success_lines(record))
+
+
+def line(record: Record, label: str) -> Line:
+    return next(line for line in success_lines(record) if line.label == label)
+
+
+def leaking() -> Record:
     """Rank 1 of 21 % against a blind 2 %, and nothing else."""
     record = resisting()
     record["attacks"]["ridge"]["metrics"] |= {"rank1": value(0.21), "advantage_rank1": value(0.19)}
@@ -23,140 +44,152 @@ def _leaking() -> Record:
     return record
 
 
-def _type1_only() -> Record:
+def type1_only() -> Record:
     record = resisting()
     record["attacks"]["ridge"]["metrics"]["type1_at_fmr_1e-3"] = value(0.9)
     record["worst"]["metrics"]["type1_at_fmr_1e-3"] = value(0.93)
     return record
 
 
-def _only_a_face() -> Record:
+def purity_only() -> Record:
+    """Closer to the truth than any blind guess, and still nobody is recognised by it."""
     record = resisting()
-    record["faces"] = {"ridge": ran(success(0.6, 0.5, 0.8, 80), folds=1)}
-    record["worst"] = {"metrics": success(0.61, 0.52, 0.8), "folds": 5}
+    record["attacks"]["ridge"]["metrics"]["purity"] = value(0.99, spread=0.001)
     return record
 
 
-def _union_of_blind_guesses() -> Record:
+def only_rendered() -> Record:
+    record = resisting()
+    record["rendered"] = {"ridge": rendered(success(0.6, 0.5, 0.8, 80))}
+    record["worst"]["metrics"] = success(0.61, 0.52, 0.8)
+    return record
+
+
+def union_of_blind_guesses() -> Record:
     """Each attack guesses; together they hit far more than one guess does."""
     record = resisting()
-    record["worst"] = {"metrics": success(0.64, 0.77, 0.8), "folds": 5}
+    record["worst"]["metrics"] = success(0.64, 0.77, 0.8)
     return record
 
 
-def _nothing_ran() -> Record:
+def nothing_ran() -> Record:
     record = resisting()
-    record["attacks"] = {"ridge": {"status": "skipped", "reason": "no keys", "metrics": {}}}
-    return record | {"worst": {"metrics": {}, "folds": 0}}
+    record["attacks"] = {"ridge": stopped("skipped", "no keys")}
+    return record | {"worst": {"metrics": {}, "folds": 0, "of": []}}
 
 
-def _no_controls() -> Record:
-    return broken() | {"controls": {}}
-
-
-def _references_only() -> Record:
+def references_only() -> Record:
     record = broken()
     record["controls"] = {"mated_probe": record["controls"]["mated_probe"]}
     return record
 
 
-def _never_started() -> Record:
-    bare = {name: broken()[name] for name in ("schema", "id", "spec")}
-    return bare | {"status": "skipped", "reason": "embeddings have no images"}
-
-
-def _crashed_attack() -> Record:
+def crashed_attack() -> Record:
     record = broken()
-    record["attacks"]["gan"] = {"status": "failed", "reason": "Traceback:\nE: x", "metrics": {}}
+    record["attacks"]["gan"] = stopped("failed", "Traceback:\nE: x")
     return record | {"status": "failed", "reason": "Traceback:\nE: x"}
 
 
-@pytest.mark.parametrize(
-    ("make", "short", "words"),
-    [
-        (broken, "Broken", ["100 %", "99.3 %", "2.1 %", "26.1 %", "and its keys", "is kept"]),
-        (_leaking, "Leaks", ["22.0 %", "rank 1", "is kept"]),
-        (_type1_only, "Broken", ["93.0 %", "passes for the victim"]),
-        (_only_a_face, "Broken", ["61.0 %"]),
-        (resisting, "Not broken by this suite", ["proves nothing", "no attack", "5.5 %"]),
-        (_union_of_blind_guesses, "Not broken by this suite", ["64.0 %"]),
-        (lambda: resisting(0.9), "Does not recognise people", ["90.0 %", "no attack"]),
-        (lambda: resisting(0.2), "Not broken by this suite", ["Recognition suffers"]),
-        (
-            lambda: broken() | {"recognition": recognition(0.0, 0.6, 0.61)},
-            "Broken, does not recognise people",
-            ["61.0 %", "100 %"],
-        ),
-        (lambda: broken() | {"recognition": {}}, "Broken", ["not measured"]),
-        (_nothing_ran, "Not attacked", ["nothing is known"]),
-        (_no_controls, "Undecided", ["no blind control"]),
-        (_references_only, "Undecided", ["no blind control"]),
-        (_never_started, "Skipped", ["embeddings have no images"]),
-        (_crashed_attack, "Broken", ["100 %"]),
-    ],
-)
+def useless_and_broken() -> Record:
+    return broken() | {"utility": recognition(0.0, 0.6, 0.61)}
+
+
+def unmeasured() -> Record:
+    return broken() | {"utility": {}}
+
+
+CASES: list[tuple[Callable[[], Record], str, list[str]]] = [
+    (broken, "Broken", ["100 %", "99.3 %", "2.1 %", "26.1 %", "and their keys", "is kept"]),
+    (leaking, "Leaks", ["22.0 %", "rank 1", "is kept"]),
+    (type1_only, "Broken", ["93.0 %", "passes for the victim"]),
+    (purity_only, "Not broken by this suite", ["no attack"]),
+    (only_rendered, "Broken", ["61.0 %"]),
+    (resisting, "Not broken by this suite", ["proves nothing", "no attack", "5.5 %"]),
+    (union_of_blind_guesses, "Not broken by this suite", ["64.0 %"]),
+    (lambda: resisting(0.9), "Does not do its job", ["90.0 %", "no attack", "means little"]),
+    (lambda: resisting(0.2), "Not broken by this suite", ["Utility suffers"]),
+    (useless_and_broken, "Broken, does not do its job", ["61.0 %", "100 %"]),
+    (unmeasured, "Broken", ["FNMR at FMR 1 % was not measured"]),
+    (nothing_ran, "Not attacked", ["nothing is known"]),
+    (lambda: broken() | {"controls": {}}, "Undecided", ["no blind control"]),
+    (references_only, "Undecided", ["no blind control"]),
+    (crashed_attack, "Broken", ["100 %"]),
+    (answering, "Broken", ["named as the victim in 72.0 % of all cases", "1.1 %", "is kept"]),
+    (lambda: answering(named=0.2), "Leaks", ["20.0 %"]),
+    (lambda: answering(named=0.012), "Not broken by this suite", ["whoever tries them all"]),
+    (lambda: answering(accuracy=0.8), "Broken", ["Utility suffers: Accuracy is 80.0 %"]),
+    (lambda: answering(accuracy=0.3), "Broken, does not do its job", ["Accuracy is 30.0 %"]),
+    (lambda: answering(0.3, 0.012), "Does not do its job", ["against 94.7 % (all scores)"]),
+]
+
+
+@pytest.mark.parametrize(("make", "short", "words"), CASES)
 def test_rule(make: Callable[[], Record], short: str, words: list[str]) -> None:
     record = make()
     before = deepcopy(record)
-    text = verdict(record)
+    found = verdict(record)
     assert record == before
-    assert short_verdict(record) == short
-    assert text.startswith(short)
+    assert found.short == short
+    assert found.text.startswith(short)
+    assert found.text == f"{found.head}: {found.rest}"
     for word in words:
-        assert word in text
-    assert text.count(": ") >= 1
+        assert word in found.text
 
 
 @pytest.mark.parametrize(
-    ("make", "expected"),
+    ("make", "tone"),
     [
-        (resisting, True),
-        (_union_of_blind_guesses, True),
-        (lambda: resisting(0.2), False),
-        (lambda: resisting(0.9), False),
-        (broken, False),
-        (_leaking, False),
-        (_nothing_ran, False),
+        (resisting, "good"),
+        (union_of_blind_guesses, "good"),
+        (lambda: answering(named=0.012), "good"),
+        (lambda: resisting(0.2), "neutral"),
+        (lambda: resisting(0.9), "neutral"),
+        (lambda: answering(0.8, 0.012), "neutral"),
+        (nothing_ran, "neutral"),
+        (references_only, "neutral"),
+        (broken, "bad"),
+        (leaking, "bad"),
+        (useless_and_broken, "bad"),
     ],
 )
-def test_the_goal_needs_both(make: Callable[[], Record], expected: bool) -> None:
-    assert at_goal(make()) is expected
+def test_good_is_what_keeps_utility_and_resists(make: Callable[[], Record], tone: str) -> None:
+    assert verdict(make()).tone == tone
 
 
 def test_an_attack_must_beat_every_blind_control_beyond_its_interval() -> None:
     record = resisting()
-    guess, bar = blind(record, "rank1") or (None, None)
-    assert guess == 0.021  # the best of them
-    assert bar == pytest.approx(0.041)
+    guess = best_guess(record, "rank1", "embeddings")
+    assert guess is not None
+    assert guess.value == 0.021  # the best of them
+    assert guess.bar == pytest.approx(0.041)
     del record["attacks"]["ridge"]["metrics"]["advantage_rank1"]  # which would decide
-    for low, expected in ((bar, "Not broken by this suite"), (bar + 1e-9, "Leaks")):
+    for low, expected in ((guess.bar, "Not broken by this suite"), (guess.bar + 1e-9, "Leaks")):
         record["attacks"]["ridge"]["metrics"]["rank1"] |= {"ci_low": low, "value": 0.1}
-        assert short_verdict(record) == expected
-        row = next(row for row in rows(record) if row.label == "ridge")
-        assert gains(record, row, "rank1") is (expected == "Leaks")
+        assert verdict(record).short == expected
+        assert line(record, "ridge")["rank1"].alarm is (expected == "Leaks")
 
 
-def _few_pictures(record: Record) -> Record:
-    """None of 80 pictures hits: an interval that is wide because 8 victims are few."""
+def few_samples(record: Record) -> Record:
+    """None of 80 samples hits: an interval that is wide because 8 victims are few."""
     nothing = {"value": 0.0, "ci_low": 0.0, "ci_high": 0.369, "n": 80}
-    for name in ("mean_face", "shuffled_face"):
+    for name in ("mean_rendered", "shuffled_rendered"):
         metrics = success(0.0, 0.0, 0.8, 80) | {"rank1": nothing, "type1_at_fmr_1e-3": nothing}
-        record["controls"][name] = {"metrics": metrics, "folds": 1}
+        record["controls"][name] = control(metrics, True, yields="samples", folds=1)
     return record
 
 
 @pytest.mark.parametrize("paired", [True, False])
-def test_embeddings_are_not_compared_with_few_pictures(paired: bool) -> None:
-    record = _few_pictures(resisting())
+def test_embeddings_are_not_compared_with_few_samples(paired: bool) -> None:
+    record = few_samples(resisting())
     metrics = record["attacks"]["ridge"]["metrics"]
     metrics |= {"rank1": value(0.3), "advantage_rank1": advantage(0.28)}
     if not paired:
         del metrics["advantage_rank1"]
-    assert short_verdict(record) == "Leaks"
-    assert "30.0 % of the victims at rank 1 (a blind guess: 2.1 %)" in verdict(record)
-    reds = [row.label for row in rows(record) if gains(record, row, "rank1")]
+    found = verdict(record)
+    assert found.short == "Leaks"
+    assert "30.0 % of the victims at rank 1 (a blind guess: 2.1 %)" in found.text
+    reds = [line.label for line in success_lines(record) if line["rank1"].alarm]
     assert reds == ["ridge", "worst case"]
-    assert not at_goal(record)
 
 
 @pytest.mark.parametrize(
@@ -165,23 +198,23 @@ def test_embeddings_are_not_compared_with_few_pictures(paired: bool) -> None:
         (0.5, None, 0.021, True),  # by intervals: 0.48 is beyond 0.369
         (0.38, None, 0.021, False),
         (0.5, None, 0.479, True),  # of embeddings, the rate alone
-        (0.5, None, 0.481, False),  # beyond pictures, but a blind embedding does as well
-        (0.3, 0.2, 0.021, True),  # paired: the bar of few pictures does not count
+        (0.5, None, 0.481, False),  # beyond samples, but a blind embedding does as well
+        (0.3, 0.2, 0.021, True),  # paired: the bar of few samples does not count
         (0.3, 0.02, 0.021, False),  # its interval touches 0
         (0.3, 0.0201, 0.021, True),
     ],
 )
-@pytest.mark.parametrize("as_face", [True, False])
+@pytest.mark.parametrize("section", ["attacks", "rendered"])
 @pytest.mark.parametrize("metric", ["rank1", "type1_at_fmr_1e-3"])
-def test_pictures_are_compared_with_pictures_and_with_the_rates_of_embeddings(
+def test_samples_are_compared_with_samples_and_with_the_rates_of_embeddings(
     rate: float,
     gain: float | None,
     embedding: float,
     expected: bool,
-    as_face: bool,
+    section: str,
     metric: str,
 ) -> None:
-    record = _few_pictures(resisting())
+    record = few_samples(resisting())
     for name in ("random", "mean", "medoid", "shuffled"):
         record["controls"][name]["metrics"][metric] = value(embedding)
     for part in record["attacks"].values():
@@ -190,64 +223,68 @@ def test_pictures_are_compared_with_pictures_and_with_the_rates_of_embeddings(
     metrics.pop(f"advantage_{metric}", None)
     if gain is not None:
         metrics[f"advantage_{metric}"] = advantage(gain, 80)
-    part = ran(metrics, folds=1, yields="images")
-    record["faces" if as_face else "attacks"]["gan"] = part
-    row = next(row for row in rows(record) if row.label.startswith("gan"))
-    assert gains(record, row, metric) is expected
-    assert (short_verdict(record) in ("Broken", "Leaks")) is expected
-    assert at_goal(record) is not expected
+    record[section]["gan"] = ran(metrics, folds=1, yields="samples")
+    label = "gan" if section == "attacks" else "gan → image"
+    assert line(record, label)[metric].alarm is expected
+    assert (verdict(record).tone == "bad") is expected
 
 
-def test_the_worst_case_quotes_the_controls_of_the_templates_it_spans() -> None:
+def test_the_worst_case_quotes_the_controls_of_the_rows_it_spans() -> None:
     record = broken()
-    record["controls"]["mean_face"]["metrics"]["rank1"] = value(0.125, 80)
-    assert "100 % of the victims at rank 1 (a blind guess: 2.1 %)" in verdict(record)
-    assert blind(record, "rank1") == blind(record, "rank1", "embeddings")
-    assert (blind(record, "rank1", "images") or (0.0,))[0] == 0.125
-    record["attacks"] = {"gan": record["attacks"]["gan"]}  # pictures alone
-    record["worst"] = {"metrics": success(0.52, 0.45, 0.8, 80), "folds": 1}
-    assert "52.3 % of the victims at rank 1 (a blind guess: 12.5 %)" in verdict(record)
-    assert blind(record, "rank1") == blind(record, "rank1", "images")
+    record["controls"]["mean_rendered"]["metrics"]["rank1"] = value(0.125, 80)
+    assert "100 % of the victims at rank 1 (a blind guess: 2.1 %)" in verdict(record).text
+    assert worst_level(record) == "embeddings"
+    assert (best_guess(record, "rank1", "samples") or pytest.fail()).value == 0.125
+    record["attacks"] = {"gan": record["attacks"]["gan"]}  # samples alone
+    record["worst"] = {"metrics": success(0.52, 0.45, 0.8, 80), "folds": 1, "of": ["gan"]}
+    assert "52.3 % of the victims at rank 1 (a blind guess: 12.5 %)" in verdict(record).text
+    assert worst_level(record) == "samples"
 
 
-def test_pictures_without_controls_of_their_own_meet_the_bar_of_embeddings() -> None:
+def test_samples_without_controls_of_their_own_meet_the_bar_of_embeddings() -> None:
     record = resisting()
-    del record["controls"]["mean_face"]
-    assert blind(record, "rank1", "images") == blind(record, "rank1", "embeddings")
+    del record["controls"]["mean_rendered"]
+    samples, embeddings = (
+        best_guess(record, "rank1", level) for level in ("samples", "embeddings")
+    )
+    assert samples == embeddings is not None
 
 
 def test_embeddings_without_controls_of_their_own_are_undecided() -> None:
-    record = _few_pictures(resisting())
-    record["controls"] = {"mean_face": record["controls"]["mean_face"]}
-    assert short_verdict(record) == "Undecided"
+    record = few_samples(resisting())
+    record["controls"] = {"mean_rendered": record["controls"]["mean_rendered"]}
+    assert verdict(record).short == "Undecided"
 
 
 def test_references_are_no_blind_controls() -> None:
     record = resisting()
     best = max(part["metrics"]["rank1"]["value"] for part in record["controls"].values())
     assert best > 0.9  # the mated probe
-    assert (blind(record, "rank1") or (1.0,))[0] < 0.1
+    guess = best_guess(record, "rank1", "embeddings")
+    assert guess is not None
+    assert guess.value < 0.1
 
 
-def test_recognition_falls_back_on_own_keys() -> None:
-    record = resisting()
-    del record["recognition"]["stolen_key"]
-    assert "own key" in verdict(record)
-    assert "is stolen" not in verdict(record)
-
-
-def test_secret_keys_are_said_to_be_secret() -> None:
+@pytest.mark.parametrize(
+    ("leaked", "keyed", "words"),
+    [
+        (True, True, "whoever stole the templates and their keys identifies"),
+        (False, True, "whoever stole the templates without keys identifies"),
+        (False, False, "whoever stole the templates identifies"),
+    ],
+)
+def test_keys_are_mentioned_where_they_mean_anything(leaked: bool, keyed: bool, words: str) -> None:
     record = broken()
-    record["spec"]["threat"]["leaked"] = False
-    assert "but not its keys" in verdict(record)
+    record["spec"]["threat"]["leaked"], record["data"]["keyed"] = leaked, keyed
+    assert words in verdict(record).text
 
 
 def test_attacks_that_did_not_run_are_counted() -> None:
     record = resisting()
-    record["attacks"]["decode"] = {"status": "skipped", "reason": "no keys", "metrics": {}}
-    assert "none of the 3 attacks that ran (1 did not)" in verdict(record)
+    record["attacks"]["decode"] = stopped("skipped", "no keys")
+    assert "none of the 3 attacks that ran (1 did not)" in verdict(record).text
 
 
-@pytest.mark.parametrize("fnmr", [0.4999, 0.5])
-def test_half_of_the_mated_rejected_is_the_limit(fnmr: float) -> None:
-    assert short_verdict(resisting(fnmr)).startswith("Does not recognise") == (fnmr >= 0.5)
+@pytest.mark.parametrize(("fnmr", "expected"), [(0.499, False), (0.501, True)])
+def test_half_of_the_mated_rejected_is_the_limit(fnmr: float, expected: bool) -> None:
+    assert (verdict(resisting(fnmr)).short == "Does not do its job") is expected

@@ -11,7 +11,7 @@ from fowh.core.cache import Arrays
 from fowh.paper import jobs as running
 from fowh.paper.experiment import BLIND, SCHEMES, TABLES
 from fowh.paper.jobs import Job, run_all
-from fowh.paper.lines import Line, alignment_effect, column, read_lines
+from fowh.paper.tally import TableLine, alignment_effect, read_lines, success_of
 from fowh.records import store
 from tests.paper.common import InProcess, jobs_of
 
@@ -63,7 +63,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[Job, Path]:
     return where
 
 
-def line(measured: list[Line], name: str) -> Line:
+def line(measured: list[TableLine], name: str) -> TableLine:
     (only,) = [line for line in measured if line.entry.name == name]
     return only
 
@@ -159,13 +159,13 @@ def test_the_order_in_which_cells_finish_does_not_matter(monkeypatch: pytest.Mon
     assert list(backwards) == todo  # the picture is of the first cell that was asked for
 
 
-def test_success_that_was_not_measured_is_no_column() -> None:
+def test_success_that_was_not_measured_is_none() -> None:
     """Without a threshold there is no Type-1, and Rank-1 stays."""
     columns = judged("templates", [1, 0], [0.1, 0.9], np.array([4, 7]))
     arrays = {f"attack.gan.{key}": values for key, values in columns.items()}
     arrays["t_embedding.1e-2"] = np.full(2, np.nan)
-    assert column(arrays, "templates", "gan", "type1_at_fmr_1e-2") is None
-    rank1 = column(arrays, "templates", "gan", "rank1")
+    assert success_of(arrays, "templates", "gan", "type1_at_fmr_1e-2") is None
+    rank1 = success_of(arrays, "templates", "gan", "rank1")
     assert rank1 is not None
     np.testing.assert_array_equal(rank1, ([1, 0], [4, 7]))
 

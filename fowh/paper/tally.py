@@ -20,12 +20,12 @@ from fowh.paper.experiment import BLIND, HEADS, MEASURED, TABLES, Entry, entries
 from fowh.paper.jobs import Job
 from fowh.records import store
 
-Column = tuple[NDArray[np.float64], NDArray[np.int64]]  # success by row, and whose each row is
+Success = tuple[NDArray[np.float64], NDArray[np.int64]]  # success by row, and whose each row is
 DIFFERENCE = (-1.0, 1.0)  # limits of one
 
 
 @dataclass(frozen=True)
-class Line:
+class TableLine:
     """One line of a table as measured.
 
     Attributes:
@@ -48,7 +48,7 @@ class Line:
     of: int
 
 
-def read_lines(table: str, found: Mapping[Job, Path]) -> list[Line]:
+def read_lines(table: str, found: Mapping[Job, Path]) -> list[TableLine]:
     """Read a table off the records of its cells.
 
     Args:
@@ -74,7 +74,7 @@ def _by_scheme(found: Mapping[Job, Path]) -> dict[str, list[Job]]:
     return {scheme: [job for job in found if job.scheme == scheme] for scheme in schemes}
 
 
-def _line(entry: Entry, samples: int, scheme: str, loaded: Mapping[Job, Arrays]) -> Line:
+def _line(entry: Entry, samples: int, scheme: str, loaded: Mapping[Job, Arrays]) -> TableLine:
     values: dict[str, Value] = {}
     gains: dict[str, Value] = {}
     fewest, of, single = 10**9, 0, experiment.SINGLE
@@ -87,7 +87,7 @@ def _line(entry: Entry, samples: int, scheme: str, loaded: Mapping[Job, Arrays])
         *_, last = MEASURED[leak]
         for metric in MEASURED[leak] if cells else ():
             both = [
-                tuple(column(a, leak, x, metric) for x in (entry.attack, single)) for a in cells
+                tuple(success_of(a, leak, x, metric) for x in (entry.attack, single)) for a in cells
             ]
             runs = [mine for mine, _ in both if mine]
             fewest, of = min(fewest, len(runs)), max(of, len(cells))
@@ -98,10 +98,10 @@ def _line(entry: Entry, samples: int, scheme: str, loaded: Mapping[Job, Arrays])
             pairs = [(mine, base) for mine, base in both if mine and base]  # of one run each
             if metric == last and pairs and entry.attack != single:
                 gains[leak] = paired(pairs, rng)
-    return Line(entry, samples, scheme, values, gains, fewest if of else 0, of)
+    return TableLine(entry, samples, scheme, values, gains, fewest if of else 0, of)
 
 
-def paired(pairs: list[tuple[Column, Column]], rng: np.random.Generator) -> Value:
+def paired(pairs: list[tuple[Success, Success]], rng: np.random.Generator) -> Value:
     """What the first of each pair has more than the second, row by row and run by run.
 
     Args:
@@ -112,7 +112,7 @@ def paired(pairs: list[tuple[Column, Column]], rng: np.random.Generator) -> Valu
     return crossed(gains, [mine[1] for mine, _ in pairs], rng, limits=DIFFERENCE)
 
 
-def column(arrays: Arrays, leak: str, attack: str, metric: str) -> Column | None:
+def success_of(arrays: Arrays, leak: str, attack: str, metric: str) -> Success | None:
     """Success by stolen row of an attack or of a blind control, and whose each row is.
 
     Args:
@@ -154,7 +154,8 @@ def alignment_effect(found: Mapping[Job, Path], samples: int) -> Value | None:
             continue
         arrays = store.load_observations(folder)
         srwal, sr = (
-            column(arrays, job.leak, f"gan:incorporate={name}", "rank1") for name in ("srwal", "sr")
+            success_of(arrays, job.leak, f"gan:incorporate={name}", "rank1")
+            for name in ("srwal", "sr")
         )
         if srwal and sr:
             pairs.append((srwal, sr))

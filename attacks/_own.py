@@ -1,0 +1,38 @@
+"""The attacker's own samples: what they are good for, which belong together, what he may ask."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.view import View
+
+
+def lacks_images(view: View) -> str | None:
+    """Why an attack that makes pictures cannot learn to; None where it can."""
+    own = view.samples
+    if own is None or own.dtype != np.uint8 or own.ndim not in (3, 4):
+        return "the attacker has no images of his own to learn pictures from"
+    return None
+
+
+def groups(view: View) -> NDArray[np.int64]:
+    """Which of his samples are left out together: (n,), those of one subject.
+
+    Whole subjects, for those who are attacked are strangers to him. Where the system knows a closed
+    set, what it says names his own subjects, and one whom he never learnt would say nothing: there
+    every sample is a group of its own.
+    """
+    return np.arange(len(view.subjects)) if view.closed_set else view.subjects
+
+
+def held_out(view: View, share: float, least: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(n,) bool: his samples in a random ``share`` of the groups, in ``least`` of them at least."""
+    whose = groups(view)
+    shuffled = rng.permutation(np.unique(whose))
+    return np.isin(whose, shuffled[: max(least, round(share * len(shuffled)))])
+
+
+def affordable(view: View, queries: int) -> int:
+    """As many of the wanted queries as the budget still allows; 0 without a handle."""
+    return 0 if view.query is None else min(queries, view.query.left)

@@ -1,0 +1,267 @@
+"""The contract of a leak, deployed on a small world with the scheme that protects nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fowh.checks import suite as contract
+from fowh.checks import world
+from fowh.checks.suite import Broken, Finding, Suite, ensure
+from fowh.core.errors import InputError
+from fowh.core.leak import Leak, Observed, Setting, System
+from fowh.core.modality import Columns
+from fowh.core.protocol import Fold
+from fowh.core.registry import describe, load
+from fowh.core.release import Floats
+from fowh.core.scheme import Scheme
+from fowh.core.target import Target
+from fowh.core.threat import Threat
+from fowh.metrics import BY_NAME
+
+FMRS = {"1e-2": 1e-2, "1e-3": 1e-3}
+suite = Suite()
+
+
+def check(leak: Leak) -> Iterator[Finding]:
+    """Run every check that applies."""
+    return suite.run(Case(leak))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A leak, and a system that leaks through its reference scheme."""
+
+    leak: Leak
+
+    @cached_property
+    def reference(self) -> Scheme:
+        """The scheme that protects nothing, not fitted."""
+        made: Scheme = load("scheme", self.leak.reference)
+        return made
+
+    @cached_property
+    def fold(self) -> Fold:
+        """Who is who."""
+        return world.fold(self.leak.closed_set)
+
+    @property  # not cached: a leak that changes what it is given must not hide it
+    def values(self) -> Floats:
+        """What the target says of every sample: answers, or embeddings."""
+        return world.answers(world.subjects()) if self.leak.closed_set else world.vectors()
+
+    @property
+    def truth(self) -> Floats:
+        """What it said of the rows that are stolen."""
+        return self.values[self.fold.stolen]
+
+    @property
+    def strangers(self) -> Floats:
+        """For each of them the value of another victim's."""
+        whose = world.subjects()[self.fold.stolen]
+        return np.roll(self.truth, int((whose == whose[0]).sum()), axis=0)
+
+    def deploy(self, scheme: Scheme | None = None, threat: Threat | None = None) -> System:
+        """A system, always from the same randomness."""
+        setting = Setting(
+            *(scheme or self.reference, self.values, world.subjects(), self.fold),
+            *(threat or Threat(), FMRS, world.fixed),
+        )
+        return self.leak.deploy(setting)
+
+    @cached_property
+    def system(self) -> System:
+        """The system under the reference scheme."""
+        return self.deploy()
+
+    def successes(self, made: Floats) -> Columns:
+        """Success of reconstructions, by metric; labels are what the engine adds."""
+        stolen = self.fold.stolen
+        labels = {"subject": world.subjects()[stolen], "fold": np.zeros(len(stolen), np.int64)}
+        return self.leak.successes(labels | self.system.judge(made), self.system.terms)
+
+    def wanted(self, made: Floats) -> float:
+        """Mean success in what an attacker wants most."""
+        return float(self.successes(made)[self.leak.headline.success[0]].mean())
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What a record says of two folds alike."""
+        utility = {name: [columns] * 2 for name, columns in self.system.utility().items()}
+        pair = [self.system] * 2
+        return self.leak.summary(
+            Observed(
+                *(utility, [each.terms for each in pair], [each.facts for each in pair]),
+                *(self.reference, world.fixed),
+            )
+        )
+
+
+@suite
+def _declared(case: Case) -> str:
+    """Its reference scheme, its attacks and its metrics are there."""
+    leak, name = case.leak, describe(case.leak, "leak")["name"]
+    protects = case.reference.protects
+    ensure(protects == name, f"{leak.reference} protects {protects!r}, not {name!r}")
+    for attack in leak.suite:
+        load("attack", attack)
+    ensure(leak.suite, "it has no standard suite of attacks")
+    wanted = (leak.headline.utility, *leak.headline.success, leak.headline.accepted)
+    unknown = [each for each in wanted if each and each not in BY_NAME]
+    ensure(not unknown, f"{', '.join(unknown)}: not in the table of metrics, nobody reports it")
+    return f"{leak.reference}; {', '.join(leak.suite)}"
+
+
+@suite
+def _aligned(case: Case) -> str:
+    """What leaves are the stolen rows, with their keys."""
+    system, count = case.system, len(case.fold.stolen)
+    ensure(len(system.release) == count, f"{len(system.release)} rows of {count} stolen")
+    keys = system.keys
+    ensure(keys.shape == (count,) and keys.dtype == np.uint64, f"keys {keys.dtype} {keys.shape}")
+    token = system.release.token
+    ensure(token is None or np.array_equal(token, keys), "they carry other keys")
+    made = system.scheme.release(case.truth, keys, world.fixed("again"))
+    ensure(np.array_equal(made.code, system.release.code), "they are not those of the stolen rows")
+    return f"{count} rows, {system.release.bytes_each:.0f} bytes each"
+
+
+@suite
+def _keys(case: Case) -> str | None:
+    """Keys are one for each subject or one for all, as the threat says."""
+    if not case.reference.keyed and len(np.unique(case.system.keys)) == 1:
+        return None
+    whose = world.subjects()[case.fold.stolen]
+    for policy, expected in (("subject", len(np.unique(whose))), ("shared", 1)):
+        keys = case.deploy(threat=Threat(keys=policy)).keys  # type: ignore[arg-type]
+        ensure(len(np.unique(keys)) == expected, f"{policy}: {len(np.unique(keys))} keys")
+    return "per subject, and shared"
+
+
+@suite
+def _truth(case: Case) -> str:
+    """The truth itself is got back; strangers and garbage are not."""
+    most, shape = case.leak.headline.success[0], case.truth.shape
+    noise = np.random.default_rng(4).standard_normal(shape, dtype=np.float32)
+    truth, others = case.wanted(case.truth), case.wanted(case.strangers)
+    ensure(truth > 0.9, f"{most} of the stolen rows' own values is {truth:.2f}")
+    ensure(others < 0.1, f"{most} of another victim's values is {others:.2f}")
+    for name, made in (("zeros", np.zeros(shape, dtype=np.float32)), ("noise", noise)):
+        found = case.wanted(made)
+        ensure(found <= 0.5, f"{most} of {name} is {found:.2f}")
+    return f"{most}: {truth:.2f}, of strangers {others:.2f}"
+
+
+@suite
+def _judged(case: Case) -> str:
+    """Every reconstruction is judged, by numbers."""
+    made, count = case.truth, len(case.fold.stolen)
+    columns, terms = case.system.judge(made), case.system.terms
+    ensure(np.array_equal(made, case.truth), "judging changes the reconstructions")
+    for name, column in {**columns, **terms}.items():
+        ensure(len(column) == count, f"{name}: {len(column)} values of {count} rows")
+    found = case.successes(case.truth)
+    for name, column in found.items():
+        fits = column.shape == (count,) and column.dtype == np.float64
+        ensure(fits, f"{name}: {column.dtype} {column.shape}, not float64 (n,)")
+        low, high = BY_NAME[name].limits
+        seen = column[~np.isnan(column)]
+        ensure(((low - 1e-6 <= seen) & (seen <= high + 1e-6)).all(), f"{name}: out of its limits")
+    wanted = {*case.leak.headline.success, case.leak.headline.accepted} - {""}
+    missing = wanted - set(found)
+    ensure(not missing, f"{', '.join(missing)} is in the headline and not measured")
+    return ", ".join(found)
+
+
+@suite
+def _says(case: Case) -> str:
+    """Whoever asks is told as many numbers as the target said."""
+    values, says = case.values, case.system.says()
+    told = says(values)
+    ensure(np.array_equal(values, case.values), "it changes what the target said")
+    ensure(told.shape == values.shape and told.dtype == np.float32, f"{told.dtype} {told.shape}")
+    ensure(
+        not contract.leads_to(says, case.system), "whoever asks finds the system behind the answer"
+    )
+    return f"{told.shape[1]} numbers"
+
+
+@suite
+def _utility(case: Case) -> str:
+    """How well the system does its job is observed by scenario, row by row."""
+    headline, found = case.leak.headline, case.system.utility()
+    for scenario in (headline.scenario, headline.reference):
+        ensure(scenario in found, f"no scenario {scenario!r}, which the headline reads")
+        ensure(scenario in case.leak.scenarios, f"tables have no word for {scenario!r}")
+    for scenario, columns in found.items():
+        lengths = {len(column) for column in columns.values()}
+        ensure(len(lengths) == 1 and min(lengths) > 0, f"{scenario}: columns of {lengths} rows")
+    return ", ".join(found)
+
+
+@suite
+def _summary(case: Case) -> str:
+    """What a record says is JSON, with an interval to every headline."""
+    made, headline = case.summary, case.leak.headline
+    parts = {"utility", "data", "cost", "properties"}
+    ensure(set(made) == parts, f"it has {', '.join(made)}; expected {', '.join(sorted(parts))}")
+    contract.ensure_json(made)
+    seen = []
+    for scenario in (headline.reference, headline.scenario):
+        value = made["utility"].get(scenario, {}).get(headline.utility)
+        ensure(isinstance(value, dict), f"{scenario} has no {headline.utility}")
+        missing = {"value", "ci_low", "ci_high", "n"} - set(value)
+        ensure(not missing, f"{headline.utility} has no {', '.join(sorted(missing))}")
+        seen.append(value["value"])
+    ensure(abs(seen[0] - seen[1]) < 0.05, f"the reference scheme costs utility: {seen}")
+    return f"{headline.utility} {seen[0]:.3g} and, through the reference scheme, {seen[1]:.3g}"
+
+
+@suite
+def _repeatable(case: Case) -> str:
+    """The same randomness gives the same system."""
+    one, two = case.deploy(), case.deploy()
+    ensure(np.array_equal(one.keys, two.keys), "other keys")
+    ensure(np.array_equal(one.release.code, two.release.code), "other rows leave")
+    pairs = [(one.judge(case.truth), two.judge(case.truth))]
+    pairs += [(left, two.utility()[name]) for name, left in one.utility().items()]
+    for left, right in pairs:
+        for name, column in left.items():
+            same = np.array_equal(column, right[name], equal_nan=column.dtype.kind == "f")
+            ensure(same, f"{name} differs")
+    return "keys, rows, judgement, utility"
+
+
+@suite
+def _strange(case: Case) -> str:
+    """A scheme that protects something else is refused in one line."""
+    try:
+        case.deploy(world.Stranger())
+    except InputError as error:
+        contract.one_line(error, "deploy")
+        return str(error)
+    except Exception as error:
+        raise Broken(f"{type(error).__name__}, not InputError") from error
+    raise Broken("it deploys a scheme that protects nothing it knows")
+
+
+@suite
+def _observed(case: Case) -> str:
+    """What it observes of a target is a target, or it says why not."""
+    try:
+        found = case.leak.observed(world.Deaf())
+    except InputError as error:
+        contract.one_line(error, "observed")
+        return f"refused: {error}"
+    ensure(isinstance(found, Target), f"{type(found).__name__} is no target")
+    return "the target itself" if isinstance(found, world.Deaf) else type(found).__name__
+
+
+@suite
+def _parameters(case: Case) -> str:
+    """Parameters survive the command line."""
+    return contract.parameters_survive_the_command_line(case.leak, "leak")

@@ -1,0 +1,5 @@
+"""``python -m fowh.cli``."""
+
+from fowh.cli import main
+
+main()

@@ -1,0 +1,51 @@
+"""The ``fowh`` command itself, and the options that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fowh import __version__
+from fowh.core.errors import InputError
+from fowh.kit.parallel import spare_the_cores
+
+spare_the_cores()  # before torch and NumPy are loaded, which read it once
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Can what leaked of people be inverted? Evaluate what stands between a model and a leak.",
+)
+
+Out = Annotated[Path, typer.Option(help="Folder for records and reports.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
+Force = Annotated[bool, typer.Option("--force", help="Run again although recorded.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: bad input is one line on stderr and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"fowh: {error}", err=True)
+        sys.exit(2)

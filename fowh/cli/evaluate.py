@@ -1,0 +1,88 @@
+"""``fowh evaluate``: one cell."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fowh.cli._app import Device, Force, Out, app
+
+
+@app.command()
+def evaluate(
+    scheme: Annotated[str, typer.Option(help="name or name:key=value,... or module:Class")],
+    dataset: Annotated[str, typer.Option(help="orl, embeddings:path=FILE, gaussian ...")] = "orl",
+    target: Annotated[
+        str, typer.Option(help="The model that embeds samples; default for images: dlib.")
+    ] = "",
+    leak: Annotated[str, typer.Option(help="What is stolen: templates or outputs.")] = "templates",
+    protocol: Annotated[
+        str, typer.Option(help="standard, or one that trains the target: afm_iris, afm_face.")
+    ] = "standard",
+    attack: Annotated[
+        list[str] | None, typer.Option(help="Repeatable; default: the leak's standard suite.")
+    ] = None,
+    witness: Annotated[
+        str, typer.Option(help="A target that no attack queries, for a second opinion.")
+    ] = "",
+    keys: Annotated[str, typer.Option(help="subject (one key each) or shared.")] = "subject",
+    secret_keys: Annotated[
+        bool, typer.Option("--secret-keys", help="The keys do not leak with the database.")
+    ] = False,
+    white_box: Annotated[
+        bool, typer.Option("--white-box", help="Grant the attacker the target's network.")
+    ] = False,
+    queries: Annotated[int, typer.Option(help="Query budget of the attacker, per fold.")] = 50_000,
+    samples: Annotated[
+        int, typer.Option(help="How many samples of his own the attacker has, at most.")
+    ] = 2000,
+    versions: Annotated[
+        str, typer.Option(help="Versions of the target he may query: final, train or all (leaked).")
+    ] = "train",
+    seed: Annotated[int, typer.Option(help="Seed of every stream of randomness.")] = 0,
+    device: Device = "auto",
+    out: Out = Path("results"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The record on stdout, all else on stderr.")
+    ] = False,
+    force: Force = False,
+) -> None:
+    """Evaluate one cell: does SCHEME keep the system useful, and what does a thief get back?"""
+    from fowh.cli.progress import progress
+    from fowh.core.threat import Threat
+    from fowh.run import answer_or_run, check_writable
+    from fowh.suite import make_cell
+
+    started = time.perf_counter()
+    axes: dict[str, Any] = {"keys": keys, "leaked": not secret_keys, "versions": versions}
+    axes |= {"box": "white" if white_box else "black", "queries": queries, "samples": samples}
+    cell = make_cell(
+        *(scheme, dataset, target, attack or ()),
+        leak=leak,
+        protocol=protocol,
+        threat=Threat(**axes),
+        seed=seed,
+        witness=witness,
+    )
+    check_writable(out)
+    with progress() as note:
+        done = answer_or_run(cell, cell.dataset.load(), out, device, force, note)
+    if done.answered:
+        typer.echo(f"answered from the record of an earlier run: {done.folder}", err=True)
+    if as_json:
+        typer.echo(json.dumps(done.record, indent=1, allow_nan=False))
+    else:
+        from rich.console import Console
+
+        from fowh.report.terminal import print_cell
+
+        names = ("report.html", "summary.png", "record.json")
+        paths = {name: str(done.folder / name) for name in names}
+        took = f"{time.perf_counter() - started:.1f} s"
+        print_cell(done.record, paths | {"took": took}, Console())
+    if done.record["status"] == "failed":
+        raise typer.Exit(1)

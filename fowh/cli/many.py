@@ -1,0 +1,132 @@
+"""``fowh sweep``, ``report`` and ``reproduce``: many cells."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fowh.cli._app import Device, Force, Out, app
+from fowh.core.errors import InputError
+
+
+@app.command()
+def sweep(
+    suite: Annotated[Path, typer.Argument(help="A TOML file of cells; see docs/sweeps.md.")],
+    device: Device = "auto",
+    out: Out = Path("results"),
+    force: Force = False,
+) -> None:
+    """Evaluate every cell of a suite; cells already on record are not run again."""
+    from rich.console import Console
+
+    from fowh.cli.progress import progress
+    from fowh.engine.cell import cell_name
+    from fowh.report.terminal import print_sweep
+    from fowh.run import answer_or_run, check_writable
+    from fowh.suite import read_suite
+
+    cells = read_suite(suite)
+    check_writable(out)
+    datasets = {id(cell.dataset): cell.dataset for cell in cells}  # cells share theirs
+    samples = {key: dataset.load() for key, dataset in datasets.items()}  # before any work
+    records = []
+    for number, cell in enumerate(cells, 1):
+        name = f"cell {number} of {len(cells)}, {cell_name(cell)}"
+        typer.echo(name, err=True)
+        try:
+            with progress() as note:
+                done = answer_or_run(cell, samples[id(cell.dataset)], out, device, force, note)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+        if done.answered:
+            typer.echo(f"answered from the record of an earlier run: {done.folder}", err=True)
+        records.append(done.record)
+    print_sweep(records, Console())
+    if any(record["status"] == "failed" for record in records):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder with records.")] = Path("results"),
+) -> None:
+    """Draw the reports of every record below FOLDER again, and one page that compares them."""
+    from rich.console import Console
+
+    from fowh.core.cache import write_atomically
+    from fowh.records import store
+    from fowh.report import html
+    from fowh.report.terminal import print_sweep
+    from fowh.run import write_report
+
+    found = store.load_all(folder)
+    if not found:
+        raise InputError(f"no record below {folder}: run `fowh evaluate` first")
+    for path, record in found:
+        write_report(path, record)
+    page = html.render_index([(path.relative_to(folder), record) for path, record in found])
+    write_atomically(
+        folder / "index.html", lambda partial: partial.write_text(page, encoding="utf-8") and None
+    )
+    print_sweep([record for _, record in found], Console())
+    typer.echo(f"compared in {folder / 'index.html'}")
+
+
+@app.command()
+def reproduce(
+    table: Annotated[str, typer.Argument(help="table1, table2, section6.3 or protected.")],
+    dataset: Annotated[str, typer.Option(help="iris, or lfw:root=..., nd_iris:root=...")] = "iris",
+    target: Annotated[str, typer.Option(help="A target that is trained here.")] = "densenet",
+    protocol: Annotated[
+        str, typer.Option(help="afm_iris or afm_face; default: the one for this dataset.")
+    ] = "",
+    full: Annotated[
+        bool, typer.Option("--full", help="500 and 2,000 samples of the attacker, 5 seeds.")
+    ] = False,
+    samples: Annotated[int, typer.Option(help="Of the attacker; 0: 500, with --full both.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Runs of each cell; 0: 3, with --full 5.")] = 0,
+    head: Annotated[
+        str, typer.Option(help="extractor (f_E), classifier (f_C) or both; the columns.")
+    ] = "both",
+    jobs: Annotated[int, typer.Option(help="Processes; 0: one per core, or per GPU.")] = 0,
+    device: Device = "auto",
+    out: Out = Path("results"),
+) -> None:
+    """Print a table of the paper that the GAN attacks come from, measured here, beside theirs."""
+    from rich.console import Console
+
+    from fowh.paper.reproduce import reproduce_table
+
+    started = time.perf_counter()
+
+    def say(text: str) -> None:
+        typer.echo(f"{time.perf_counter() - started:7.0f} s  {text}", err=True)
+
+    made = reproduce_table(
+        *(table, dataset, target),
+        protocol=protocol,
+        full=full,
+        samples=samples,
+        seeds=seeds,
+        head=head,
+        jobs=jobs,
+        device=device,
+        out=out,
+        say=say,
+    )
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 150)  # a log has no width
+    console.print(made.table())
+    for remark in made.remarks:
+        typer.echo(remark)
+    for name, file in made.files.items():
+        typer.echo(f"{name:<8} {file}")
+    typer.echo(f"took     {(time.perf_counter() - started) / 60:.1f} min")
+    for folder in made.failed:
+        typer.echo(f"failed in part: {folder}; run again to try again", err=True)
+    if made.failed:
+        raise typer.Exit(1)

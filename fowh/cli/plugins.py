@@ -1,0 +1,82 @@
+"""``fowh list``, ``check``, ``new`` and ``doctor``: what there is, and whether it works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fowh.cli._app import app
+
+
+@app.command("list")
+def list_plugins() -> None:
+    """List every kind of plug-in; schemes by the leak that they protect from."""
+    from fowh.core.registry import KINDS, attribute, names, summary
+
+    for kind in KINDS:
+        if kind != "scheme":
+            _print_names(f"{kind}s", [(name, summary(kind, name)) for name in names(kind)])
+            continue
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name in names(kind):
+            leak = attribute(kind, name, "protects")
+            groups.setdefault(leak, []).append((name, summary(kind, name)))
+        for leak, found in groups.items():
+            _print_names(f"schemes for {leak}", found)
+
+
+def _print_names(title: str, found: list[tuple[str, str]]) -> None:
+    typer.echo(title)
+    for name, text in found:
+        typer.echo(f"  {name:<18} {text}")
+
+
+@app.command()
+def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:Class")]) -> None:
+    """Run the contract suite on a plug-in, yours included."""
+    from fowh.checks import run_checks
+
+    findings = run_checks(plugin)
+    for finding in findings:
+        typer.echo(f"{'ok  ' if finding.passed else 'FAIL'} {finding.check}: {finding.text}")
+    failed = sum(not finding.passed for finding in findings)
+    typer.echo(f"{len(findings) - failed} passed, {failed} failed")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    kind: Annotated[str, typer.Argument(help="scheme or attack")],
+    name: Annotated[str, typer.Argument(help="of the file, in lower case: my_scheme")],
+    folder: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
+) -> None:
+    """Write a commented plug-in and its test, which pass `fowh check` at once."""
+    from fowh.scaffold import new as write
+
+    files = write(kind, name, folder)
+    for file in files:
+        typer.echo(f"wrote {file}")
+    class_name = "".join(part.capitalize() for part in name.split("_"))
+    typer.echo(f"now   fowh check {name}:{class_name}   in that folder")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this installation can do: versions, devices, weights, cache."""
+    import faiss
+    import torch
+
+    from fowh.core.cache import cache_dir
+    from fowh.core.registry import load
+    from fowh.records.store import environment
+
+    for name, version in environment("cpu")["versions"].items():
+        typer.echo(f"{name:<14} {version}")
+    typer.echo(f"torch devices  cpu{', cuda' * torch.cuda.is_available()}")
+    typer.echo(f"faiss GPUs     {faiss.get_num_gpus()}")
+    typer.echo(f"cache          {cache_dir()}")
+    typer.echo(f"orl            {len(load('dataset', 'orl').load())} photographs")
+    typer.echo(f"dlib weights   {load('target', 'dlib').sha256[:16]}")

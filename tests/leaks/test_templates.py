@@ -1,0 +1,310 @@
+"""A stolen database of templates: thresholds, keys, what recognition is left, what is got back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fowh.core.errors import InputError
+from fowh.core.leak import Observed, Setting
+from fowh.core.protocol import Fold
+from fowh.core.randomness import stream
+from fowh.core.registry import attribute, load, names
+from fowh.core.release import Floats, Keys, Release, known_token
+from fowh.core.scheme import Scheme
+from fowh.core.threat import Threat
+from fowh.leaks.templates import Templates
+from fowh.metrics import BY_NAME
+from schemes.iom import Iom
+from schemes.lsh import Lsh
+from schemes.raw import Raw
+
+LEAK = Templates()
+FMRS = {"1e-2": 1e-2, "1e-3": 1e-3}
+
+
+def rng(*stage: str) -> np.random.Generator:
+    return stream(5, *stage)
+
+
+def setting(scheme: Scheme, keys: Any = "subject", readings: int = 4) -> Setting:
+    """Thirty subjects, six of them victims; one reading of each victim was stolen."""
+    text = f"gaussian:subjects=30,readings={readings},dim=16,within=0.4"
+    samples = load("dataset", text).load()
+    rows = np.arange(len(samples))
+    cut = 24 * readings
+    fold = Fold(
+        0,
+        development=rows[:cut],
+        attacker=rows[:cut:2],
+        victims=rows[cut:],
+        stolen=rows[cut::readings],
+        gallery=rows,
+        bystanders=rows[:0],
+        witness=rows[:cut],
+    )
+    return Setting(scheme, samples.values, samples.subjects, fold, Threat(keys=keys), FMRS, rng)
+
+
+def observed(given: Setting) -> Observed:
+    system = LEAK.deploy(given)
+    utility = {scenario: [columns] for scenario, columns in system.utility().items()}
+    return Observed(utility, [system.terms], [system.facts], given.scheme, rng)
+
+
+# --- what it is -----------------------------------------------------------------------------
+
+
+def test_what_it_names_is_there() -> None:
+    assert not Templates.closed_set
+    assert attribute("scheme", Templates.reference, "protects") == "templates"
+    assert set(Templates.suite) <= set(names("attack"))
+    line = Templates.headline
+    assert {line.scenario, line.reference} <= set(Templates.scenarios)
+    assert BY_NAME[line.utility].role == "utility"
+    assert {BY_NAME[name].role for name in (*line.success, line.accepted)} == {"success"}
+
+
+def test_the_target_s_own_values_leave() -> None:
+    target = load("target", "dlib")
+    assert LEAK.observed(target) is target
+    values = np.ones((2, 3), np.float32)
+    assert LEAK.deploy(setting(Raw())).says()(values) is values
+
+
+@dataclass(frozen=True)
+class Sealed(Scheme):
+    """Says that it protects templates, and enrols none."""
+
+    protects = "templates"
+
+    def release(self, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        return Release(values)
+
+
+def test_a_scheme_that_enrols_nothing_is_one_clear_line() -> None:
+    with pytest.raises(InputError, match=r"Sealed enrols no templates.*fowh\.CodeScheme") as caught:
+        LEAK.deploy(setting(Sealed()))
+    assert "\n" not in str(caught.value)
+
+
+# --- what is deployed -----------------------------------------------------------------------
+
+
+def test_what_is_stolen_are_the_victims_templates_under_their_keys() -> None:
+    given = setting(Lsh(bits=64))
+    system = LEAK.deploy(given)
+    stolen = given.values[given.fold.stolen]
+    fitted = Lsh(bits=64).fit(given.values[given.fold.development])
+    again = fitted.enroll(stolen, system.keys, np.random.default_rng(0))
+    np.testing.assert_array_equal(system.release.code, again.code)
+    np.testing.assert_array_equal(known_token(system.release), system.keys)
+    assert len(set(system.keys.tolist())) == 6  # one for each subject
+    shared = LEAK.deploy(setting(Lsh(bits=64), keys="shared"))
+    assert len(set(shared.keys.tolist())) == 1
+
+
+def test_all_readings_of_a_victim_share_his_key() -> None:
+    system = LEAK.deploy(setting(Lsh(bits=64)))
+    keys = system.their_keys.reshape(6, 4)
+    assert (keys == keys[:, :1]).all()
+    assert len(np.unique(keys)) == 6
+    assert not set(system.fresh.tolist()) & set(system.their_keys.tolist())
+
+
+def test_thresholds_come_from_development_people_alone() -> None:
+    given = setting(Iom(hashes=40, group=8))
+    values = given.values.copy()
+    values[given.fold.victims] = np.random.default_rng(0).normal(size=(24, 16))
+    one, other = LEAK.deploy(given), LEAK.deploy(replace(given, values=values))
+    for name, limits in one.terms.items():
+        assert len(limits) == 6 and len(set(limits.tolist())) == 1
+        np.testing.assert_array_equal(limits, other.terms[name])
+    assert set(one.terms) == {
+        f"{kind}.{fmr}" for kind in ("t_embedding", "t_protected") for fmr in FMRS
+    }
+
+
+def test_a_threshold_keeps_its_rate_among_development_people() -> None:
+    given = setting(Raw())
+    system = LEAK.deploy(given)
+    rows = given.fold.development
+    points, whose = given.values[rows].astype(float), given.subjects[rows]
+    apart = np.linalg.norm(points[:, None] - points, axis=2)[whose[:, None] != whose]
+    assert system.facts["development_non_mated"] == len(apart)
+    for fmr, rate in FMRS.items():
+        limit = system.terms[f"t_embedding.{fmr}"][0]
+        assert (apart <= limit - 1e-3).mean() <= rate
+        assert (apart <= limit + 1e-2).mean() > 0.6 * rate
+        # raw's score is minus the distance: both thresholds are one
+        assert system.terms[f"t_protected.{fmr}"][0] == pytest.approx(-limit, abs=1e-3)
+
+
+def test_rows_that_the_fold_does_not_use_may_be_anything() -> None:
+    given = setting(Raw())
+    fold = replace(given.fold, gallery=given.fold.victims, development=given.fold.development[8:])
+    fold = replace(fold, attacker=fold.development)
+    unused = np.setdiff1d(np.arange(len(given.values)), fold.rows)
+    assert len(unused) == 8
+    values = given.values.copy()
+    values[unused] = np.nan
+    system = LEAK.deploy(replace(given, fold=fold, values=values))
+    assert all(np.isfinite(limits).all() for limits in system.terms.values())
+    assert np.isfinite(system.judge(values[fold.stolen])["accept_score"]).all()
+
+
+# --- what it is good for --------------------------------------------------------------------
+
+
+def test_every_victim_s_sample_is_compared_in_every_scenario() -> None:
+    found = LEAK.deploy(setting(Lsh(bits=64))).utility()
+    assert set(found) == {"unprotected", "own_key", "stolen_key", "renewed"}
+    for columns in found.values():
+        assert set(columns) == {"score", "mated", "subject_a", "subject_b"}
+        assert len(columns["score"]) == 24 * 23
+        assert columns["mated"].sum() == 24 * 3
+    same = found["own_key"]["mated"]
+    mated = (found[name]["score"][same] for name in ("own_key", "stolen_key"))
+    np.testing.assert_array_equal(*mated)  # the victim presents his own key in both
+    assert found["renewed"]["score"][same].mean() < found["stolen_key"]["score"][same].mean()
+
+
+def test_with_one_key_for_all_there_is_no_other_key() -> None:
+    found = LEAK.deploy(setting(Lsh(bits=64), keys="shared")).utility()
+    assert set(found) == {"unprotected", "stolen_key", "renewed"}
+
+
+def test_without_protection_every_scenario_is_the_same() -> None:
+    said = LEAK.summary(observed(setting(Raw())))["utility"]
+    assert set(said) == {"unprotected", "own_key", "stolen_key"}  # renewed is for unlinkability
+    values = {
+        name: metric["value"] for name, metric in said["unprotected"].items() if "fmr" in name
+    }
+    assert values
+    for scenario in ("own_key", "stolen_key"):
+        for name, value in values.items():
+            assert said[scenario][name]["value"] == pytest.approx(value, abs=1e-9)
+
+
+def test_the_summary_of_recognition() -> None:
+    said = LEAK.summary(observed(setting(Lsh(bits=64))))
+    assert set(said) == {"utility", "data", "properties", "cost"}
+    for scenario in said["utility"].values():
+        for metric in ("fnmr_at_fmr_1e-2", "fnmr_at_fmr_1e-3", "eer"):
+            value = scenario[metric]
+            assert 0 <= value["ci_low"] <= value["value"] <= value["ci_high"] <= 1
+    attained = said["utility"]["stolen_key"]["measured_at_fmr_1e-2"]
+    assert set(attained) == {"fmr", "fnmr"} and 0 <= attained["fmr"] < 0.1
+    assert said["data"]["dimension"] == 16
+    assert said["data"]["comparisons"]["renewed"] == {"mated": 72, "non_mated": 480}
+    assert said["data"]["development_non_mated"] == 96 * 92
+    assert set(said["properties"]["unlinkability"]) == {"d_sys", "m"}
+    assert said["properties"]["security"]["effective_dimension"] > 5
+    assert said["cost"]["bytes_per_template"] == 8
+
+
+def test_templates_under_fresh_keys_are_linkable_only_without_protection() -> None:
+    def linked(scheme: Scheme) -> float:
+        said = LEAK.summary(observed(setting(scheme)))
+        return float(said["properties"]["unlinkability"]["d_sys"]["value"])
+
+    assert linked(Raw()) > 0.7
+    assert linked(Lsh(bits=256)) < 0.5
+
+
+# --- what counts as got back ----------------------------------------------------------------
+
+
+def judged(given: Setting, made: Floats) -> dict[str, Any]:
+    """Successes of each row of what an attack made."""
+    system = LEAK.deploy(given)
+    labels = {"subject": given.subjects[given.fold.stolen], "fold": np.zeros(len(made))}
+    return dict(LEAK.successes(labels | system.judge(made), system.terms))
+
+
+def test_the_truth_is_a_full_success() -> None:
+    given = setting(Lsh(bits=64))
+    found = judged(given, given.values[given.fold.stolen])
+    assert set(found) == {
+        *("rank1", "purity", "purity_centred"),
+        *(
+            f"{kind}_at_fmr_{fmr}"
+            for kind in ("type1", "type2", "accept", "accept_renewed")
+            for fmr in FMRS
+        ),
+    }
+    for name in ("type1_at_fmr_1e-3", "accept_at_fmr_1e-3"):
+        assert found[name].tolist() == [1] * 6
+    np.testing.assert_allclose(found["purity"], 1, atol=1e-6)
+    assert found["rank1"].mean() > 0.8
+
+
+def test_the_mean_of_development_people_is_none() -> None:
+    given = setting(Lsh(bits=64))
+    mean = given.values[given.fold.development].mean(axis=0)
+    found = judged(given, np.tile(mean, (6, 1)))
+    np.testing.assert_allclose(found["purity_centred"], 0, atol=1e-3)
+    assert found["accept_at_fmr_1e-3"].tolist() == [0] * 6
+    assert found["rank1"].sum() <= 1
+    assert (found["purity"] > 0.8).all()  # the common mean is long: see the metric's description
+
+
+def test_garbage_has_failed_and_is_measured() -> None:
+    given = setting(Raw())
+    found = judged(given, np.full((6, 16), np.nan, np.float32))
+    for name, values in found.items():
+        assert values.tolist() == [0] * 6, name
+
+
+def test_renewal_is_measured_with_another_reading_under_a_fresh_key() -> None:
+    given = setting(Lsh(bits=64))
+    system = LEAK.deploy(given)
+    rows = np.searchsorted(given.fold.victims, given.fold.stolen)
+    assert not (known_token(system.renewed) == system.keys).any()
+    mates = given.values[given.fold.victims][rows + 1]
+    again = system.scheme.enroll(mates, known_token(system.renewed), np.random.default_rng(0))
+    np.testing.assert_array_equal(system.renewed.code, again.code)
+
+
+def test_subjects_with_one_reading_have_nothing_to_renew() -> None:
+    given = setting(Lsh(bits=64), readings=4)
+    alone = given.fold.victims[::4]  # one reading of each victim is all there is
+    fold = replace(given.fold, victims=alone, stolen=alone, gallery=alone)
+    found = judged(replace(given, fold=fold), given.values[alone])
+    assert np.isnan(found["accept_renewed_at_fmr_1e-2"]).all()
+    assert np.isnan(found["type2_at_fmr_1e-2"]).all()
+    assert found["accept_at_fmr_1e-2"].tolist() == [1] * 6
+
+
+# --- reasons for doubt ----------------------------------------------------------------------
+
+
+def control(type1: float, **changes: Any) -> dict[str, Any]:
+    row = {"yields": "embeddings", "blind": True, "derived": False}
+    return row | {"metrics": {"type1_at_fmr_1e-2": {"value": type1}}} | changes
+
+
+def doubts(pairs: int = 10_000, **controls: dict[str, Any]) -> dict[str, str]:
+    record = {"controls": controls, "data": {"development_non_mated": pairs}}
+    return dict(LEAK.doubts(record))
+
+
+def test_a_blind_guess_that_passes_is_a_doubt() -> None:
+    assert doubts(mean=control(0.1), medoid=control(0.05)) == {}
+    found = doubts(mean=control(0.63), medoid=control(0.05))
+    assert set(found) == {"type1-is-cheap"} and "63 %" in found["type1-is-cheap"]
+
+
+@pytest.mark.parametrize("change", [{"blind": False}, {"derived": True}, {"yields": "samples"}])
+def test_only_blind_embeddings_make_type1_cheap(change: dict[str, Any]) -> None:
+    assert doubts(unprotected=control(1.0, **change)) == {}
+    assert doubts(mean=control(0.5) | {"metrics": {}}) == {}
+
+
+def test_few_comparisons_are_a_doubt() -> None:
+    assert doubts(pairs=10_000) == {}
+    found = doubts(pairs=9_999)
+    assert set(found) == {"few-comparisons"} and "9999" in found["few-comparisons"]
