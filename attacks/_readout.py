@@ -1,4 +1,4 @@
-"""What the attacks on the embedding share: the attacker's population and how he reads a code."""
+"""What the attacks on the embedding share: the attacker's population and how he reads a release."""
 
 from __future__ import annotations
 
@@ -64,18 +64,16 @@ class Population:
 
 
 def with_token(view: View) -> Release:
-    """The stolen templates; where a scheme ignores keys, an arbitrary one stands in."""
+    """The release; where a scheme ignores keys, an arbitrary one stands in."""
     if view.release.token is not None or view.scheme.keyed:
         return view.release
     return replace(view.release, token=np.zeros(len(view.release), np.uint64))
 
 
-def blocks(templates: Release, most: int = 128) -> Iterator[NDArray[Any]]:
+def blocks(release: Release, most: int = 128) -> Iterator[NDArray[Any]]:
     """Rows in blocks that bound memory; equal keys are neighbours, so few keys meet in a block."""
-    count = len(templates)
-    order = (
-        np.arange(count) if templates.token is None else np.argsort(templates.token, kind="stable")
-    )
+    count, token = len(release), release.token
+    order = np.arange(count) if token is None else np.argsort(token, kind="stable")
     for start in range(0, count, most):
         yield order[start : start + most]
 
@@ -115,10 +113,10 @@ def lessons(view: View, population: Population, synthetic: int, rng: np.random.G
     return np.concatenate([view.embeddings, population.draw(synthetic, rng)])
 
 
-def enroll_lessons(
+def release_lessons(
     view: View, known: Floats, keys: Keys | None, rng: np.random.Generator
 ) -> Release:
-    """Enrol ``lessons``, each row under one of ``keys``; without keys as the stolen ones may be.
+    """What leaves of ``lessons``, each row under one of ``keys``; else as the stolen rows may be.
 
     That is each of the attacker's subjects under a random key, which is then forgotten; so whoever
     leaves out a subject to validate leaves out its key.
@@ -130,21 +128,21 @@ def enroll_lessons(
     return view.scheme.release(known, fresh, rng).without_token()
 
 
-def read(view: View, templates: Release, population: Population) -> Floats:
-    """What one product tells of a template under its own key; (n, d), or else (n, f) features.
+def read(view: View, release: Release, population: Population) -> Floats:
+    """What one product tells of a row under its own key; (n, d), or else (n, f) features.
 
     An estimate of the embedding where the keys are known and the scheme can be un-protected or
     implies inequalities; it means the same under every key.
     """
     import torch
 
-    if templates.token is None or not isinstance(view.scheme, (Unprotect, Inequalities)):
-        return view.scheme.features(templates)
+    if release.token is None or not isinstance(view.scheme, (Unprotect, Inequalities)):
+        return view.scheme.features(release)
     if isinstance(view.scheme, Unprotect):
-        return view.scheme.unprotect(templates)
-    out = np.empty((len(templates), len(population.mean)), dtype=np.float32)
-    for rows in blocks(templates):
+        return view.scheme.unprotect(release)
+    out = np.empty((len(release), len(population.mean)), dtype=np.float32)
+    for rows in blocks(release):
         start = torch.from_numpy(population.mean).to(view.device).repeat(len(rows), 1)
-        slack = view.scheme.slack(templates[rows])
+        slack = view.scheme.slack(release[rows])
         out[rows] = ascend(slack, start, population, 1).cpu().numpy()
     return out

@@ -1,4 +1,4 @@
-"""Ridge regression from the template to the picture, its contrast scaled up: no GAN at all."""
+"""Ridge regression from the release to the picture, its contrast scaled up: no GAN at all."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fowh.core.release import Floats
 from fowh.core.view import View
 from fowh.kit import ridge
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # relative to the templates' power
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # relative to the power of what is read
 GAINS = (1.0, 1.5, 2.0, 3.0)  # a linear prediction of an unsure pixel is pale
 
 
 @dataclass(frozen=True)
 class ImageRidge(Attack):
-    """The closed form that a generator has to beat: the best linear map from template to pixels.
+    """The closed form that a generator has to beat: the best linear map from release to pixels.
 
     Penalty and gain are those whose pictures of held-out subjects of the attacker's own embed
     nearest to the truth when he asks the target (where he may not ask: nearest in pixels). The map

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._own import groups
-from attacks._readout import Population, blocks, enroll_lessons, lessons, read, with_token
+from attacks._readout import Population, blocks, release_lessons, lessons, read, with_token
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.release import Floats
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.intp]
 
-KEYS = 16  # stolen keys that training samples are enrolled under
+KEYS = 16  # stolen keys that what he trains on is released under
 HELD_OUT = 0.2  # part of the attacker's groups of samples that decides when to stop
 BATCH = 256
 VALIDATE_EVERY = 20  # steps
@@ -68,9 +68,8 @@ class Mlp(Attack):
         keys = None if stolen.token is None else np.unique(stolen.token)
         if keys is not None and len(keys) > KEYS:
             keys = rng.choice(keys, KEYS, replace=False)
-        view.progress("enrolling the attacker's samples", 0.0)
-        codes = enroll_lessons(view, known, keys, rng)
-        inputs = read(view, codes, population)
+        view.progress("releasing the attacker's own samples", 0.0)
+        inputs = read(view, release_lessons(view, known, keys, rng), population)
         whose = groups(view)
         people = np.unique(whose)
         held = rng.choice(people, max(1, round(HELD_OUT * len(people))), replace=False)

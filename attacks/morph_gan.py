@@ -1,4 +1,4 @@
-"""Generative adversarial inverter: embeddings, or what is read off templates, to faces."""
+"""Generative adversarial inverter: embeddings, or what is read off a release, to faces."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ class MorphGan(Attack):
         pixels, structure, perceptual, adversarial: weights of the four losses.
         corrections: rounds of closed-loop correction: the target is asked about each face, and what
             is missing from the wanted embedding is added to the generator's input. The nearest face
-            is kept. One round asks twice per template; 0 asks nothing.
-        condition: what the inverter is trained on: embeddings, or approximations read off templates
-            of the same samples under the stolen keys (adaptive, trained anew for every scheme).
+            is kept. One round asks twice per row; 0 asks nothing.
+        condition: what the inverter is trained on: embeddings, or approximations read off
+            what leaves of the same samples under the stolen keys (adaptive, trained anew for every
+            scheme).
     """
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"

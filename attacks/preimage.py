@@ -1,4 +1,4 @@
-"""Pre-image: undo the transform, or satisfy the inequalities that a template implies."""
+"""Pre-image: undo the transform, or satisfy the inequalities that a row of the release implies."""
 
 from __future__ import annotations
 
@@ -63,29 +63,30 @@ class Preimage(Attack):
         return None
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
-        templates = with_token(view)
+        release = with_token(view)
         if isinstance(view.scheme, Unprotect):
-            return view.scheme.unprotect(templates)
+            return view.scheme.unprotect(release)
         population = Population.of(view.embeddings)
         count = min(CANDIDATES, len(view.embeddings))
         candidates = view.embeddings[rng.choice(len(view.embeddings), count, replace=False)]
-        out = np.empty((len(templates), view.embeddings.shape[1]), dtype=np.float32)
+        out = np.empty((len(release), view.embeddings.shape[1]), dtype=np.float32)
         done = 0
-        for rows in blocks(templates):
-            view.progress("pre-image", done / len(templates))
-            out[rows] = self._solve(view, templates[rows], candidates, population)
+        for rows in blocks(release):
+            view.progress("pre-image", done / len(release))
+            out[rows] = self._solve(view, release[rows], candidates, population)
             done += len(rows)
         return out
 
     def _solve(
-        self, view: View, templates: Release, candidates: Floats, population: Population
+        self, view: View, release: Release, candidates: Floats, population: Population
     ) -> Floats:
         import torch
         from torch.nn.functional import softplus
 
-        assert isinstance(view.scheme, Inequalities)  # run() asks only such schemes
-        slack = view.scheme.slack(templates)
-        best = view.scheme.scores(templates, candidates).argmax(axis=1)
+        scheme = view.scheme  # see unsupported
+        assert isinstance(scheme, TemplateScheme) and isinstance(scheme, Inequalities)
+        slack = scheme.slack(release)
+        best = scheme.scores(release, candidates).argmax(axis=1)
         start = torch.from_numpy(candidates[best]).to(view.device)
         x = ascend(slack, start, population, ASCENT)
         mean = torch.from_numpy(population.mean).to(x)

@@ -1,4 +1,4 @@
-"""Blind control: for each template a random own sample (a random stranger)."""
+"""Blind control: for each row a random own sample (a random stranger)."""
 
 from __future__ import annotations
 

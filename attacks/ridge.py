@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._own import groups
-from attacks._readout import Population, enroll_lessons, lessons, with_token
+from attacks._readout import Population, release_lessons, lessons, with_token
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.release import Floats, by_key
@@ -55,7 +55,7 @@ class Ridge(Attack):
         for done, (key, rows) in enumerate(uses):
             view.progress("ridge", done / len(uses))
             keys = None if key is None else np.array([key], dtype=np.uint64)
-            features = view.scheme.features(enroll_lessons(view, known, keys, rng))
+            features = view.scheme.features(release_lessons(view, known, keys, rng))
             centre = features.mean(axis=0)
             features = features - centre
             if strength is None:

@@ -43,11 +43,11 @@ CELLS = {
         "--attack gan:steps=40",
     ),
 }
-RENAMED = (  # parts of array names: then, now
+BEGINNINGS = (  # of array names: then, now
     ("pairs.", "utility."),
+    ("face.", "rendered."),
     ("image.face.", "shown.rendered."),
     ("image.", "shown."),
-    ("_face", "_rendered"),
 )
 # of a classifier's reconstructions only these count as got back; the rest was never about it
 ANSWERS = ("correct", "subject", "fold")
@@ -90,6 +90,15 @@ def base_observations(base: str, keep: Path) -> dict[str, dict[str, np.ndarray[A
     return made
 
 
+def renamed(name: str) -> str:
+    """What an array of the base is called today."""
+    for then, now in BEGINNINGS:
+        if name.startswith(then):
+            name = now + name.removeprefix(then)
+            break
+    return name.replace("_face", "_rendered")
+
+
 def differences(
     before: dict[str, np.ndarray[Any, Any]], after: dict[str, np.ndarray[Any, Any]], answers: bool
 ) -> tuple[int, list[str]]:
@@ -99,9 +108,7 @@ def differences(
     """
     moved, compared = [], 0
     for name, values in before.items():
-        now = "rendered." + name.removeprefix("face.") if name.startswith("face.") else name
-        for old, new in RENAMED:
-            now = now.replace(old, new)
+        now = renamed(name)
         table = now.startswith(("attack.", "control."))
         if answers and (now.startswith("utility.") or now[:2] == "t_"):
             continue

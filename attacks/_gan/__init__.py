@@ -1,1 +1,1 @@
-"""Parts of the image inverter (attacks/morph_gan.py)."""
+"""Parts of the inverter of one model (attacks/morph_gan.py); the versions' GAN shares some."""

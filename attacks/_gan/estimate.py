@@ -9,7 +9,7 @@ from fowh.core.release import Floats, Release
 from fowh.core.view import View
 from fowh.kit import ridge
 
-KEYS = 16  # random keys that own samples are enrolled under where none leaked
+KEYS = 16  # random keys that stand in where none leaked
 SYNTHETIC = 2000  # embeddings drawn from the attacker's population
 STRENGTHS = 10.0 ** np.arange(-6, 1, dtype=np.float64)
 
@@ -17,10 +17,10 @@ STRENGTHS = 10.0 ** np.arange(-6, 1, dtype=np.float64)
 class Reader:
     """Release -> embeddings: the scheme's own inversion if it offers one, then a linear map.
 
-    Fitted to the attacker's samples, enrolled under the stolen keys (random ones if none leaked).
+    Fitted to the attacker's samples, passed through the scheme under the stolen keys (random ones if none leaked).
 
     Attributes:
-        known: (n, d) the embeddings that were enrolled, the attacker's own first.
+        known: (n, d) the embeddings it was fitted to, the attacker's own first.
         approximations: (n, d) what is read off their release.
     """
 
@@ -32,8 +32,8 @@ class Reader:
         token = with_token(view).token
         keys = rng.integers(2**64, size=KEYS, dtype=np.uint64) if token is None else token
         used = rng.choice(np.unique(keys)[:, None], len(self.known))[:, 0]
-        enrolled = view.scheme.release(self.known, used, rng)
-        seen = self._read(enrolled if token is not None else enrolled.without_token())
+        mine = view.scheme.release(self.known, used, rng)
+        seen = self._read(mine if token is not None else mine.without_token())
         self.centre = seen.mean(axis=0)
         tenth = np.arange(len(seen)) % 10 == 0
         self.weights = ridge.fit_held_out(

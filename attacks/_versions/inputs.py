@@ -1,4 +1,4 @@
-"""What fills the slots: templates of each version, read under the keys that leaked."""
+"""What fills the slots: releases of each version, read under the keys that leaked."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def read(
 ) -> tuple[Slots, Slots]:
     """The attacker's samples and the stolen ones, as vectors of one length, slot by slot.
 
-    Under one key for all (or none) a slot holds the template itself. Under a key for each subject
-    templates of different subjects mean different things: there a slot holds the approximate
-    embedding that is read off the template under its key (``Reader``), which is public knowledge.
+    Under one key for all (or none) a slot holds what left itself. Under a key for each subject rows
+    of different subjects mean different things: there a slot holds the approximate embedding that
+    is read off a row under its key (``Reader``), which is public knowledge.
     Each slot is divided by its root mean square on the attacker's samples; it is not centred, so
     that zeros stay "nothing".
 
     Args:
         view: what the threat model grants.
         sources: the version of each slot.
-        all_stolen: whether every slot's stolen templates are wanted; else the final version's
+        all_stolen: whether every slot's stolen rows are wanted; else the final version's
             stand in the last slot, and the others are zero.
         rng: draws keys where none leaked.
 
@@ -63,10 +63,8 @@ def _vectors(
     if not version.scheme.keyed:
         keys = keys[:1]  # they mean nothing
     if len(keys) == 1:
-        enrolled = version.scheme.release(
-            version.embeddings, np.repeat(keys, len(seen.subjects)), rng
-        )
-        own = version.scheme.features(enrolled)
+        mine = version.scheme.release(version.embeddings, np.repeat(keys, len(seen.subjects)), rng)
+        own = version.scheme.features(mine)
         other = None if stolen is None else version.scheme.features(stolen)
     else:
         reader = Reader(seen, version.embeddings[:0], rng)

@@ -50,12 +50,14 @@ class Trainer:
     """Generator, discriminator and their optimisers; ``step`` is one update of each."""
 
     def __init__(
-        self, known: Slots, images: NDArray[np.uint8], recipe: Recipe, seed: int, view: View
+        self, known: Slots, samples: NDArray[np.uint8], recipe: Recipe, seed: int, view: View
     ) -> None:
         self.recipe, self.fabric = recipe, fabric(view.device)
         self.randomness = torch.Generator().manual_seed(seed)
         device = self.fabric.device
-        self.pictures = as_tensor(images, str(device)).contiguous(memory_format=torch.channels_last)
+        self.pictures = as_tensor(samples, str(device)).contiguous(
+            memory_format=torch.channels_last
+        )
         self.known = torch.from_numpy(known).to(device)
         self.perceptual = "no perceptual loss"
         self.losses: dict[str, Tensor] = {}

@@ -56,6 +56,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         "subjects": len(samples.names),
         "not_found": found.not_found,
         "stolen": int(sum(map(len, found.stolen))),
+        "keyed": cell.scheme.keyed,
     }
     record: Record = {
         "schema": SCHEMA,

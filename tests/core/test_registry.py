@@ -212,7 +212,7 @@ def test_a_required_parameter_is_asked_for() -> None:
 
 def test_listing_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from fowh.cli import list_plugins; list_plugins(); "
+        "import sys; from fowh.cli.plugins import list_plugins; list_plugins(); "
         "heavy = {'torch', 'faiss', 'scipy', 'matplotlib', 'sklearn', 'galois'} & set(sys.modules);"
         "sys.exit(str(heavy) if heavy else 0)"
     )

@@ -1,11 +1,16 @@
 """Every doubt flag, raised and not raised."""
 
+from __future__ import annotations
+
 import copy
+import dataclasses
 from typing import Any
 
 import pytest
 
-from fowh.records.flags import raise_flags
+from fowh.leaks.outputs import Outputs
+from fowh.leaks.templates import Templates
+from fowh.records.flags import adversarial, lost, raise_flags
 
 
 def value(x: float, low: float | None = None) -> dict[str, Any]:
@@ -13,52 +18,73 @@ def value(x: float, low: float | None = None) -> dict[str, Any]:
 
 
 def attack(
-    rank1: float, *, learned: bool, images: bool = False, gain: float = 0.5
+    rank1: float, *, learned: bool = False, closed: bool = False, yields: str = "embeddings"
 ) -> dict[str, Any]:
     return {
         "status": "ok",
-        "yields": "images" if images else "embeddings",
+        "yields": yields,
         "learned": learned,
+        "closed_form": closed,
         "exhausted": False,
-        "metrics": {"rank1": value(rank1), "advantage_rank1": value(gain, gain)},
+        "metrics": {"rank1": value(rank1), "advantage_rank1": value(0.5, 0.5)},
     }
 
 
+def control(**metrics: float) -> dict[str, Any]:
+    shown = {name.replace("_at_", "_at_fmr_1e-"): value(x) for name, x in metrics.items()}
+    return {"yields": "embeddings", "blind": True, "derived": False, "metrics": shown}
+
+
 SOUND: dict[str, Any] = {
-    "spec": {"threat": {"queries": 100}},
+    "headline": dataclasses.asdict(Templates.headline),
     "data": {"development_non_mated": 99_200, "not_found": 0},
-    "recognition": {"stolen_key": {"fnmr_at_fmr_1e-2": value(0.01)}},
+    "utility": {"stolen_key": {"fnmr_at_fmr_1e-2": value(0.01)}},
     "attacks": {
-        "preimage": attack(0.9, learned=False),
-        "ridge": attack(0.95, learned=True),
-        "gan": attack(0.6, learned=True, images=True),
+        "preimage": attack(0.95, closed=True),
+        "ridge": attack(0.94, learned=True),
+        "image_ridge": attack(0.55, learned=True, closed=True, yields="samples"),
+        "gan": attack(0.6, learned=True, yields="samples"),
+        "dictionary": attack(0.2),
     },
-    "faces": {"preimage": {"metrics": {"rank1": value(0.5), "advantage_rank1": value(0.4, 0.2)}}},
-    "controls": {"mean": {"metrics": {"type1_at_fmr_1e-2": value(0.05)}}},
+    "rendered": {
+        "preimage": {"metrics": {"rank1": value(0.5), "advantage_rank1": value(0.4, 0.2)}},
+    },
+    "controls": {"mean": control(type1_at_2=0.05), "unprotected": control() | {"blind": False}},
 }
 
 
+def changed(path: tuple[str, ...], to: Any, record: dict[str, Any] = SOUND) -> dict[str, Any]:
+    made = copy.deepcopy(record)
+    at = made
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = to
+    return made
+
+
+def raised(record: dict[str, Any], leak: Any = None) -> list[str]:
+    return [flag["flag"] for flag in raise_flags(record, leak or Templates())]
+
+
 def test_a_sound_record_raises_no_flag() -> None:
-    assert raise_flags(SOUND) == []
+    assert raise_flags(SOUND, Templates()) == []
+
+
+RANK1 = ("metrics", "rank1", "value")
 
 
 @pytest.mark.parametrize(
-    ("path", "changed", "flag", "said"),
+    ("path", "to", "flag", "said"),
     [
-        (
-            ("attacks", "ridge", "metrics", "rank1", "value"),
-            0.5,
-            "learned-below-closed-form",
-            "ridge",
-        ),
-        (("attacks", "gan", "metrics", "rank1", "value"), 0.4, "learned-below-closed-form", "gan"),
+        (("attacks", "ridge", *RANK1), 0.5, "learned-below-closed-form", "ridge (Rank-1 50.0 %)"),
+        (("attacks", "gan", *RANK1), 0.4, "learned-below-closed-form", "gan (Rank-1 40.0 %)"),
         (("attacks", "gan", "status"), "failed", "attack-failed", "gan"),
         (("attacks", "gan", "exhausted"), True, "budget-exhausted", "gan used all"),
         (
-            ("recognition", "stolen_key", "fnmr_at_fmr_1e-2", "value"),
+            ("utility", "stolen_key", "fnmr_at_fmr_1e-2", "value"),
             0.9,
-            "recognition-too-poor",
-            "mated",
+            "utility-too-poor",
+            "FNMR at FMR 1 % is as bad as 50 %",
         ),
         (
             ("controls", "mean", "metrics", "type1_at_fmr_1e-2", "value"),
@@ -67,24 +93,110 @@ def test_a_sound_record_raises_no_flag() -> None:
             "63 %",
         ),
         (("data", "development_non_mated"), 900, "few-comparisons", "900"),
-        (("data", "not_found"), 3, "faces-not-found", "3 samples"),
+        (("data", "not_found"), 3, "samples-not-found", "3 samples"),
     ],
 )
-def test_each_flag(path: tuple[str, ...], changed: Any, flag: str, said: str) -> None:
-    record = copy.deepcopy(SOUND)
-    at = record
-    for key in path[:-1]:
-        at = at[key]
-    at[path[-1]] = changed
-    raised = raise_flags(record)
-    assert [one["flag"] for one in raised] == [flag]
-    assert said in raised[0]["text"]
+def test_each_flag(path: tuple[str, ...], to: Any, flag: str, said: str) -> None:
+    found = raise_flags(changed(path, to), Templates())
+    assert [one["flag"] for one in found] == [flag]
+    assert said in found[0]["text"]
+
+
+def test_a_learned_attack_may_lose_a_little_and_one_that_learns_nothing_everything() -> None:
+    assert raised(changed(("attacks", "ridge", *RANK1), 0.93)) == []  # 2 % less than 95 %
+    assert raised(changed(("attacks", "ridge", *RANK1), 0.925)) == ["learned-below-closed-form"]
+    assert raised(changed(("attacks", "dictionary", *RANK1), 0.0)) == []
+
+
+def test_pictures_are_compared_with_pictures() -> None:
+    """Of the closed forms: those that make pictures, and embeddings as they were rendered."""
+    better = changed(("rendered", "preimage", *RANK1), 0.7)
+    assert raised(better) == ["learned-below-closed-form"]
+    nothing = changed(("attacks", "image_ridge", *RANK1), 0.0)
+    assert raised(changed(("attacks", "gan", *RANK1), 0.49, nothing)) == []
+    assert raised(changed(("attacks", "gan", *RANK1), 0.45, nothing)) == [
+        "learned-below-closed-form"
+    ]
 
 
 def test_no_better_than_blind_needs_every_attack_to_fail() -> None:
     record = copy.deepcopy(SOUND)
-    for row in (*record["attacks"].values(), *record["faces"].values()):
+    for row in (*record["attacks"].values(), *record["rendered"].values()):
         row["metrics"]["advantage_rank1"] = value(0.01, -0.02)
-    assert "no-better-than-blind" in [one["flag"] for one in raise_flags(record)]
-    record["attacks"]["gan"]["metrics"]["advantage_rank1"] = value(0.3, 0.1)
-    assert "no-better-than-blind" not in [one["flag"] for one in raise_flags(record)]
+    assert raised(record) == ["no-better-than-blind"]
+    for section, name in (("attacks", "gan"), ("rendered", "preimage")):
+        one = changed((section, name, "metrics", "advantage_rank1"), value(0.3, 0.1), record)
+        assert raised(one) == [], name
+    assert raised(changed(("attacks",), {}, record)) == []  # nobody tried
+
+
+# --- utility --------------------------------------------------------------------------------
+
+
+def test_utility_is_lost_beyond_the_limit_in_its_own_direction() -> None:
+    rate = ("utility", "stolen_key", "fnmr_at_fmr_1e-2", "value")
+    assert not lost(changed(rate, 0.5)) and lost(changed(rate, 0.51))
+    assert lost(changed(rate, None)) and lost(changed(("utility",), {}))  # unknown is no success
+
+
+def named(accuracy: float) -> dict[str, Any]:
+    """A record of answers: more accuracy is better, and the main success has another name."""
+    row = attack(0.0) | {"metrics": {"named": value(0.9), "advantage_named": value(0.5, 0.5)}}
+    return {
+        "headline": dataclasses.asdict(Outputs.headline),
+        "data": {"not_found": None},
+        "utility": {"protected": {"accuracy": value(accuracy)}},
+        "attacks": {"gan": row | {"learned": True, "yields": "samples"}},
+        "rendered": {},
+        "controls": {},
+    }
+
+
+def test_flags_of_answers_read_accuracy_and_who_is_named() -> None:
+    assert raised(named(0.5), Outputs()) == []
+    found = raise_flags(named(0.49), Outputs())
+    assert [flag["flag"] for flag in found] == ["utility-too-poor"]
+    assert "Accuracy is as bad as 50 %" in found[0]["text"]
+    blind = changed(("attacks", "gan", "metrics", "advantage_named"), value(0, 0), named(0.9))
+    (flag,) = raise_flags(blind, Outputs())
+    assert flag["flag"] == "no-better-than-blind" and "Named by the target" in flag["text"]
+
+
+# --- adversarial examples -------------------------------------------------------------------
+
+
+def seen(section: str, name: str, mine: float, witness: float, original: float) -> dict[str, Any]:
+    """Rank-1 under the target, under the witness, and of the originals under the witness."""
+    record = changed((section, name, *RANK1), mine)
+    record[section][name]["metrics"]["transfer_rank1"] = value(witness)
+    record["controls"]["unprotected"]["metrics"]["transfer_rank1"] = value(original)
+    return record
+
+
+@pytest.mark.parametrize(("section", "name"), [("attacks", "gan"), ("rendered", "preimage")])
+def test_pictures_that_only_the_target_believes_are_adversarial(section: str, name: str) -> None:
+    record = seen(section, name, mine=0.8, witness=0.1, original=0.9)
+    assert adversarial(record, "rank1") == [(section, name)]
+    (flag,) = [f for f in raise_flags(record, Templates()) if f["flag"] == "adversarial"]
+    assert (
+        f"{name} has Rank-1 80 % under the target and Rank-1 10 % under the witness"
+        in (flag["text"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("mine", "witness", "original"),
+    [
+        (0.8, 0.19, 0.9),  # a quarter of 0.8 * 0.9 is 0.18
+        (0.8, 0.02, 0.05),  # a witness that knows nobody believes nothing
+        (0.09, 0.0, 0.9),  # nobody believes it: no matter
+    ],
+)
+def test_pictures_that_the_witness_believes_as_it_can_are_none(
+    mine: float, witness: float, original: float
+) -> None:
+    assert adversarial(seen("attacks", "gan", mine, witness, original), "rank1") == []
+
+
+def test_without_a_witness_nothing_is_adversarial() -> None:
+    assert adversarial(changed(("attacks", "gan", *RANK1), 1.0), "rank1") == []

@@ -18,10 +18,11 @@ from fowh.core.errors import InputError
 from fowh.core.registry import load
 from fowh.core.target import Classifier, Lessons
 from fowh.datasets.iris import Iris
+from fowh.kit.training import initialise
 from fowh.targets import _learn
-from fowh.targets._learn import Recogniser, blurred, draw
+from fowh.targets._learn import Recogniser, blurred
 from fowh.targets._trained import TrainedTarget
-from fowh.targets.densenet import Densenet, imagenet, load_imagenet
+from fowh.targets.densenet import Densenet, WeightsWarning, imagenet, load_imagenet
 
 PEOPLE, READINGS, DIMENSION = 6, 6, 16
 NAMES = {
@@ -422,7 +423,7 @@ def large() -> Any:
     with torch.device("meta"):
         made = Densenet(depth="169", dimension=8).network(3)
     made.to_empty(device="cpu")
-    draw(made, torch.Generator().manual_seed(0))
+    initialise(made, torch.Generator().manual_seed(0))
     return made
 
 
@@ -436,19 +437,21 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
 
 
-def test_without_imagenet_weights_there_is_a_note(
+def test_without_imagenet_weights_there_is_a_warning_and_nothing_is_printed(
     large: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     offline(monkeypatch)
     before = {name: value.clone() for name, value in large.state_dict().items()}
-    load_imagenet(large)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("note: no ImageNet weights for DenseNet-169 (no route)")
-    assert err.count("\n") == 1
+    with pytest.warns(WeightsWarning) as said:
+        assert not load_imagenet(large)
+    (text,) = [str(each.message) for each in said]
+    assert text.startswith("no ImageNet weights for DenseNet-169 (no route)")
+    assert "\n" not in text
+    assert capsys.readouterr() == ("", "")
     assert all(torch.equal(value, before[name]) for name, value in large.state_dict().items())
 
 
+@pytest.mark.filterwarnings("ignore::fowh.targets.densenet.WeightsWarning")
 def test_loading_imagenet_weights_draws_nothing(
     large: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -464,7 +467,7 @@ def test_imagenet_weights_go_to_the_trunk(large: Any, monkeypatch: pytest.Monkey
     with torch.device("meta"):
         trunk = DenseNet(32, (6, 12, 32, 32), 64).features
     trunk.to_empty(device="cpu")
-    draw(trunk, torch.Generator().manual_seed(1))
+    initialise(trunk, torch.Generator().manual_seed(1))
 
     def stored(url: str, **how: Any) -> Any:
         """As torchvision's file has it: layers named norm.1, and a classifier."""

@@ -1,0 +1,240 @@
+"""From raw observations to a record, on findings made by hand: what counts, and on which rows."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fowh.core.modality import Columns
+from fowh.engine.attempt import Attempt
+from fowh.engine.cell import Cell
+from fowh.engine.findings import Findings
+from fowh.engine.judge import Judged
+from fowh.engine.observe import observe
+from fowh.metrics import BY_NAME
+from fowh.records import schema
+from fowh.records.summarise import summarise
+from fowh.suite import make_cell
+
+WORLD = "gaussian:subjects=4,readings=2,dim=8"  # two folds of two victims: four stolen rows each
+ROWS = 4
+
+
+@pytest.fixture(scope="module")
+def cell() -> Cell:
+    return make_cell(scheme="raw", dataset=WORLD, attacks=["preimage", "ridge", "gan:steps=5"])
+
+
+@pytest.fixture(scope="module")
+def measured(cell: Cell) -> Findings:
+    """A real run, with all rows of its table taken out."""
+    bare = replace(cell, attacks=())
+    found = observe(bare, cell.dataset.load(), "cpu", lambda text, done: None)
+    found.rows.clear()
+    found.seconds.clear()
+    found.queries.clear()
+    found.remarks.clear()
+    return found
+
+
+def columns(fold: int, rank1: list[int], type1: list[int]) -> Columns:
+    """Observations that are nothing but these successes."""
+    near, far = 0.0, 1e6
+    whose = np.array([fold, fold, fold + 2, fold + 2])
+    return {
+        "subject": whose,
+        "fold": np.full(ROWS, fold),
+        "rank1": np.array(rank1, dtype=bool),
+        "distance": np.where(type1, near, far),
+        "other_distance": np.full((ROWS, 1), far),
+        "accept_score": np.full(ROWS, -far),
+        "renewed_score": np.full(ROWS, -far),
+        "purity": np.zeros(ROWS),
+        "purity_centred": np.zeros(ROWS),
+    }
+
+
+def add(
+    found: Findings,
+    section: Any,
+    name: str,
+    *folds: list[int],
+    yields: str = "embeddings",
+    **likeness: float,
+) -> None:
+    """A row of the table whose Rank-1 in each fold is given; Type-1 is the same."""
+    for fold, rank1 in enumerate(folds):
+        shown = {metric: np.full(ROWS, x) for metric, x in likeness.items()}
+        judged = Judged(np.zeros((ROWS, 8), np.float32), columns(fold, rank1, rank1), shown)
+        found.rows[section, name].append((fold, Attempt(section, name, yields, judged)))
+
+
+@pytest.fixture
+def found(measured: Findings) -> Findings:
+    made = copy.deepcopy(measured)
+    assert [len(part) for part in made.stolen] == [ROWS, ROWS]
+    add(made, "controls", "random", [0, 0, 0, 0], [0, 0, 0, 0])
+    add(made, "controls", "mean", [1, 0, 0, 0], [0, 0, 0, 0])
+    add(made, "controls", "unprotected", [1, 1, 1, 1], [1, 1, 1, 1])
+    add(made, "attacks", "preimage", [1, 1, 0, 0], [1, 1, 1, 0])
+    add(made, "attacks", "ridge", [0, 0, 1, 0], [0, 0, 0, 0])
+    add(made, "attacks", "gan:steps=5", [1, 1, 0, 1], yields="samples", ssim=0.25)
+    return made
+
+
+def record(cell: Cell, found: Findings) -> dict[str, Any]:
+    made, _ = summarise(cell, cell.dataset.load(), found, "cpu")
+    return made
+
+
+def rank1(row: dict[str, Any], metric: str = "rank1") -> tuple[float, int]:
+    value = row["metrics"][metric]
+    return value["value"], value["n"]
+
+
+def test_a_record_is_json_of_the_documented_schema(cell: Cell, found: Findings) -> None:
+    made = record(cell, found)
+    assert made["schema"] == schema.VERSION == 2
+    assert schema.problem(json.loads(json.dumps(made, allow_nan=False))) is None
+
+
+def test_rates_are_over_the_rows_that_were_measured(cell: Cell, found: Findings) -> None:
+    made = record(cell, found)
+    assert rank1(made["attacks"]["preimage"]) == (5 / 8, 8)
+    assert rank1(made["attacks"]["gan:steps=5"]) == (3 / 4, 4)  # it ran on one fold
+    assert rank1(made["attacks"]["gan:steps=5"], "ssim") == (0.25, 4)
+    assert (made["attacks"]["preimage"]["folds"], made["attacks"]["gan:steps=5"]["folds"]) == (2, 1)
+    assert made["data"]["stolen"] == 8 and made["data"]["subjects"] == 4
+
+
+def test_an_advantage_is_over_the_best_blind_control_on_the_same_rows(
+    cell: Cell, found: Findings
+) -> None:
+    made = record(cell, found)
+    # the mean has 1 of 8 in all folds, and 1 of the 4 rows on which pictures were made
+    assert rank1(made["attacks"]["preimage"], "advantage_rank1") == (5 / 8 - 1 / 8, 8)
+    assert rank1(made["attacks"]["gan:steps=5"], "advantage_rank1") == (3 / 4 - 1 / 4, 4)
+    assert "advantage_type1_at_fmr_1e-3" in made["attacks"]["ridge"]["metrics"]
+    assert not any("advantage" in name for name in made["controls"]["mean"]["metrics"])
+
+
+def test_pictures_meet_blind_pictures_and_embeddings_do_not(cell: Cell, found: Findings) -> None:
+    before = record(cell, found)
+    add(found, "controls", "mean_rendered", [1, 1, 1, 0], yields="samples")
+    after = record(cell, found)
+    assert rank1(after["attacks"]["gan:steps=5"], "advantage_rank1") == (0, 4)
+    assert after["attacks"]["preimage"] == before["attacks"]["preimage"]
+
+
+def test_a_blind_control_that_missed_some_of_the_rows_does_not_count(
+    cell: Cell, found: Findings
+) -> None:
+    add(found, "controls", "medoid", [1, 1, 1, 1])  # on the first fold only
+    made = record(cell, found)
+    assert rank1(made["attacks"]["preimage"], "advantage_rank1") == (4 / 8, 8)
+    assert rank1(made["attacks"]["gan:steps=5"], "advantage_rank1") == (-1 / 4, 4)
+
+
+def test_controls_say_whether_they_are_blind_and_whether_they_are_derived(
+    cell: Cell, found: Findings
+) -> None:
+    for name in ("shuffled", "nearest", "mated_probe", "mean_rendered", "shuffled_rendered"):
+        add(found, "controls", name, [0, 0, 0, 0])
+    add(found, "controls", "unprotected_rendered", [0, 0, 0, 0])
+    said = {n: (row["blind"], row["derived"]) for n, row in record(cell, found)["controls"].items()}
+    assert said == {
+        **dict.fromkeys(("random", "mean", "mean_rendered"), (True, False)),
+        **dict.fromkeys(("shuffled", "shuffled_rendered"), (True, True)),
+        **dict.fromkeys(
+            ("nearest", "mated_probe", "unprotected", "unprotected_rendered"), (False, False)
+        ),
+    }
+
+
+def test_the_worst_case_is_the_best_attack_on_each_row(cell: Cell, found: Findings) -> None:
+    add(found, "rendered", "preimage", [0, 0, 0, 1], yields="samples", ssim=0.5)
+    worst = record(cell, found)["worst"]
+    # fold 1: preimage has two rows, ridge the third, pictures the fourth; fold 2: three of four
+    assert rank1(worst) == (7 / 8, 8)
+    assert worst["of"] == ["preimage", "ridge", "gan:steps=5", "preimage > rendered"]
+    assert worst["folds"] == 2
+    assert {BY_NAME[name].role for name in worst["metrics"]} == {"success"}  # no likeness
+
+
+def test_what_only_the_target_believes_is_not_in_the_worst_case(
+    cell: Cell, found: Findings
+) -> None:
+    judged = [made.judged for _, made in found.rows["attacks", "gan:steps=5"]]
+    original = [made.judged for _, made in found.rows["controls", "unprotected"]]
+    for part, x in ((judged, 0.0), (original, 1.0)):
+        for each in part:
+            assert each is not None
+            each.likeness["transfer_rank1"] = np.full(ROWS, x)
+    made = record(cell, found)
+    assert "adversarial" in [flag["flag"] for flag in made["flags"]]
+    assert made["worst"]["of"] == ["preimage", "ridge"]
+    assert rank1(made["worst"]) == (6 / 8, 8)
+
+
+def test_what_failed_counts_for_nothing_anywhere(cell: Cell, found: Findings) -> None:
+    found.failed["preimage"] = "Traceback: out of memory"
+    made = record(cell, found)
+    row = made["attacks"]["preimage"]
+    assert (row["status"], row["folds"], row["metrics"]) == ("failed", 0, {})
+    assert row["reason"] == made["reason"] == "Traceback: out of memory"
+    assert made["status"] == "failed"
+    assert made["worst"]["of"] == ["ridge", "gan:steps=5"]
+
+
+def test_what_was_skipped_says_why_and_is_no_failure(cell: Cell, found: Findings) -> None:
+    del found.rows["attacks", "ridge"]
+    found.skipped["ridge"] = "there are no keys"
+    made = record(cell, found)
+    row = made["attacks"]["ridge"]
+    assert (row["status"], row["reason"], row["metrics"]) == ("skipped", "there are no keys", {})
+    assert made["status"] == "ok" and made["reason"] is None
+
+
+def test_without_a_single_attack_there_is_no_worst_case(cell: Cell, found: Findings) -> None:
+    for key in [key for key in found.rows if key[0] != "controls"]:
+        del found.rows[key]
+    found.skipped.update(dict.fromkeys(("preimage", "ridge", "gan:steps=5"), "not today"))
+    assert record(cell, found)["worst"] == {"metrics": {}, "folds": 0, "of": []}
+
+
+def test_what_an_attack_cost_and_said(cell: Cell, found: Findings) -> None:
+    found.seconds |= {"ridge": 1.5, "embed": 0.5}
+    found.queries |= {"ridge": 7, "rendering": 2}
+    found.exhausted.add("ridge")
+    found.remarks["ridge"] = {"one": None, "two": None}
+    made = record(cell, found)
+    row = made["attacks"]["ridge"]
+    assert (row["seconds"], row["queries"], row["exhausted"]) == (1.5, 7, True)
+    assert row["remarks"] == ["one", "two"]
+    assert row["learned"] and not row["closed_form"]
+    assert made["attacks"]["preimage"]["closed_form"]
+    assert made["attacks"]["preimage"]["queries"] == 0
+    assert made["stats"] == {"seconds": {"ridge": 1.5, "embed": 0.5}, "queries": 9}
+    assert "budget-exhausted" in [flag["flag"] for flag in made["flags"]]
+
+
+def test_the_headline_is_the_leak_s(cell: Cell, found: Findings) -> None:
+    line = record(cell, found)["headline"]
+    assert line["success"] == ["rank1", "type1_at_fmr_1e-3"]
+    assert (line["utility"], line["scenario"]) == ("fnmr_at_fmr_1e-2", "stolen_key")
+    assert list(line["scenarios"]) == ["unprotected", "own_key", "stolen_key"]
+
+
+def test_one_row_more_changes_no_other(cell: Cell, found: Findings) -> None:
+    """Intervals are drawn by name: another attack beside it moves no number."""
+    before = record(cell, found)
+    add(found, "controls", "nearest", [0, 1, 0, 1], [0, 0, 0, 0])
+    after = record(cell, found)
+    assert after["attacks"] == before["attacks"]
+    assert after["utility"] == before["utility"]
+    assert after["worst"] == before["worst"]
