@@ -83,8 +83,8 @@ class Gan(Attack):
             )
         if self.test == "all" and self.incorporate not in ANY_SLOTS:
             raise InputError(
-                f"gan: test=all with incorporate={self.incorporate}, which takes one version's release; "
-                f"give one of {', '.join(ANY_SLOTS)}"
+                f"gan: test=all with incorporate={self.incorporate}, which takes one version's "
+                f"release; give one of {', '.join(ANY_SLOTS)}"
             )
 
     def unsupported(self, view: View) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._own import groups
-from attacks._readout import Population, blocks, release_lessons, lessons, read, with_token
+from attacks._readout import Population, blocks, lessons, read, release_lessons, with_token
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.release import Floats
@@ -99,7 +99,7 @@ class Mlp(Attack):
         import torch
         from torch.nn.functional import mse_loss
 
-        from fowh.kit.training import Best, train
+        from fowh.kit.training import Best, loop
 
         seeded = torch.Generator().manual_seed(int(rng.integers(2**63)))
         f, d, hidden = inputs.shape[1], targets.shape[1], self.hidden
@@ -126,7 +126,7 @@ class Mlp(Attack):
             adam.param_groups[0]["lr"] = self.rate * (1 - step / self.steps)
             adam.step()
 
-        train(self.steps, update, look, range(0, self.steps, VALIDATE_EVERY))
+        loop(self.steps, update, look, range(0, self.steps, VALIDATE_EVERY))
         return best.state or parts
 
 

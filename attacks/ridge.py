@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._own import groups
-from attacks._readout import Population, release_lessons, lessons, with_token
+from attacks._readout import Population, lessons, release_lessons, with_token
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.release import Floats, by_key

@@ -93,7 +93,7 @@ def evaluate(
     *,
     dataset: str | Dataset = "orl",
     target: str | Target | None = None,
-    attacks: str | Iterable[str | Attack] = (),
+    attacks: str | Attack | Iterable[str | Attack] = (),
     leak: str | Leak = "templates",
     protocol: str | Protocol = "standard",
     witness: str | Target | None = None,

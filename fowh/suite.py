@@ -38,7 +38,7 @@ def make_cell(
     scheme: str | Scheme,
     dataset: str | Dataset = "orl",
     target: str | Target | None = None,
-    attacks: str | Iterable[str | Attack] = (),
+    attacks: str | Attack | Iterable[str | Attack] = (),
     leak: str | Leak = "templates",
     protocol: str | Protocol = "standard",
     threat: Threat | None = None,
@@ -62,7 +62,8 @@ def make_cell(
         InputError: as ``registry.load`` and ``Cell``.
     """
     stolen: Leak = _made("leak", leak)
-    chosen = ([attacks] if isinstance(attacks, str) else list(attacks)) or stolen.suite
+    one = isinstance(attacks, str | Attack)
+    chosen = ([attacks] if one else list(attacks)) or stolen.suite  # type: ignore[arg-type]
     return Cell(
         _made("dataset", dataset),
         _made("target", target) if target else None,

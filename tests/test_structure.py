@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 from pathlib import Path
 
 import grimp
@@ -82,6 +84,14 @@ def test_the_engine_names_no_plugin() -> None:
         text = path.read_text(encoding="utf-8")
         named = [name for name in known - common if f'"{name}"' in text]
         assert named == [], f"{path.name} names {named}"
+
+
+def test_the_core_needs_no_torch() -> None:
+    names = sorted(n for n in graph().modules if n.startswith("fowh.core."))
+    code = f"import sys, importlib; [importlib.import_module(n) for n in {names}]; "
+    code += "print('torch' in sys.modules, 'faiss' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False False"
 
 
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:

@@ -17,7 +17,8 @@ STRENGTHS = 10.0 ** np.arange(-6, 1, dtype=np.float64)
 class Reader:
     """Release -> embeddings: the scheme's own inversion if it offers one, then a linear map.
 
-    Fitted to the attacker's samples, passed through the scheme under the stolen keys (random ones if none leaked).
+    Fitted to the attacker's samples, passed through the scheme under the stolen keys (random ones
+    if none leaked).
 
     Attributes:
         known: (n, d) the embeddings it was fitted to, the attacker's own first.

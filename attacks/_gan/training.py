@@ -14,9 +14,8 @@ from attacks._gan.coarse import Fit
 from attacks._gan.morphs import Pairs
 from attacks._gan.networks import Discriminator, Generator
 from fowh.core.cache import Arrays
-from fowh.kit import training
 from fowh.kit.fabric import native_half
-from fowh.kit.training import blank, initialise, restore, state_of
+from fowh.kit.training import blank, initialise, loop, restore, state_of
 
 REPORT = 10  # steps between two lines of progress
 Features = Callable[[Tensor], Tensor]  # faces (n, 1, 64, 64) in 0..1 -> (n, d)
@@ -175,7 +174,7 @@ def train(
         progress("morph_gan: training", done / recipe.steps)
         return False
 
-    training.train(
+    loop(
         recipe.steps,
         lambda step: trainer.step(step / recipe.steps),
         report,

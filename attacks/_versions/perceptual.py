@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize
 
 from attacks._gan.networks import Strided
-from fowh.kit.training import blank, initialise, train
+from fowh.kit.training import blank, initialise, loop
 
 VGG = "vgg16-397923af.pth"  # torchvision's file of ImageNet weights
 WIDTHS = (24, 48, 64)  # of the attacker's own network
@@ -90,7 +90,7 @@ def features(
         torch.autograd.backward((1 - cosine).mean())
         adam.step()
 
-    train(STEPS, update)
+    loop(STEPS, update)
     return net.eval().requires_grad_(False), OWN
 
 

@@ -19,10 +19,9 @@ from attacks._versions.networks import Discriminator, Generator
 from attacks._versions.validation import LOOKS, Validation
 from fowh.core.cache import Arrays
 from fowh.core.view import View
-from fowh.kit import training as loop
 from fowh.kit.fabric import fabric
 from fowh.kit.images import as_tensor
-from fowh.kit.training import Best, Checkpoint, blank, initialise, restore, state_of
+from fowh.kit.training import Best, Checkpoint, blank, initialise, loop, restore, state_of
 
 BATCH = 256  # pictures that tell how much features vary
 BETAS = (0.5, 0.99)
@@ -207,7 +206,7 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
     often = max(1, recipe.steps // LOOKS)
     looks = {*range(often, recipe.steps, often), recipe.steps} - {0}
     begin = int(before.get("done", 0))
-    loop.train(recipe.steps, lambda step: trainer.step(step / recipe.steps), look, looks, begin)
+    loop(recipe.steps, lambda step: trainer.step(step / recipe.steps), look, looks, begin)
     saved.clear()
     found = best.state or state_of(trainer.generator)
     return {**found, "perceptual": np.array(trainer.perceptual)}

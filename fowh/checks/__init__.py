@@ -119,5 +119,5 @@ def _kind_by_name(name: str) -> Kind:
         raise InputError(f"unknown plug-in {name!r}: {hint}")
     if len(kinds) > 1:
         written = " or ".join(f"{kind}/{name}" for kind in kinds)
-        raise InputError(f"{name!r} is a {' and a '.join(kinds)}: write {written}")
+        raise InputError(f"{name!r} is in several kinds: write {written}")
     return kinds[0]

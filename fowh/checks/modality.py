@@ -39,11 +39,15 @@ class Case:
     own: tuple[NDArray[Any], ...] = ()
 
     @cached_property
-    def kinds(self) -> list[NDArray[Any]]:
-        """Samples of every form that it has (grey, RGB); (n, ...) each."""
+    def _given(self) -> list[NDArray[Any]]:
         found = list(self.own) or world.of_modality(self.modality)
         ensure(found, "it takes neither vectors nor pictures, text or sound: give samples")
         return found
+
+    @property  # not cached: a modality that changes what it is given must not hide it
+    def kinds(self) -> list[NDArray[Any]]:
+        """Samples of every form that it has (grey, RGB); (n, ...) each."""
+        return [values.copy() for values in self._given]
 
 
 @suite

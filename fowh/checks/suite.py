@@ -73,13 +73,18 @@ class Suite:
                 text = check(case)
                 ensure(before == _global_randomness(), "draws from a global random generator")
             except Broken as broken:
-                yield Finding(claim, False, str(broken))
+                yield Finding(claim, False, _spaced(str(broken)))
             except Exception as error:
                 reason = str(error).partition("\n")[0]
                 yield Finding(claim, False, f"raises {type(error).__name__}: {reason}")
             else:
                 if text is not None:
-                    yield Finding(claim, True, text)
+                    yield Finding(claim, True, _spaced(text))
+
+
+def _spaced(text: str) -> str:
+    """In one line: parts of it may be a plug-in's own words."""
+    return " ".join(text.split())
 
 
 def parameters_survive_the_command_line(plugin: Any, kind: Kind) -> str:
@@ -165,12 +170,12 @@ def ensure_json(value: object) -> str:
         raise Broken(f"no JSON: {error}") from error
 
 
-def leads_to(start: object, secret: object) -> bool:
-    """Whether references lead from one object to another, modules and classes left out."""
+def leads_to(start: object, *secrets: type) -> bool:
+    """Whether references lead from an object to one of these, modules and classes left out."""
     seen, todo = {id(start)}, [start]
     while todo:
         for each in gc.get_referents(todo.pop()):
-            if each is secret:
+            if isinstance(each, secrets):
                 return True
             shared = isinstance(each, (ModuleType, type)) or (
                 isinstance(each, dict) and "__builtins__" in each

@@ -99,7 +99,7 @@ class Case:
         """Break unless these are the embeddings of those rows."""
         expected = self.embeddings[rows]
         ensure(found.shape == expected.shape, f"{text}: {found.shape}, not {expected.shape}")
-        off = float(np.abs(found - expected).max(initial=0) / np.abs(self.embeddings).max())
+        off = float(np.abs(found - expected).max(initial=0) / (np.abs(self.embeddings).max() or 1))
         ensure(off < TOLERANCE, f"{text}: off by {off:.2g} of the largest entry")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,8 +43,14 @@ def _options(
     pass
 
 
+def _note(message: Warning | str, *where: Any, **more: Any) -> None:
+    """A warning as one line for a user, whom no line of our code concerns."""
+    typer.echo(f"note: {message}", err=True)
+
+
 def main() -> None:
     """Entry point: bad input is one line on stderr and exit code 2."""
+    warnings.showwarning = _note
     try:
         app()
     except InputError as error:

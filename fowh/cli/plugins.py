@@ -54,13 +54,13 @@ def new(
     folder: Annotated[Path, typer.Option(help="Where the files go.")] = Path(),
 ) -> None:
     """Write a commented plug-in and its test, which pass `fowh check` at once."""
+    from fowh.scaffold import class_of
     from fowh.scaffold import new as write
 
     files = write(kind, name, folder)
     for file in files:
         typer.echo(f"wrote {file}")
-    class_name = "".join(part.capitalize() for part in name.split("_"))
-    typer.echo(f"now   fowh check {name}:{class_name}   in that folder")
+    typer.echo(f"now, in that folder: fowh check {name}:{class_of(name)}")
 
 
 @app.command()

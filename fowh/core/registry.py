@@ -15,13 +15,14 @@ import importlib.util
 import inspect
 import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from fowh.core.cache import digest, source_digest
 from fowh.core.errors import InputError
 
 Kind = Literal["dataset", "target", "leak", "scheme", "protocol", "attack", "modality"]
@@ -233,13 +234,40 @@ def _value(where: str, text: str, hint: Any) -> Any:
     return text
 
 
-def sources(plugin: Any) -> list[Path]:
-    """The files that make a plug-in what it is: its own, and what its family shares beside it."""
-    source = inspect.getsourcefile(type(plugin))
-    if source is None:
-        return []
-    home = Path(source).parent
-    return sorted({Path(source), *home.glob("_*.py"), *home.glob("_*/*.py")})
+def sources(plugin: Any) -> set[Path]:
+    """The files that make a plug-in what it is: its own, and what its family shares beside it.
+
+    None for one that was typed into a session.
+    """
+    try:
+        source = Path(inspect.getsourcefile(type(plugin)) or "")
+    except (TypeError, OSError):
+        return set()
+    return {source, *source.parent.glob("_*.py"), *source.parent.glob("_*/*.py")}
+
+
+def code_digest(plugins: Iterable[Any], folders: Iterable[Path] = ()) -> str:
+    """Digest of the code of plug-ins and of everything in some folders.
+
+    Of a plug-in without a file its compiled functions count.
+    """
+    files = {file for folder in folders for file in folder.rglob("*.py")}
+    typed = []
+    for plugin in plugins:
+        own = sources(plugin)
+        files |= own
+        if not own:
+            members = vars(type(plugin)).values()
+            typed.append([_compiled(getattr(member, "__code__", None)) for member in members])
+    return digest(source_digest(*map(str, sorted(files))), typed)
+
+
+def _compiled(part: Any) -> Any:
+    """What a code object does, as JSON values; nothing for what is no code."""
+    if not inspect.iscode(part):
+        return None
+    constants = [_compiled(c) if inspect.iscode(c) else repr(c) for c in part.co_consts]
+    return [part.co_code.hex(), list(part.co_names), constants]
 
 
 def describe(plugin: Any, kind: Kind) -> dict[str, Any]:

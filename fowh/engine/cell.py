@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from fowh.core.attack import Attack
-from fowh.core.cache import source_digest
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
 from fowh.core.leak import Leak
 from fowh.core.modality import Modality
 from fowh.core.protocol import Protocol
-from fowh.core.registry import Kind, describe, load, sources
+from fowh.core.registry import Kind, code_digest, describe, load
 from fowh.core.scheme import Scheme
 from fowh.core.target import Target
 from fowh.core.threat import Threat
 
+HOME = Path(__file__).parents[1]
 ROOMS = ("core", "kit", "metrics", "engine", "records")  # that measure, whatever the plug-ins
 
 
@@ -125,7 +125,8 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
         "attacks": [describe(attack, "attack") for attack in cell.attacks],
         "witness": _model(cell.witness),
         "seed": cell.seed,
-        "code": _code((*own, modality_of(samples))),
+        # Without it a record would answer for code that has changed; targets digest their own.
+        "code": code_digest((*own, modality_of(samples)), [HOME / room for room in ROOMS]),
     }
 
 
@@ -135,23 +136,9 @@ def _model(target: Target | None) -> dict[str, Any] | None:
     return {**describe(target, "target"), **target.notes(), "sha256": target.sha256}
 
 
-def _code(plugins: tuple[Any, ...]) -> str:
-    """Digest of the rooms that measure and of the plug-ins' own files (targets digest theirs).
-
-    Without it a record would answer for code that has changed since.
-    """
-    home = Path(__file__).parents[1]
-    files = {file for room in ROOMS for file in (home / room).rglob("*.py")}
-    for plugin in plugins:
-        files |= set(sources(plugin))
-    return source_digest(*(str(file) for file in sorted(files)))
-
-
 def source_of(attack: Attack) -> str:
     """Digest of an attack's own code and of what every plug-in builds on, for what it trains."""
-    home = Path(__file__).parents[1]
-    files = {*sources(attack), *(home / "kit").rglob("*.py")}
-    return source_digest(*(str(file) for file in sorted(files)))
+    return code_digest([attack], [HOME / "kit"])
 
 
 def label(attack: Attack) -> str:

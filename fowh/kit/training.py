@@ -55,14 +55,14 @@ def restore(network: Net, arrays: Arrays) -> Net:
     return network
 
 
-def train(
+def loop(
     steps: int,
     update: Callable[[int], object],
     look: Callable[[int], bool] | None = None,
     looks: Container[int] = (),
     begin: int = 0,
 ) -> None:
-    """The loop: updates, and looks at what they came to.
+    """Updates, and looks at what they came to.
 
     Args:
         steps: how many updates there are.

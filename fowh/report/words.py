@@ -68,14 +68,9 @@ def scenario(record: Record, name: str) -> str:
 def thief(record: Record) -> str:
     """Who attacks: what he stole, and whether the keys came with it."""
     words = f"whoever stole the {record['spec']['leak']['name']}"
-    if not _keyed(record):
+    if not record["data"]["keyed"]:
         return words
     return words + (" and their keys" if record["spec"]["threat"]["leaked"] else " without keys")
-
-
-def _keyed(record: Record) -> bool:
-    """Whether keys mean anything to the scheme."""
-    return bool(record["data"].get("keyed", True))
 
 
 def asked(record: Record) -> dict[str, str]:
@@ -101,7 +96,7 @@ def _stolen(record: Record) -> str:
     spec, threat = record["spec"], record["spec"]["threat"]
     leak = spec["leak"]["name"]
     holds = [f"{count(record['data']['stolen'])} {leak}"]
-    if _keyed(record):
+    if record["data"]["keyed"]:
         keys = "one key for all" if threat["keys"] == "shared" else "one key per subject"
         holds.append(f"{keys}, {'leaked' if threat['leaked'] else 'secret'}")
     holds.append(f"at most {threat['samples']:,} samples of his own")

@@ -112,9 +112,8 @@ class _Reader:
         weight, bias = self.tensor(count + filters).tensor_split([count])
         scale, shift = self.tensor(2 * filters).chunk(2)
         padding = size // 2 if stride == 1 else 0  # dlib pads only where the size is kept
-        layer = nn.Conv2d(inputs, filters, size, stride, padding)
-        with torch.no_grad():
-            assert layer.bias is not None
-            layer.weight.copy_(weight.view_as(layer.weight) * scale.view(-1, 1, 1, 1))
-            layer.bias.copy_(bias * scale + shift)
+        # without values of its own, which torch would draw from its global generator
+        layer = nn.Conv2d(inputs, filters, size, stride, padding, device="meta")
+        layer.weight = nn.Parameter(weight.view_as(layer.weight) * scale.view(-1, 1, 1, 1))
+        layer.bias = nn.Parameter(bias * scale + shift)
         return layer

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from fowh.core.cache import Arrays
 from fowh.kit.fabric import fabric
-from fowh.kit.training import blank, restore, state_of, train
+from fowh.kit.training import blank, loop, restore, state_of
 from fowh.targets import _margin
 from fowh.targets._recipe import SHARES, UPDATE_EPOCHS, Recipe, Weights
 
@@ -147,7 +147,7 @@ class School:
             arrays.update({f"{n}/{key}": value for n in due for key, value in state.items()})
             return False
 
-        train(epochs * steps, update, keep, {epoch * steps for epoch in kept.values()})
+        loop(epochs * steps, update, keep, {epoch * steps for epoch in kept.values()})
         return arrays
 
     def _dropped(self, features: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The blind controls read no template, and are what they say."""
+"""The blind controls read nothing that was stolen, and are what they say."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.attacks.world import steal
 
 
 @pytest.mark.parametrize("attack", [Random(), Mean(), Medoid()])
-def test_reads_no_template(attack: Attack) -> None:
+def test_reads_no_release(attack: Attack) -> None:
     view, truth = steal(Lsh(), leaked=False)
-    garbage = replace(view, templates=Release(np.zeros((len(truth), 1), np.uint8)))
+    garbage = replace(view, release=Release(np.zeros((len(truth), 1), np.uint8)))
     guess = attack.run(view, np.random.default_rng(0))
     assert attack.blind
     assert guess.shape == truth.shape

@@ -13,10 +13,13 @@ from scipy.spatial.distance import cdist
 
 from attacks.dictionary import Dictionary
 from fowh.core.release import Floats, Keys, Release
-from fowh.core.scheme import Scheme
+from fowh.core.scheme import OutputScheme, TemplateScheme
+from schemes.full_scores import FullScores
 from schemes.lsh import Lsh
 from schemes.raw import Raw
+from schemes.round_scores import RoundScores
 from schemes.salted_hash import SaltedHash
+from schemes.top_label import TopLabel
 from tests.attacks.world import steal
 
 
@@ -36,7 +39,7 @@ def test_scores_under_the_templates_own_keys(shared: bool) -> None:
 
 
 @dataclass(frozen=True)
-class Half(Scheme):
+class Half(TemplateScheme):
     """Says yes to every probe whose first value exceeds 1/2, and counts what it is asked."""
 
     cap: int = 2**20
@@ -74,3 +77,21 @@ def test_needs_the_keys_of_a_keyed_scheme_only() -> None:
     view, truth = steal(SaltedHash(), leaked=False)
     assert Dictionary().unsupported(view) is None
     assert Dictionary().run(view, np.random.default_rng(0)).shape == truth.shape
+
+
+def test_answers_in_full_are_searched_as_embeddings_in_the_clear() -> None:
+    whole, clear = (steal(scheme)[0] for scheme in (FullScores(), Raw()))
+    guess, wanted = (Dictionary().run(view, np.random.default_rng(0)) for view in (whole, clear))
+    np.testing.assert_array_equal(guess, wanted)
+
+
+@pytest.mark.parametrize("scheme", [RoundScores(digits=0), TopLabel()])
+def test_an_own_sample_is_compared_as_it_would_have_left(scheme: OutputScheme) -> None:
+    view, _ = steal(scheme, leaked=False)
+    guess = Dictionary().run(view, np.random.default_rng(0))
+    distance = cdist(view.release.code, scheme.limit(view.embeddings, np.random.default_rng(0)))
+    found = scheme.limit(guess, np.random.default_rng(0))
+    reached = np.linalg.norm(view.release.code - found, axis=1)
+    np.testing.assert_allclose(reached, distance.min(axis=1), atol=1e-5)
+    unlimited = cdist(view.release.code, view.embeddings).argmin(axis=1)
+    assert (guess != view.embeddings[unlimited]).any()  # where that decides otherwise

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from attacks._own import held_out, lacks_images
 from attacks._versions import inputs, perceptual, training
 from attacks._versions.slots import ANY_SLOTS, METHODS
-from attacks._versions.validation import held_out
 from attacks.gan import Gan
 from attacks.image_ridge import GAINS, PENALTIES, ImageRidge
+from attacks.morph_gan import MorphGan
 from fowh.core.cache import cache_dir
 from fowh.core.errors import InputError
 from fowh.core.scheme import Scheme
@@ -64,7 +65,7 @@ def world(
     budget: int = 10_000,
     **changes: Any,
 ) -> tuple[View, np.ndarray]:
-    """What the attacker sees, and the pictures behind the stolen templates."""
+    """What the attacker sees, and the pictures behind the stolen rows."""
     own, truth = people(PEOPLE, 1), people(victims, 2)
     whose = np.repeat(np.arange(victims), READINGS)
     keys = np.full(len(truth), 7, np.uint64) if shared else (900 - whose).astype(np.uint64)
@@ -76,17 +77,17 @@ def world(
             for z in (own, truth)
         )
         fitted = (scheme or Raw()).fit(mine)
-        taken = fitted.enroll(theirs, keys, rng)
+        taken = fitted.release(theirs, keys, rng)
         leaked = stolen == "all" or name == NAMES[-1]
         made.append(Version(name, fitted, mine, taken if leaked else None))
     last = made[-1]
-    assert last.templates is not None
+    assert last.release is not None
     pictures, true = paint(own), paint(truth)
     if colour:
         pictures, true = (np.stack([p, 255 - p, p // 2], axis=-1) for p in (pictures, true))
     view = View(
         last.scheme,
-        last.templates,
+        last.release,
         last.embeddings,
         np.repeat(np.arange(PEOPLE), READINGS),
         pictures,
@@ -130,16 +131,14 @@ SCHEMES = {"raw": (Raw(), True), "lsh": (Lsh(bits=64), True), "lsh, own keys": (
 
 @pytest.mark.parametrize("protected", SCHEMES)
 @pytest.mark.parametrize(("method", "test"), WAYS)
-def test_every_method_makes_a_picture_of_each_template(
-    method: str, test: str, protected: str
-) -> None:
+def test_every_method_makes_a_picture_of_each_row(method: str, test: str, protected: str) -> None:
     scheme, shared = SCHEMES[protected]
     view, _ = world(scheme, shared)
     chosen = Gan(**TINY, incorporate=method, test=test)  # type: ignore[arg-type]
     assert chosen.unsupported(view) is None
     made = chosen.run(view, np.random.default_rng(0))
     assert (made.shape, made.dtype) == ((2 * READINGS, SIDE, SIDE), np.uint8)
-    assert (made != made[0]).any(axis=0).any()  # it looks at the template
+    assert (made != made[0]).any(axis=0).any()  # it looks at the row
     assert perceptual.OWN in view.remarks
 
 
@@ -177,7 +176,7 @@ def test_both_tests_share_one_training(method: str, trainings: list[np.ndarray])
     assert len(trainings) == 2  # and another recipe does not
 
 
-def test_final_needs_no_template_of_an_earlier_version() -> None:
+def test_final_needs_no_release_of_an_earlier_version() -> None:
     """What leaked of the other versions must not matter where only the final one is presented."""
     for method in ("rand", "concat", "srwal"):
         all_leaked = attack(incorporate=method)
@@ -207,7 +206,7 @@ def test_slots_hold_the_versions_that_were_asked_for(trainings: list[np.ndarray]
         np.testing.assert_allclose(known, np.stack([units[k] for k in expected]), rtol=1e-5)
 
 
-def test_the_final_template_is_attacked_even_where_it_was_not_trained_on() -> None:
+def test_the_final_release_is_attacked_even_where_it_was_not_trained_on() -> None:
     view, _ = world()
     chosen = Gan(**TINY, incorporate="concat", versions="0+50")
     known, presented = inputs.read(
@@ -252,19 +251,19 @@ def test_the_control_input_dropout_zeroes_that_share_and_keeps_the_mean() -> Non
 
 def test_reasons_against_running() -> None:
     view, _ = world()
-    assert "images" in (Gan().unsupported(replace(view, images=None)) or "")
+    assert "images" in (Gan().unsupported(replace(view, samples=None)) or "")
     unknown = Gan(incorporate="rand", versions="50+75").unsupported(view) or ""
     assert "'75'" in unknown
     assert "0, 50, 100" in unknown
     final_only, _ = world(stolen="final")
-    assert "stolen templates" in (Gan(incorporate="sr", test="all").unsupported(final_only) or "")
+    assert "what was stolen" in (Gan(incorporate="sr", test="all").unsupported(final_only) or "")
     assert Gan(incorporate="sr").unsupported(final_only) is None
     assert Gan(incorporate="rand", versions="0+50").unsupported(view) is None
 
 
 @pytest.mark.parametrize("given", [{"incorporate": m, "test": "all"} for m in ("single", "rand")])
-def test_one_slot_cannot_take_all_templates(given: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="takes one template"):
+def test_one_slot_cannot_take_all_releases(given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="takes one version"):
         Gan(**given)
 
 
@@ -369,7 +368,7 @@ def test_training_stops_when_validation_no_longer_improves(
         kept.append(real_state(network))
         return kept[-1]
 
-    monkeypatch.setattr(training.Validation, "_missed", judged)
+    monkeypatch.setattr(training.Validation, "missed", judged)
     monkeypatch.setattr(training, "state_of", state)
 
     view, _ = world(progress=noted(looks))
@@ -387,7 +386,7 @@ def test_training_stops_when_validation_no_longer_improves(
 def test_held_out_subjects_are_whole_and_never_trained_on() -> None:
     view, _ = world()
     known = np.stack([view.embeddings])
-    made = training.Validation(known, view, "single", np.random.default_rng(4))
+    made = training.Validation(known, view, np.random.default_rng(4))
     held, others = (set(view.subjects[rows].tolist()) for rows in (made.held, made.others))
     assert len(held) == round(0.1 * PEOPLE)
     assert not held & others
@@ -397,18 +396,18 @@ def test_held_out_subjects_are_whole_and_never_trained_on() -> None:
 def test_validation_asks_the_target_where_it_may_and_looks_at_pixels_where_not() -> None:
     view, _ = world()
     rng = np.random.default_rng
-    asked = training.Validation(np.stack([view.embeddings]), view, "single", rng(4))
+    asked = training.Validation(np.stack([view.embeddings]), view, rng(4))
     truth = view.samples[asked.held]
-    assert asked._missed(truth) == pytest.approx(0, abs=0.05)
+    assert asked.missed(truth) == pytest.approx(0, abs=0.05)
     assert view.query.used == len(asked.held)
     wrong = np.roll(truth, 7, axis=2)
     gap = embed(wrong) - view.embeddings[asked.held]
-    assert asked._missed(wrong) == pytest.approx(np.linalg.norm(gap, axis=1).mean(), rel=1e-5)
+    assert asked.missed(wrong) == pytest.approx(np.linalg.norm(gap, axis=1).mean(), rel=1e-5)
     for silent in (replace(view, query=None), replace(view, query=Query(embed, 3))):
-        alone = training.Validation(np.stack([view.embeddings]), silent, "single", rng(4))
-        assert alone._missed(truth) == 0
+        alone = training.Validation(np.stack([view.embeddings]), silent, rng(4))
+        assert alone.missed(truth) == 0
         gap = np.abs(wrong.astype(float) - truth)
-        assert alone._missed(wrong) == pytest.approx(gap.mean(), rel=1e-5)
+        assert alone.missed(wrong) == pytest.approx(gap.mean(), rel=1e-5)
 
 
 def test_no_step_at_all_and_no_query_still_make_pictures() -> None:
@@ -433,7 +432,7 @@ def test_colour_images_give_colour_pictures() -> None:
 def test_pictures_of_64_pixels() -> None:
     view, _ = world()
     larger = np.kron(view.samples, np.ones((1, 2, 2), np.uint8))
-    made = Gan(**TINY).run(replace(view, images=larger, query=None), np.random.default_rng(0))
+    made = Gan(**TINY).run(replace(view, samples=larger, query=None), np.random.default_rng(0))
     assert made.shape == (2 * READINGS, 64, 64)
 
 
@@ -442,7 +441,7 @@ def test_other_sides_give_the_power_of_two_below(side: int, made_side: int) -> N
     view, _ = world()
     images = np.zeros((len(view.samples), side, side), np.uint8)
     images[:, : side // 2] = view.samples[:, :1, :1]
-    made = Gan(**TINY).run(replace(view, images=images, query=None), np.random.default_rng(0))
+    made = Gan(**TINY).run(replace(view, samples=images, query=None), np.random.default_rng(0))
     assert made.shape == (2 * READINGS, made_side, made_side)
 
 
@@ -487,12 +486,12 @@ def test_the_ridge_recovers_a_linear_world() -> None:
     assert off(view.samples.mean(axis=0), truth) > 6
 
 
-def test_the_ridge_on_protected_templates_and_without_images() -> None:
+def test_the_ridge_on_protected_rows_and_without_images() -> None:
     for scheme, shared in SCHEMES.values():
         view, truth = world(scheme, shared, victims=8)
         made = ImageRidge().run(view, np.random.default_rng(0))
         assert off(made, truth) < 0.9 * off(view.samples.mean(axis=0), truth)
-    assert "images" in (ImageRidge().unsupported(replace(view, images=None)) or "")
+    assert "images" in (ImageRidge().unsupported(replace(view, samples=None)) or "")
     with pytest.raises(InputError, match="held"):
         ImageRidge(held=1.0)
 
@@ -563,10 +562,32 @@ def test_a_ridge_without_enough_queries_compares_like_with_like() -> None:
 
 
 def test_a_classifiers_own_subjects_stay_in_training() -> None:
-    """Its templates name the attacker's subjects: one never trained on would say nothing."""
+    """Its answers name the attacker's subjects: one never trained on would say nothing."""
     view, _ = world()
-    whole, _ = held_out(view, np.random.default_rng(0))
-    assert len(whole) and not set(view.subjects[whole]) & set(np.delete(view.subjects, whole))
-    single, others = held_out(replace(view, classifies=True), np.random.default_rng(0))
-    assert sorted([*single, *others]) == list(range(len(view.subjects)))
-    assert set(view.subjects[single]) <= set(view.subjects[others])
+    rng = np.random.default_rng
+    whole = held_out(view, 0.1, 0, rng(0))
+    assert whole.any()
+    assert not set(view.subjects[whole]) & set(view.subjects[~whole])
+    single = held_out(replace(view, closed_set=True), 0.1, 0, rng(0))
+    assert single.sum() == round(0.1 * len(single))
+    assert set(view.subjects[single]) <= set(view.subjects[~single])
+    assert not held_out(view, 0.001, 0, rng(0)).any()
+    assert held_out(view, 0.001, 1, rng(0)).sum() == READINGS
+
+
+def test_samples_that_are_no_images_are_a_reason() -> None:
+    view, _ = world()
+    assert lacks_images(view) is None
+    for samples in (None, view.embeddings, view.samples.reshape(-1, SIDE * SIDE)):
+        other = replace(view, samples=samples)
+        for chosen in (Gan(), ImageRidge(), MorphGan()):
+            assert "images" in (chosen.unsupported(other) or "")
+
+
+@pytest.mark.parametrize("knob", ["subjects", "closed_set"])
+def test_who_holds_out_other_samples_trains_anew(knob: str, trainings: list[np.ndarray]) -> None:
+    view, _ = world()
+    other = {"subjects": np.roll(view.subjects, 2), "closed_set": True}[knob]
+    for seen in (view, view, replace(view, **{knob: other})):
+        Gan(**TINY).run(seen, np.random.default_rng(0))
+    assert len(trainings) == 2

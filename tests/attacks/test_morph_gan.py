@@ -24,16 +24,16 @@ def embed(images):
 
 
 def view(budget=1000, images=True, seed=0, **more):
-    """Twelve subjects with five smooth pictures each; the first five templates are stolen."""
+    """Twelve subjects with five smooth pictures each; the first five embeddings were released and stolen."""
     rng = np.random.default_rng(seed)
     people = rng.normal(size=(12, 1, 4, 4)) + 0.3 * rng.normal(size=(12, 5, 4, 4))
     smooth = np.kron(people.reshape(60, 4, 4), np.ones((16, 16)))
     pictures = np.clip(128 + 40 * smooth, 0, 255).astype(np.uint8)
     embeddings = embed(pictures)
     scheme = Lsh(bits=256).fit(embeddings)
-    templates = scheme.enroll(embeddings[:5], np.arange(5, dtype=np.uint64), rng)
-    given = {"images": pictures, "query": Query(embed, budget)} if images else {}
-    return View(scheme, templates, embeddings, np.repeat(np.arange(12), 5), **given, **more)
+    stolen = scheme.release(embeddings[:5], np.arange(5, dtype=np.uint64), rng)
+    given = {"samples": pictures, "query": Query(embed, budget)} if images else {}
+    return View(scheme, stolen, embeddings, np.repeat(np.arange(12), 5), **given, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def cache_of_its_own(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("condition", ["embedding", "template"])
-def test_one_face_per_template(condition):
+def test_one_face_per_row(condition):
     seen = view()
     faces = MorphGan(**TINY, condition=condition).run(seen, np.random.default_rng(1))
     assert faces.shape == (5, 64, 64)
@@ -53,18 +53,18 @@ def test_one_face_per_template(condition):
 
 def test_answer_from_the_cache_is_the_same_and_costs_the_same():
     first, second = view(), view()
-    built = MorphGan(**TINY).invert(first, first.embeddings, np.random.default_rng(1))
-    second_again = MorphGan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
+    built = MorphGan(**TINY).render(first, first.embeddings, np.random.default_rng(1))
+    second_again = MorphGan(**TINY).render(second, second.embeddings, np.random.default_rng(1))
     np.testing.assert_array_equal(built, second_again)
     assert first.query.used == second.query.used == 120 + 2 * 60
-    MorphGan(**TINY).invert(second, second.embeddings, np.random.default_rng(1))
+    MorphGan(**TINY).render(second, second.embeddings, np.random.default_rng(1))
     assert second.query.used == 120 + 4 * 60  # the inverter is paid for once
 
 
 def test_correction_brings_faces_nearer_and_never_further():
     plain, corrected = view(), view()
-    once = MorphGan(**TINY, corrections=0).invert(plain, plain.embeddings, np.random.default_rng(1))
-    more = MorphGan(**TINY, corrections=2).invert(
+    once = MorphGan(**TINY, corrections=0).render(plain, plain.embeddings, np.random.default_rng(1))
+    more = MorphGan(**TINY, corrections=2).render(
         corrected, corrected.embeddings, np.random.default_rng(1)
     )
     off = [np.linalg.norm(embed(made) - plain.embeddings, axis=1) for made in (once, more)]
@@ -76,7 +76,7 @@ def test_correction_brings_faces_nearer_and_never_further():
 def test_a_short_budget_is_used_and_never_exceeded():
     for budget in (0, 50, 121):
         seen = view(budget=budget)
-        faces = MorphGan(**TINY).invert(seen, seen.embeddings, np.random.default_rng(1))
+        faces = MorphGan(**TINY).render(seen, seen.embeddings, np.random.default_rng(1))
         assert faces.shape == (60, 64, 64)
         assert seen.query.used == min(budget, 120)
 
@@ -86,7 +86,7 @@ def test_training_is_deterministic(tmp_path, monkeypatch):
     for folder in ("one", "two"):
         monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path / folder))
         seen = view()
-        made.append(MorphGan(**TINY).invert(seen, seen.embeddings, np.random.default_rng(1)))
+        made.append(MorphGan(**TINY).render(seen, seen.embeddings, np.random.default_rng(1)))
     np.testing.assert_array_equal(*made)
 
 
@@ -124,22 +124,24 @@ def test_bad_parameters_are_input_errors():
 @pytest.mark.slow
 def test_faces_of_unseen_people_are_recognised():
     """Black box, ORL and dlib: the true embedding's face, and the same for somebody else's."""
-    from fowh.core.target import embed_samples
+    from fowh.core.threat import Threat
     from fowh.datasets.orl import Orl
-    from fowh.protocols.standard import folds
+    from fowh.protocols.standard import Standard
     from fowh.targets.dlib import Dlib
 
     samples, target = Orl().load(), Dlib()
-    data = embed_samples(samples, target, "cpu")
-    fold = folds(samples.subjects, 0)[0]
-    scheme = Lsh().fit(data.embeddings[fold.own])
-    known, truth = data.embeddings[fold.own], data.embeddings[fold.stolen]
-    stolen = scheme.enroll(truth, np.arange(len(truth), dtype=np.uint64), np.random.default_rng(0))
+    prepared = target.prepare(samples.values).samples
+    embeddings = target.embed(prepared)
+    fold = Standard().folds(samples, target, False, Threat(), 0)[0]
+    own, known, truth = fold.attacker, embeddings[fold.attacker], embeddings[fold.stolen]
+    scheme = Lsh().fit(embeddings[fold.development])
+    keys = np.arange(len(truth), dtype=np.uint64)
+    stolen = scheme.release(truth, keys, np.random.default_rng(0))
     query = Query(target.embed, 2000)
-    seen = View(scheme, stolen, known, samples.subjects[fold.own], data.images[fold.own], query)
+    seen = View(scheme, stolen, known, samples.subjects[own], prepared[own], query)
     inverter = MorphGan(queries=1500, steps=60, corrections=0)
-    faces = target.embed(inverter.invert(seen, truth, np.random.default_rng(1)))
-    distance = np.linalg.norm(faces[:, None] - data.embeddings, axis=2)
+    faces = target.embed(inverter.render(seen, truth, np.random.default_rng(1)))
+    distance = np.linalg.norm(faces[:, None] - embeddings, axis=2)
     distance[np.arange(len(truth)), fold.stolen] = np.inf  # never the stolen reading itself
     nearest = samples.subjects[distance.argmin(axis=1)]
     owner = samples.subjects[fold.stolen]

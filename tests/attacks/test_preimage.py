@@ -11,6 +11,7 @@ from fowh.core.errors import InputError
 from fowh.core.release import Floats
 from fowh.core.scheme import Scheme
 from fowh.core.view import View
+from schemes.full_scores import FullScores
 from schemes.iom import Iom
 from schemes.iom_urp import IomUrp
 from schemes.lsh import Lsh
@@ -20,13 +21,13 @@ from tests.attacks.world import DIMENSION, cosine, rank1, steal
 
 
 def sphere(scheme: Scheme, count: int = 48) -> tuple[View, Floats]:
-    """Templates of directions that are uniform on the sphere in 512 dimensions."""
+    """A release of directions that are uniform on the sphere in 512 dimensions."""
     draws = np.random.default_rng(5).standard_normal((500 + count, 512), dtype=np.float32)
     draws /= np.linalg.norm(draws, axis=1, keepdims=True)
     keys = np.full(count, 9, np.uint64)
-    templates = scheme.enroll(draws[500:], keys, np.random.default_rng(0))
+    stolen = scheme.release(draws[500:], keys, np.random.default_rng(0))
     own, subjects = draws[:500], np.arange(500)
-    return View(scheme, templates, own - own.mean(0), subjects), draws[500:]
+    return View(scheme, stolen, own - own.mean(0), subjects), draws[500:]
 
 
 def purity(attack: Preimage, scheme: Scheme) -> float:
@@ -85,13 +86,13 @@ def test_an_asymmetrical_population_tells_the_sign() -> None:
     skewed = rng.gamma(0.3, size=(600, DIMENSION)).astype(np.float32)
     scheme = IomUrp(hashes=300, window=DIMENSION).fit(skewed[:500])
     truth = skewed[500:]
-    templates = scheme.enroll(truth, np.full(100, 7, np.uint64), rng)
-    view = View(scheme, templates, skewed[:500], np.arange(500))
+    stolen = scheme.release(truth, np.full(100, 7, np.uint64), rng)
+    view = View(scheme, stolen, skewed[:500], np.arange(500))
     guess = Preimage().run(view, np.random.default_rng(0))
     assert (cosine(guess, truth, skewed[:500].mean(0)) > 0).mean() > 0.8
 
 
-def test_order_of_templates_does_not_matter() -> None:
+def test_order_of_rows_does_not_matter() -> None:
     view, _ = steal(Lsh(bits=64), shared=False)
     mixed = np.random.default_rng(1).permutation(len(view.release))
     other = View(view.scheme, view.release[mixed], view.embeddings, view.subjects)
@@ -102,7 +103,8 @@ def test_order_of_templates_does_not_matter() -> None:
 
 def test_says_what_it_lacks() -> None:
     assert "keys did not leak" in str(Preimage().unsupported(steal(Lsh(), leaked=False)[0]))
-    assert "neither" in str(Preimage().unsupported(steal(SaltedHash())[0]))
+    for scheme in (SaltedHash(), FullScores()):
+        assert "neither" in str(Preimage().unsupported(steal(scheme)[0]))
 
 
 def test_rejects_impossible_parameters() -> None:

@@ -26,17 +26,17 @@ def people(count: int, seed: int) -> Floats:
 def steal(
     scheme: Scheme, shared: bool = True, leaked: bool = True, **changes: Any
 ) -> tuple[View, Floats]:
-    """What an attacker sees, and the truth: the embeddings behind the stolen templates."""
+    """What an attacker sees, and the truth: the embeddings behind the stolen rows."""
     own, truth = people(OWN_PEOPLE, 1), people(VICTIMS, 2)
     whose = np.repeat(np.arange(VICTIMS), READINGS)
     # Descending, so that rows in order of their keys are not rows in order.
     keys = np.full(len(truth), 7, np.uint64) if shared else (1000 - whose).astype(np.uint64)
     fitted = scheme.fit(own)
-    templates: Release = fitted.enroll(truth, keys, np.random.default_rng(3))
+    release: Release = fitted.release(truth, keys, np.random.default_rng(3))
     if not leaked:
-        templates = templates.without_token()
+        release = release.without_token()
     subjects = np.repeat(np.arange(OWN_PEOPLE), READINGS)
-    return View(fitted, templates, own, subjects, **changes), truth
+    return View(fitted, release, own, subjects, **changes), truth
 
 
 def cosine(guess: Floats, truth: Floats, mean: Floats) -> Floats:

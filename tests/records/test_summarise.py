@@ -125,7 +125,7 @@ def test_an_advantage_is_over_the_best_blind_control_on_the_same_rows(
 
 def test_pictures_meet_blind_pictures_and_embeddings_do_not(cell: Cell, found: Findings) -> None:
     before = record(cell, found)
-    add(found, "controls", "mean_rendered", [1, 1, 1, 0], yields="samples")
+    add(found, "controls", "mean_rendered", [1, 1, 1, 0], [1, 1, 1, 1], yields="samples")
     after = record(cell, found)
     assert rank1(after["attacks"]["gan:steps=5"], "advantage_rank1") == (0, 4)
     assert after["attacks"]["preimage"] == before["attacks"]["preimage"]
@@ -134,7 +134,9 @@ def test_pictures_meet_blind_pictures_and_embeddings_do_not(cell: Cell, found: F
 def test_a_blind_control_that_missed_some_of_the_rows_does_not_count(
     cell: Cell, found: Findings
 ) -> None:
+    del found.rows["controls", "random"]
     add(found, "controls", "medoid", [1, 1, 1, 1])  # on the first fold only
+    found.rows["controls", "mean"] = found.rows.pop(("controls", "mean"))  # in either order
     made = record(cell, found)
     assert rank1(made["attacks"]["preimage"], "advantage_rank1") == (4 / 8, 8)
     assert rank1(made["attacks"]["gan:steps=5"], "advantage_rank1") == (-1 / 4, 4)

@@ -227,10 +227,8 @@ def test_what_is_good_when_high_runs_from_right_to_left() -> None:
     axes = Figure(figsize=(5, 5)).subplots()
     assert plane.draw(axes, pages(answering(accuracy=0.8)), "named")
     assert _points(axes) == [pytest.approx((0.2, 0.72))]
-    ticks = zip(
-        axes.get_xticks(), (text.get_text() for text in axes.get_xticklabels()), strict=True
-    )
-    assert dict(ticks)[0.2] == "80"
+    ticks = [text.get_text() for text in axes.get_xticklabels()]
+    assert dict(zip(axes.get_xticks(), ticks, strict=True))[0.2] == "80"
     assert axes.get_xlabel() == "Accuracy, as they leave (%)"
     corner = next(patch for patch in axes.patches if isinstance(patch, Rectangle))
     assert corner.get_width() == pytest.approx(1 - 0.917)  # down to where the reference may lie

@@ -185,9 +185,11 @@ def test_a_training_repeats_itself(
     assert small("update").fit(lessons).sha256 == again.sha256
 
 
+@pytest.mark.filterwarnings("ignore::fowh.targets.densenet.WeightsWarning")
 def test_the_cache_knows_what_a_training_depends_on(
     lessons: Lessons, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    offline(monkeypatch)
     asked = []
 
     class AskedError(Exception):

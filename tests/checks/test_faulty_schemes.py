@@ -1,51 +1,25 @@
-"""Our plug-ins keep the contract, and the contract catches plug-ins that do not."""
+"""The contract catches schemes that are faulty in one way each."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from fowh.checks.attack import check_attack
-from fowh.checks.scheme import check_scheme
-from fowh.checks.suite import Finding, run_checks
-from fowh.core.attack import Attack
-from fowh.core.errors import InputError
-from fowh.core.registry import names
 from fowh.core.release import Floats, Keys, Release
-from fowh.core.view import View
+from fowh.core.scheme import Scheme
 from schemes.lsh import Lsh
+from schemes.round_scores import RoundScores
 from schemes.salted_hash import SaltedHash
-
-VARIANTS = [
-    "salted_hash:step=4",
-    "salted_hash:kdf=argon2id",
-    "fuzzy_commitment:length=127,message=29,repeat=1",
-    "iom:hashes=10,group=200",
-    "iom_urp:hashes=50,window=20,order=1",
-    "lsh:bits=100",
-]
-SLOW = {"gan", "morph_gan", "fuzzy_commitment", "salted_hash:kdf=argon2id"}
-PLUGINS = [
-    pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW))
-    for name in [*names("scheme"), *VARIANTS, *names("attack")]
-]
-
-
-@pytest.mark.parametrize("plugin", PLUGINS)
-def test_our_plugin_keeps_the_contract(plugin: str) -> None:
-    findings = run_checks(plugin)
-    assert len(findings) >= 9
-    assert [finding for finding in findings if not finding.passed] == []
+from tests.checks.findings import assert_caught, broken
 
 
 @dataclass(frozen=True)
 class Mutant(Lsh):
-    """A sound scheme to go wrong in one way each."""
+    """A sound scheme, to go wrong in one way each."""
 
     bits: int = 64
 
@@ -155,13 +129,78 @@ class Unrenewable(SaltedHash):
         return super().enroll(embeddings, keys, np.random.default_rng(0))
 
 
+class ShufflesLeavers(Mutant):
+    def release(self, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        return super().release(values, keys, rng)[::-1]
+
+
+@dataclass(frozen=True)
+class Limited(RoundScores):
+    """A sound output scheme, to go wrong in one way each."""
+
+
+class LimitsInPlace(Limited):
+    def limit(self, answers: Floats, rng: np.random.Generator) -> Floats:
+        answers.round(self.digits, out=answers)
+        return answers
+
+
+class LimitsAgain(Limited):
+    def limit(self, answers: Floats, rng: np.random.Generator) -> Floats:
+        return answers / np.float32(2)
+
+
+class LimitsTogether(Limited):
+    def limit(self, answers: Floats, rng: np.random.Generator) -> Floats:
+        return (answers > answers[-1:]).astype(np.float32)
+
+
+class LimitsWidely(Limited):
+    def limit(self, answers: Floats, rng: np.random.Generator) -> Floats:
+        return super().limit(answers, rng).astype(np.float64)  # type: ignore[return-value]
+
+
+class LimitsAway(Limited):
+    def limit(self, answers: Floats, rng: np.random.Generator) -> Floats:
+        surprise = -np.log(np.maximum(answers, 1e-9))
+        return np.where(answers < 1, surprise, np.float32(np.inf)).astype(np.float32)
+
+
+class LimitsByKey(Limited):
+    def release(self, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        made = super().release(values, keys, rng)
+        return replace(made, code=made.code + np.float32(keys[0] % 2 if len(keys) else 0))
+
+
+class TellsMore(Limited):
+    def release(self, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        return replace(super().release(values, keys, rng), aux={"scores": values.copy()})
+
+
+@dataclass(frozen=True)
+class Blurs(Scheme):
+    """Protects something that is neither templates nor outputs; sound."""
+
+    protects: ClassVar[str] = "updates"
+    steps: int = 4
+
+    def release(self, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        return Release(np.round(values * self.steps), token=keys)
+
+
+class BlursLess(Blurs):
+    def release(self, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        return super().release(values[:-1], keys[:-1], rng)
+
+
 @pytest.mark.parametrize(
     ("scheme", "claim"),
     [
         (FitsInPlace(), "Fitting"),
         (DrawsGlobally(), "Equal keys"),
         (DrawsAnew(), "Equal keys"),
-        (NormalisesInPlace(), "Arguments"),
+        (NormalisesInPlace(), "Arguments are left"),
+        (NormalisesInPlace(), "Comparing leaves"),
         (StoresTheKey(), "Neither the key"),
         (StoresTheEmbedding(), "Neither the key"),
         (IgnoresKeys(), "Another key"),
@@ -176,87 +215,23 @@ class Unrenewable(SaltedHash):
         (DividesByZero(), "Absurd parameters"),
         (TakesTheShortcutTooFar(), "The evaluator's shortcut"),
         (Unrenewable(), "A scheme without keys"),
+        (ShufflesLeavers(), "What leaves is what was enrolled"),
+        (LimitsInPlace(), "Answers that are given"),
+        (LimitsAgain(), "Limiting what is limited"),
+        (LimitsTogether(), "Every answer is limited on its own"),
+        (LimitsWidely(), "A limited answer"),
+        (LimitsAway(), "Certain and undecided"),
+        (LimitsByKey(), "A scheme without keys"),
+        (TellsMore(), "What leaves are the limited"),
+        (BlursLess(), "One row leaves"),
     ],
-    ids=lambda value: type(value).__name__ if dataclasses.is_dataclass(value) else value,
+    ids=lambda value: type(value).__name__ if dataclasses.is_dataclass(value) else None,
 )
 def test_a_faulty_scheme_is_caught(scheme: Any, claim: str) -> None:
-    assert broken(check_scheme(scheme), claim)
+    assert_caught(scheme, claim)
 
 
-@dataclass(frozen=True)
-class Guess(Attack):
-    """A sound attack on anything, to go wrong in one way each: the nearest own code's owner."""
-
-    answer: ClassVar[Callable[[View, np.random.Generator], Any]]
-
-    def run(self, view: View, rng: np.random.Generator) -> Any:
-        return type(self).answer(view, rng)
-
-
-def _nearest(view: View, rng: np.random.Generator) -> Floats:
-    stolen = view.scheme.features(view.release)
-    return view.embeddings[(np.abs(stolen).sum(axis=1) * 1e3 + stolen[:, 0] * 7).astype(int) % 40]
-
-
-def _faulty(answer: Callable[[View, np.random.Generator], Any], **declared: Any) -> Attack:
-    kind = type("Faulty", (Guess,), {"answer": staticmethod(answer), **declared})
-    return kind()  # type: ignore[no-any-return]
-
-
-def _in_place(view: View, rng: np.random.Generator) -> Floats:
-    view.embeddings[0] = 0
-    return _nearest(view, rng)
-
-
-@pytest.mark.parametrize(
-    ("attack", "claim"),
-    [
-        (_faulty(lambda view, rng: _nearest(view, rng)[:-1]), "It returns one"),
-        (_faulty(lambda view, rng: _nearest(view, rng).astype(np.float64)), "It returns one"),
-        (_faulty(lambda view, rng: _nearest(view, rng) * np.float32(np.nan)), "It returns one"),
-        (_faulty(_nearest, yields="images"), "It returns one"),
-        (
-            _faulty(lambda view, rng: _nearest(view, rng) + np.random.default_rng().random()),
-            "Equal generators",
-        ),
-        (_faulty(_in_place), "The view is left"),
-        (_faulty(_nearest, blind=True), "It reads the templates"),
-        (_faulty(lambda view, rng: view.embeddings[: len(view.release)]), "It reads"),
-        (_faulty(lambda view, rng: _nearest(view, rng) * len(view.release.token)), "Without"),
-        (_faulty(lambda view, rng: view.query(view.samples)[: len(view.release)]), "An exhausted"),
-        (_faulty(_nearest, unsupported=lambda self, view: False), "What it cannot run on"),
-        (_faulty(_nearest, unsupported=lambda self, view: "never"), "What it cannot run on"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_faulty_attack_is_caught(attack: Attack, claim: str) -> None:
-    assert broken(check_attack(attack), claim)
-
-
-def test_the_sound_originals_pass() -> None:
+@pytest.mark.parametrize("scheme", [Mutant(), SaltedHash(), Limited(), Blurs()])
+def test_the_sound_originals_pass(scheme: Any) -> None:
     """Each mutant differs from these in one place, so its failure is that of the fault."""
-    parameters = "Parameters survive"  # not importable by name: local to these tests
-    for findings in (check_scheme(Lsh(bits=64)), check_attack(_faulty(_nearest))):
-        assert [f for f in findings if not f.passed and not f.check.startswith(parameters)] == []
-
-
-def test_a_third_partys_class_is_checked_by_its_path() -> None:
-    assert all(finding.passed for finding in run_checks("schemes.lsh:Lsh:bits=32"))
-    assert all(finding.passed for finding in run_checks("attacks.mean:Mean"))
-
-
-@pytest.mark.parametrize(
-    ("plugin", "said"),
-    [("orl", "neither a scheme nor"), ("ism", "iom"), ("no.module:Scheme", "cannot load")],
-)
-def test_what_cannot_be_checked_is_an_input_error(plugin: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        run_checks(plugin)
-
-
-def broken(findings: Any, claim: str) -> bool:
-    """Whether the claim is among the findings, failed, with one line of text."""
-    (found,) = [finding for finding in findings if finding.check.startswith(claim)]
-    assert isinstance(found, Finding)
-    assert found.text and "\n" not in found.text
-    return not found.passed
+    assert broken(scheme) == {}

@@ -1,0 +1,88 @@
+"""The documentation is true: its Python runs, its commands parse, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from fowh.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s]+?)(?:#[^)]*)?\)|!\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    text = page.read_text(encoding="utf-8")
+    return [body for found, body in FENCE.findall(text) if found == language]
+
+
+def commands(page: Path) -> list[str]:
+    """Every ``fowh`` command that a page tells a reader to type."""
+    found = []
+    for block in blocks(page, "console"):
+        for line in block.replace("\\\n", " ").splitlines():
+            typed = line.removeprefix("$ ").partition("  #")[0]
+            for part in re.split(r"&&|;|\bdo\b", typed) if line.startswith("$ ") else ():
+                if part.strip().startswith("fowh "):
+                    found.append(part.strip())
+    return found
+
+
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
+WITH_COMMANDS = [page for page in PAGES if commands(page)]
+
+
+def test_there_is_something_to_check() -> None:
+    assert {named(page) for page in WITH_PYTHON} >= {"README.md", "docs/plugins.md"}
+    assert sum(len(commands(page)) for page in WITH_COMMANDS) > 20
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON, ids=named)
+def test_the_python_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its blocks share one namespace, in order, as in a reader's session."""
+    monkeypatch.chdir(tmp_path)
+    session = types.ModuleType("session")
+    monkeypatch.setitem(sys.modules, "session", session)
+    for number, block in enumerate(blocks(page, "python"), 1):
+        where = f"{named(page)}, block {number}"
+        exec(compile(block, where, "exec", dont_inherit=True), vars(session))
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
+def test_the_commands_of_a_page_parse(page: Path) -> None:
+    """Every option exists and every argument fits; nothing is run."""
+    whole: Any = typer.main.get_command(app)
+    for text in commands(page):
+        words = shlex.split(text.replace("$suite", "suite.toml"))[1:]
+        words = words[: words.index("|")] if "|" in words else words
+        if words[0].startswith("--"):
+            continue  # --help, --version
+        try:
+            whole.commands[words[0]].make_context(words[0], words[1:])
+        except Exception as error:
+            raise AssertionError(f"{text}: {error}") from error
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for link, picture in LINK.findall(text):
+        where = link or picture
+        if not where.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / where).exists(), where
