@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from fowh.cli import app
+from fowh.core.registry import Kind, load, split
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,6 +43,10 @@ def named(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+OPTIONS: dict[str, Kind] = {
+    **{"dataset": "dataset", "target": "target", "leak": "leak", "protocol": "protocol"},
+    **{"scheme": "scheme", "attack": "attack", "witness": "target"},
+}
 WITH_PYTHON = [page for page in PAGES if blocks(page, "python")]
 WITH_COMMANDS = [page for page in PAGES if commands(page)]
 
@@ -64,19 +69,36 @@ def test_the_python_of_a_page_runs(
         exec(compile(block, where, "exec", dont_inherit=True), vars(session))
 
 
+def parsed(text: str) -> dict[str, Any]:
+    """The arguments of a command; every option must exist and every value fit; nothing is run."""
+    whole: Any = typer.main.get_command(app)
+    words = shlex.split(text.replace("$suite", "suite.toml"))[1:]
+    words = words[: words.index("|")] if "|" in words else words
+    if words[0].startswith("--"):
+        return {}  # --help, --version
+    try:
+        found: dict[str, Any] = whole.commands[words[0]].make_context(words[0], words[1:]).params
+    except Exception as error:
+        raise AssertionError(f"{text}: {error}") from error
+    return found
+
+
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
 def test_the_commands_of_a_page_parse(page: Path) -> None:
-    """Every option exists and every argument fits; nothing is run."""
-    whole: Any = typer.main.get_command(app)
     for text in commands(page):
-        words = shlex.split(text.replace("$suite", "suite.toml"))[1:]
-        words = words[: words.index("|")] if "|" in words else words
-        if words[0].startswith("--"):
-            continue  # --help, --version
-        try:
-            whole.commands[words[0]].make_context(words[0], words[1:])
-        except Exception as error:
-            raise AssertionError(f"{text}: {error}") from error
+        parsed(text)
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=named)
+def test_the_plugins_in_the_commands_of_a_page_exist(page: Path) -> None:
+    """And take the parameters that they are given; a reader's own classes aside."""
+    for text in commands(page):
+        given = parsed(text)
+        for option, kind in OPTIONS.items():
+            values = given.get(option) or ()
+            for value in [values] if isinstance(values, str) else values:
+                if ":" not in split(value)[0] and not value.startswith("$"):
+                    load(kind, value)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

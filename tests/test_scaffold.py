@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fowh.core.errors import InputError
+from fowh.core.registry import folder
 from fowh.scaffold import class_of, new
 
 
@@ -49,6 +51,9 @@ def test_it_can_be_evaluated_at_once(
     ("kind", "name", "said"),
     [
         ("scheme", "iom", "already"),
+        ("attack", "iom", "already"),
+        ("scheme", "json", "others import"),
+        ("attack", "numpy", "others import"),
         ("scheme", "My-Scheme", "lower-case"),
         ("scheme", "class", "lower-case"),
         ("scheme", "../up", "lower-case"),
@@ -82,3 +87,26 @@ def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
 
 def test_class_names() -> None:
     assert [class_of(name) for name in ("mine", "my_own_2")] == ["Mine", "MyOwn2"]
+
+
+def test_no_test_lands_among_the_built_in_plugins() -> None:
+    place = folder("scheme")
+    before = sorted(place.iterdir())
+    with pytest.raises(InputError, match="built-in plug-ins live"):
+        new("scheme", "mine", place)
+    assert sorted(place.iterdir()) == before
+
+
+@pytest.mark.parametrize("kind", ["scheme", "attack"])
+def test_what_it_writes_is_clean(tmp_path: Path, kind: str) -> None:
+    """By the rules of this project, which are stricter than the linter's own."""
+    ruff = shutil.which("ruff")
+    if ruff is None:
+        pytest.skip("ruff is not installed")
+    new(kind, "my_own", tmp_path)
+    config = str(Path(__file__).parents[1] / "pyproject.toml")
+    for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+        done = subprocess.run(
+            [ruff, *command, "--config", config, "."], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -78,11 +78,13 @@ def evaluate(
     else:
         from rich.console import Console
 
+        from fowh.records import store
         from fowh.report.terminal import print_cell
 
         names = ("report.html", "summary.png", "record.json")
         paths = {name: str(done.folder / name) for name in names}
         took = f"{time.perf_counter() - started:.1f} s"
-        print_cell(done.record, paths | {"took": took}, Console())
+        observations = store.load_observations(done.folder)
+        print_cell(done.record, paths | {"took": took}, Console(), observations)
     if done.record["status"] == "failed":
         raise typer.Exit(1)

@@ -54,7 +54,7 @@ def unlinkability(observed: Observed) -> dict[str, Any]:
     """D_sys and M of one subject's templates across keys."""
     parts = observed.utility["renewed"]
     score, mated = _joined(parts, "score"), _joined(parts, "mated")
-    seen = {"d_sys": d_sys, "m": m_linkability}
+    seen = {"d_sys": d_sys, "m_linkability": m_linkability}
     return {name: dict(vars(of(score[mated], score[~mated]))) for name, of in seen.items()}
 
 

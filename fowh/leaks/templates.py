@@ -42,6 +42,7 @@ class Templates(Leak):
         "unprotected": "unprotected",
         "own_key": "protected, own keys",
         "stolen_key": "protected, stolen key",
+        "renewed": "protected, across keys",
     }
 
     def deploy(self, setting: Setting) -> Enrolled:

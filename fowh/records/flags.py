@@ -74,7 +74,7 @@ def lost(record: Mapping[str, Any]) -> bool:
     if value is None:
         return True
     higher = BY_NAME[headline["utility"]].attacker_prefers == "higher"
-    return bool(value > headline["useless"] if higher else value < headline["useless"])
+    return bool(value >= headline["useless"] if higher else value <= headline["useless"])
 
 
 def adversarial(record: Mapping[str, Any], main: str) -> list[tuple[str, str]]:

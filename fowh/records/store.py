@@ -74,12 +74,13 @@ def load(path: Path) -> Record | None:
         raise InputError(f"cannot read {file}: {error}; delete it and run again") from error
     if isinstance(record, dict) and record.get("schema") == 1:
         raise InputError(
-            f"{file} is a record of schema 1, which this version no longer reads: run the cell "
-            "again (with --force, or after deleting the folder)"
+            f"{file} is a record of schema 1, which is no longer read: delete its folder and run "
+            "the cell again"
         )
     problem = schema.problem(record)
     if problem:
-        raise InputError(f"{file} is no record of schema {SCHEMA}: {problem}: delete it and run again")
+        wrong = f"{file} is no record of schema {SCHEMA}: {problem}"
+        raise InputError(f"{wrong}: delete it and run again")
     found: Record = record
     return found
 

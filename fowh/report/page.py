@@ -12,7 +12,7 @@ from fowh.report.evidence import Guess, best_guess, worst_level
 from fowh.report.lines import Grid, Line
 from fowh.report.numbers import Number, heading, label
 from fowh.report.samples import Observations, Strip, strips, victims
-from fowh.report.verdict import Verdict, judge
+from fowh.report.verdict import Verdict, decide
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def page(record: Record, observations: Observations | None = None) -> Page:
         comparable=words.comparable(record),
         leak=record["spec"]["leak"]["name"],
         asked=words.asked(record),
-        verdict=judge(record, success.lines),
+        verdict=decide(record, success.lines),
         flags=[(flag["flag"], flag["text"]) for flag in record["flags"]],
         success=success,
         utility=utility,

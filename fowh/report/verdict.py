@@ -42,7 +42,7 @@ class Verdict:
         return f"{self.head}: {self.rest}"
 
 
-def judge(record: Record, lines: Sequence[Line]) -> Verdict:
+def decide(record: Record, lines: Sequence[Line]) -> Verdict:
     """The verdict on a cell.
 
     A cell is *broken* or *leaks* only if one single attack beats every blind control of its level

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import keyword
 import os
 import re
+import sys
 from pathlib import Path
 from string import Template
 
 from fowh.core.errors import InputError
+from fowh.core.registry import KINDS as REGISTERED
 from fowh.core.registry import Kind, names
+from fowh.core.registry import folder as home
 
 KINDS: tuple[Kind, ...] = ("scheme", "attack")
 HOME = Path(__file__).parent
@@ -29,7 +33,8 @@ def new(kind: str, name: str, folder: Path) -> list[Path]:
 
     Raises:
         InputError: another kind, a name that is no module's or is taken, files that exist, or a
-            folder that cannot be written to. Nothing is written then.
+            folder that cannot be written to or is that of the built-in plug-ins. Nothing is
+            written then.
     """
     known = next((each for each in KINDS if each == kind), None)
     if known is None:
@@ -41,12 +46,20 @@ def new(kind: str, name: str, folder: Path) -> list[Path]:
             f"{name!r} is no name for a file of Python: give lower-case letters, digits and "
             "underscores, such as my_scheme"
         )
-    if name in names(known):
-        raise InputError(f"there is a {kind} {name!r} already: choose another name")
+    for each in REGISTERED:
+        if name in names(each):
+            raise InputError(f"there is a plug-in {name!r} already, a {each}: choose another name")
+    if folder.resolve() in [home(each).resolve() for each in KINDS]:
+        raise InputError(
+            f"{folder} is where built-in plug-ins live, and a test there would be taken for one: "
+            "choose another --folder, and move the plug-in when it is done"
+        )
     files = [folder / f"{name}.py", folder / f"test_{name}.py"]
     for file in files:
         if os.path.lexists(file):
             raise InputError(f"{file} exists: choose another name or --folder")
+    if name in sys.stdlib_module_names or importlib.util.find_spec(name):
+        raise InputError(f"{name} is the name of a module that others import: choose another name")
     words = {"name": name, "Name": class_of(name)}
     texts = [
         Template((HOME / f"{part}.txt").read_text(encoding="utf-8")).substitute(words)

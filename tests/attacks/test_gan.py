@@ -310,9 +310,9 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
 ) -> None:
     given = {**TINY, "steps": 12, **given}
     monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path / "whole"))
-    view, _ = world()
     whole: list[float] = []
-    wanted = Gan(**given).run(replace(view, progress=noted(whole)), np.random.default_rng(0))
+    uninterrupted, _ = world(progress=noted(whole))
+    wanted = Gan(**given).run(uninterrupted, np.random.default_rng(0))
     monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path / "parts"))
     looks: list[float] = []
 
@@ -323,29 +323,30 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
                 raise Interrupted
 
     with pytest.raises(Interrupted):
-        Gan(**given).run(replace(view, progress=stop_at_the_second_look), np.random.default_rng(0))
+        Gan(**given).run(world(progress=stop_at_the_second_look)[0], np.random.default_rng(0))
     assert len(checkpoints()) == 1
     went_on: list[float] = []
-    made = Gan(**given).run(replace(view, progress=noted(went_on)), np.random.default_rng(0))
+    resumed, _ = world(progress=noted(went_on))  # another process: its budget is whole again
+    made = Gan(**given).run(resumed, np.random.default_rng(0))
     assert looks + went_on == whole  # nothing was done twice
     np.testing.assert_array_equal(made, wanted)
+    assert resumed.query.used == uninterrupted.query.used > 0  # and the same bill
     assert checkpoints() == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 half an archive"])
 def test_a_damaged_checkpoint_is_no_checkpoint(damage: bytes) -> None:
     given = {**TINY, "steps": 4}
-    view, _ = world()
 
     def stop(text: str, done: float) -> None:
         if "validation" in text:
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        Gan(**given).run(replace(view, progress=stop), np.random.default_rng(0))
+        Gan(**given).run(world(progress=stop)[0], np.random.default_rng(0))
     (path,) = checkpoints()
     path.write_bytes(damage)
-    made = Gan(**given).run(view, np.random.default_rng(0))
+    made = Gan(**given).run(world()[0], np.random.default_rng(0))
     assert made.shape == (2 * READINGS, SIDE, SIDE)
     assert checkpoints() == []
 

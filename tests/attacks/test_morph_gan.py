@@ -24,7 +24,7 @@ def embed(images):
 
 
 def view(budget=1000, images=True, seed=0, **more):
-    """Twelve subjects with five smooth pictures each; the first five embeddings were released and stolen."""
+    """Twelve subjects with five smooth pictures each; the first five rows were stolen."""
     rng = np.random.default_rng(seed)
     people = rng.normal(size=(12, 1, 4, 4)) + 0.3 * rng.normal(size=(12, 5, 4, 4))
     smooth = np.kron(people.reshape(60, 4, 4), np.ones((16, 16)))

@@ -201,7 +201,7 @@ def test_the_summary_of_recognition() -> None:
     assert said["data"]["dimension"] == 16
     assert said["data"]["comparisons"]["renewed"] == {"mated": 72, "non_mated": 480}
     assert said["data"]["development_non_mated"] == 96 * 92
-    assert set(said["properties"]["unlinkability"]) == {"d_sys", "m"}
+    assert set(said["properties"]["unlinkability"]) == {"d_sys", "m_linkability"}
     assert said["properties"]["security"]["effective_dimension"] > 5
     assert said["cost"]["bytes_per_template"] == 8
 

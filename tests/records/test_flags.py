@@ -135,7 +135,7 @@ def test_no_better_than_blind_needs_every_attack_to_fail() -> None:
 
 def test_utility_is_lost_beyond_the_limit_in_its_own_direction() -> None:
     rate = ("utility", "stolen_key", "fnmr_at_fmr_1e-2", "value")
-    assert not lost(changed(rate, 0.5)) and lost(changed(rate, 0.51))
+    assert not lost(changed(rate, 0.49)) and lost(changed(rate, 0.5))
     assert lost(changed(rate, None)) and lost(changed(("utility",), {}))  # unknown is no success
 
 
@@ -153,8 +153,8 @@ def named(accuracy: float) -> dict[str, Any]:
 
 
 def test_flags_of_answers_read_accuracy_and_who_is_named() -> None:
-    assert raised(named(0.5), Outputs()) == []
-    found = raise_flags(named(0.49), Outputs())
+    assert raised(named(0.51), Outputs()) == []
+    found = raise_flags(named(0.5), Outputs())
     assert [flag["flag"] for flag in found] == ["utility-too-poor"]
     assert "Accuracy is as bad as 50 %" in found[0]["text"]
     blind = changed(("attacks", "gan", "metrics", "advantage_named"), value(0, 0), named(0.9))

@@ -229,7 +229,7 @@ def test_the_headline_is_the_leak_s(cell: Cell, found: Findings) -> None:
     line = record(cell, found)["headline"]
     assert line["success"] == ["rank1", "type1_at_fmr_1e-3"]
     assert (line["utility"], line["scenario"]) == ("fnmr_at_fmr_1e-2", "stolen_key")
-    assert list(line["scenarios"]) == ["unprotected", "own_key", "stolen_key"]
+    assert list(line["scenarios"]) == ["unprotected", "own_key", "stolen_key", "renewed"]
 
 
 def test_one_row_more_changes_no_other(cell: Cell, found: Findings) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from fowh.report.evidence import best_guess, worst_level
 from fowh.report.lines import Line, success_lines
-from fowh.report.verdict import Verdict, judge
+from fowh.report.verdict import Verdict, decide
 from tests.report.cells import (
     advantage,
     answering,
@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 
 def verdict(record: Record) -> Verdict:
-    return judge(record, success_lines(record))
+    return decide(record, success_lines(record))
 
 
 def line(record: Record, label: str) -> Line:
