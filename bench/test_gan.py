@@ -12,7 +12,7 @@ from attacks._versions.training import Recipe, Trainer
 from attacks.gan import Gan
 from bench.conftest import Against
 from fowh.core.registry import load
-from fowh.core.release import Release
+from fowh.core.scheme import Scheme
 from fowh.core.view import View
 
 VERSIONS, SAMPLES, LENGTH, SIDE = 5, 500, 128, 64
@@ -22,14 +22,13 @@ def trainer() -> Trainer:
     """A trainer on random pictures, with the default hyper-parameters and every loss."""
     rng = np.random.default_rng(0)
     known = rng.standard_normal((VERSIONS, SAMPLES, LENGTH), dtype=np.float32)
-    images = rng.integers(0, 256, (SAMPLES, SIDE, SIDE), dtype=np.uint8)
+    samples = rng.integers(0, 256, (SAMPLES, SIDE, SIDE), dtype=np.uint8)
     default = Gan(incorporate="srwal")
     recipe = Recipe(**{f.name: getattr(default, f.name) for f in dataclasses.fields(Recipe)})
-    templates: Release = load("scheme", "raw").enroll(
-        known[-1], np.zeros(SAMPLES, np.uint64), rng
-    )
-    view = View(load("scheme", "raw"), templates, known[-1], np.arange(SAMPLES), images)
-    return Trainer(known, images, recipe, 0, view)
+    scheme: Scheme = load("scheme", "raw")
+    release = scheme.release(known[-1], np.zeros(SAMPLES, np.uint64), rng)
+    view = View(scheme, release, known[-1], np.arange(SAMPLES), samples)
+    return Trainer(known, samples, recipe, 0, view)
 
 
 @pytest.mark.benchmark(group="training")

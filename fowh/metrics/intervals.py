@@ -11,7 +11,7 @@ of 0.4, 90 % with 8 subjects and 94 % with 100; at a rate of 0.05, 87 and 92 %.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -44,11 +44,6 @@ class Value:
             name: number if number is not None and math.isfinite(number) else None
             for name, number in asdict(self).items()
         }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Value:
-        """The inverse of ``to_json``, up to non-finite numbers."""
-        return cls(data["value"], data["ci_low"], data["ci_high"], int(data["n"]))
 
 
 def rate(

@@ -95,16 +95,36 @@ def operating(
     return fmr, fnmr
 
 
-def eer(mated: NDArray[Any], non_mated: NDArray[Any]) -> float:
-    """Where FMR equals FNMR, on straight lines between neighbouring points of the DET."""
-    fmr, fnmr, _ = det(mated, non_mated)
-    return float(_eer(fmr, fnmr))
+def fnmr_at(fmr: Rates, fnmr: Rates, level: float) -> Rates:
+    """The lowest FNMR among all operating points whose FMR is at most ``level``.
+
+    Args:
+        fmr: (..., t) along a DET, by rising threshold; the last point has FMR 0.
+        fnmr: (..., t) of the same points.
+        level: of the FMR.
+
+    Returns:
+        (...) rates.
+    """
+    first = np.argmax(fmr <= level, axis=-1)[..., None]  # the last point always qualifies
+    return np.take_along_axis(fnmr, first, axis=-1)[..., 0]
 
 
-def fnmr_at_fmr(mated: NDArray[Any], non_mated: NDArray[Any], fmr: float) -> float:
-    """The lowest FNMR among all operating points whose FMR is at most ``fmr``."""
-    points_fmr, points_fnmr, _ = det(mated, non_mated)
-    return float(_fnmr_at(points_fmr, points_fnmr, fmr))
+def eer(fmr: Rates, fnmr: Rates) -> Rates:
+    """Where FMR equals FNMR, on straight lines between neighbouring points of a DET.
+
+    Args:
+        fmr: (..., t) by rising threshold, from 1 to 0.
+        fnmr: (..., t) of the same points, from 0 to 1.
+
+    Returns:
+        (...) rates.
+    """
+    gap = fnmr - fmr  # rises from -1 to 1
+    after = np.argmax(gap >= 0, axis=-1)[..., None]
+    gap_after, gap_before = (np.take_along_axis(gap, at, axis=-1) for at in (after, after - 1))
+    high, low = (np.take_along_axis(fnmr, at, axis=-1) for at in (after, after - 1))
+    return (low - gap_before / (gap_after - gap_before) * (high - low))[..., 0]
 
 
 def summary(
@@ -156,10 +176,10 @@ def summary(
     fmrs = others / others[:, :1]
     fnmrs = (genuine[:, :1] - genuine) / genuine[:, :1]
     found = {
-        name: (float(_fnmr_at(fmr, fnmr, level)), _fnmr_at(fmrs, fnmrs, level))
+        name: (float(fnmr_at(fmr, fnmr, level)), fnmr_at(fmrs, fnmrs, level))
         for name, level in FMRS.items()
     }
-    found["eer"] = float(_eer(fmr, fnmr)), _eer(fmrs, fnmrs)
+    found["eer"] = float(eer(fmr, fnmr)), eer(fmrs, fnmrs)
     clusters = len(np.unique(left[mated]))
     return {
         name: Value(value, *interval(value, drawn, clusters, (0.0, 1.0)), n)
@@ -183,19 +203,6 @@ def _above(score: np.floating[Any]) -> np.floating[Any]:
     with np.errstate(over="ignore"):  # the largest number of all: infinity is above it
         above: np.floating[Any] = np.nextafter(score, type(score)(np.inf))
     return above
-
-
-def _fnmr_at(fmr: Rates, fnmr: Rates, level: float) -> Rates:
-    first = np.argmax(fmr <= level, axis=-1)[..., None]  # the last point always qualifies
-    return np.take_along_axis(fnmr, first, axis=-1)[..., 0]
-
-
-def _eer(fmr: Rates, fnmr: Rates) -> Rates:
-    gap = fnmr - fmr  # rises from -1 to 1
-    after = np.argmax(gap >= 0, axis=-1)[..., None]
-    gap_after, gap_before = (np.take_along_axis(gap, at, axis=-1) for at in (after, after - 1))
-    high, low = (np.take_along_axis(fnmr, at, axis=-1) for at in (after, after - 1))
-    return (low - gap_before / (gap_after - gap_before) * (high - low))[..., 0]
 
 
 def _levels(values: Floats, mated: NDArray[np.bool_], distinct: Floats) -> Floats:

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_LOG_SMALLEST = -700.0  # of the smallest angle that floating point should be trusted with
-
 
 def cap_bound_bits(theta_radians: float, dimension: float) -> float:
     """Bits of a matcher that accepts all directions within an angle of the enrolled one.
@@ -37,32 +35,6 @@ def cap_bound_bits(theta_radians: float, dimension: float) -> float:
     if theta_radians > math.pi / 2:
         return -math.log1p(-share) / math.log(2) + 0.0  # + 0.0: no minus zero
     return -_log_cap(theta_radians, dimension) / math.log(2)
-
-
-def cap_angle(bits: float, dimension: float) -> float:
-    """The widest acceptance angle that this many bits allow; inverse of ``cap_bound_bits``.
-
-    Args:
-        bits: > 0, and no more than 1000 (d - 1), where angles stop being representable.
-        dimension: d > 1.
-
-    Returns:
-        Radians.
-
-    Raises:
-        ValueError: bits or dimension out of range.
-    """
-    from scipy.optimize import brentq
-
-    if not 0 < bits < cap_bound_bits(math.exp(_LOG_SMALLEST), dimension):
-        raise ValueError(f"no cap of {bits} bits in dimension {dimension}")
-    found = brentq(
-        lambda log: cap_bound_bits(math.exp(log), dimension) - bits,
-        _LOG_SMALLEST,
-        math.log(math.pi) - 1e-15,
-        xtol=1e-14,
-    )
-    return math.exp(found)
 
 
 def guessing_probability(fmr: float, n: int) -> float:

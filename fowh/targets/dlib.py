@@ -81,13 +81,6 @@ class Dlib(Target):
                 out[start : start + BATCH] = network(batch.float() / 255).cpu().numpy()
         return out
 
-    def embed_dlib(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The reference: dlib itself on (n, 150, 150[, 3]) chips; CPU, about ten times slower."""
-        _check(images)
-        colour = images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=-1)
-        model = _dlib().face_recognition_model_v1(str(_weights(NETWORK)))
-        return np.array(model.compute_face_descriptor(list(colour)), dtype=np.float32)
-
     def module(self, device: str = "cpu") -> DlibNet:
         """A fresh copy of the frozen network: (n, 1 or 3, h, w) floats in 0..1 -> (n, 128)."""
         from fowh.targets._dlib_net import DlibNet

@@ -17,7 +17,7 @@ def rng() -> np.random.Generator:
 
 def test_value_survives_json_and_infinity_becomes_null():
     value = Value(0.25, 0.1, 0.5, 40)
-    assert Value.from_json(json.loads(json.dumps(value.to_json()))) == value
+    assert Value(**json.loads(json.dumps(value.to_json()))) == value
     odd = Value(math.inf, None, math.nan, 3).to_json()
     assert odd == {"value": None, "ci_low": None, "ci_high": None, "n": 3}
     json.dumps(odd, allow_nan=False)

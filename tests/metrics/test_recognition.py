@@ -9,8 +9,6 @@ from sklearn.metrics import det_curve, roc_curve
 from fowh.metrics import recognition
 from fowh.metrics.recognition import (
     det,
-    eer,
-    fnmr_at_fmr,
     operating,
     summary,
     threshold_at_fmr,
@@ -21,6 +19,18 @@ INF = math.inf
 SCORES = st.lists(
     st.one_of(st.integers(-4, 4).map(float), st.floats(-5, 5, width=32)), min_size=1, max_size=40
 ).map(lambda values: np.array(values, dtype=np.float32))
+
+
+def eer(mated, non_mated) -> float:
+    """The EER of two sets of scores."""
+    fmr, fnmr, _ = det(mated, non_mated)
+    return float(recognition.eer(fmr, fnmr))
+
+
+def fnmr_at_fmr(mated, non_mated, level) -> float:
+    """The FNMR of two sets of scores where the FMR is at most ``level``."""
+    fmr, fnmr, _ = det(mated, non_mated)
+    return float(recognition.fnmr_at(fmr, fnmr, level))
 
 
 def rng() -> np.random.Generator:

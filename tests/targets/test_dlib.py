@@ -57,13 +57,22 @@ def test_faces_are_found_and_aligned(photographs: NDArray[np.uint8], prepared: P
         assert abs(eyes[:, 0].mean() - 75) < 8
 
 
+def embed_dlib(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The reference: dlib itself, on the CPU; about ten times slower than the port."""
+    rgb = images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=-1)
+    model = target_file._dlib().face_recognition_model_v1(
+        str(target_file._weights(target_file.NETWORK))
+    )
+    return np.array(model.compute_face_descriptor(list(rgb)), dtype=np.float32)
+
+
 def test_the_port_agrees_with_dlib(prepared: Prepared, embeddings: NDArray[np.float32]) -> None:
     target = Dlib()
-    reference = target.embed_dlib(prepared.samples[:6])
+    reference = embed_dlib(prepared.samples[:6])
     assert np.abs(embeddings[:6] - reference).max() <= 1e-4
     tinted = colour(prepared.samples[6:8])
-    assert np.abs(target.embed(tinted) - target.embed_dlib(tinted)).max() <= 1e-4
-    assert np.abs(target.embed(tinted) - target.embed_dlib(prepared.samples[6:8])).max() > 1e-2
+    assert np.abs(target.embed(tinted) - embed_dlib(tinted)).max() <= 1e-4
+    assert np.abs(target.embed(tinted) - embed_dlib(prepared.samples[6:8])).max() > 1e-2
 
 
 def test_people_are_told_apart(embeddings: NDArray[np.float32]) -> None:
@@ -170,7 +179,7 @@ def test_a_module_is_nobody_elses(prepared: Prepared, embeddings: NDArray[np.flo
     ],
 )
 def test_wrong_images_are_refused(images: Any) -> None:
-    for take in (Dlib().prepare, Dlib().embed, Dlib().embed_dlib):
+    for take in (Dlib().prepare, Dlib().embed):
         with pytest.raises(InputError, match="expected uint8"):
             take(images)
 
