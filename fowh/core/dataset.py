@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,13 @@ class Samples:
 
 
 class Dataset(ABC):
-    """A source of samples: a frozen dataclass whose fields are its parameters."""
+    """A source of samples: a frozen dataclass whose fields are its parameters.
+
+    Attributes:
+        quick: parameters that make it cheap, for tests and checks.
+    """
+
+    quick: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def load(self) -> Samples:

@@ -25,7 +25,8 @@ class Fold:
     Attributes:
         number: 0-based.
         development: thresholds and public parameters come from them.
-        attacker: the attacker's own samples; nobody's that is attacked.
+        attacker: the attacker's own samples, none of which is attacked. In a closed set, and where
+            a published protocol has it so, they may be of the same subjects.
         victims: samples of the enrolled subjects.
         stolen: rows (among ``victims``) that are attacked.
         gallery: what Rank-1 searches; holds ``stolen``.

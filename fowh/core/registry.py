@@ -243,6 +243,8 @@ def sources(plugin: Any) -> set[Path]:
         source = Path(inspect.getsourcefile(type(plugin)) or "")
     except (TypeError, OSError):
         return set()
+    if not source.is_file():  # <stdin>
+        return set()
     return {source, *source.parent.glob("_*.py"), *source.parent.glob("_*/*.py")}
 
 

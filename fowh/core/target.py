@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
@@ -52,9 +52,11 @@ class Target(ABC):
 
     Attributes:
         modality: of the samples that it takes.
+        quick: parameters that make it cheap, for tests and checks.
     """
 
     modality: ClassVar[str] = "image"
+    quick: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
     def prepare(self, samples: NDArray[Any]) -> Prepared:

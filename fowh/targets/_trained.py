@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ class TrainedTarget(Target):
         public: what ``fit`` learned; never given on the command line.
     """
 
+    quick: ClassVar[Mapping[str, Any]] = {"epochs": 1}
     schedule: Schedule = "upslope"
     loss: Literal["sphereface", "arcface", "cosface"] = "sphereface"
     epochs: int = 8
