@@ -40,7 +40,7 @@ def fit(pairs: Pairs, device: str) -> Fit:
     origin, mean = embeddings.mean(dim=0), pictures.mean(dim=0)
     faces = eigenfaces(pictures[_spread(len(pictures))] - mean)
     target, centred = (pictures - mean) @ faces.T, embeddings - origin
-    width = torch.cdist(centred[: pairs.own], centred[: pairs.own]).median().clamp_min(1e-6)
+    width = usual_distance(centred, pairs.own)
     linear = LINEAR / width**2
     gram = kernel(centred, centred, width, linear)
     # All photographs choose the penalty, and as many morphs as are affordable beside them.
@@ -60,6 +60,20 @@ def fit(pairs: Pairs, device: str) -> Fit:
         "mean": mean,
     }
     return Fit(arrays, (mean + held_out @ faces).view(-1, 1, SIDE, SIDE))
+
+
+def usual_distance(points: Tensor, own: int) -> Tensor:
+    """The median distance of the first ``own`` points (n, d).
+
+    Where most of these coincide (labels without scores) the mean one of all points; 1 where
+    everything does.
+    """
+    distances = torch.cdist(points[:own], points[:own])
+    median = distances.median()
+    if median > 1e-2 * distances.max():  # equal points are not quite at distance 0
+        return median
+    mean = torch.cdist(points, points).mean()
+    return mean if mean > 1e-3 else torch.ones_like(mean)
 
 
 def eigenfaces(deviations: Tensor) -> Tensor:
@@ -89,7 +103,7 @@ def surrogate(pairs: Pairs, found: Fit, device: str) -> Callable[[Tensor], Tenso
     embeddings = torch.tensor(pairs.embeddings, device=device)
     faces, mean, origin = found.arrays["faces"], found.arrays["mean"], embeddings.mean(dim=0)
     known = (pictures - mean) @ faces.T
-    width = torch.cdist(known[: pairs.own], known[: pairs.own]).median().clamp_min(1e-6)
+    width = usual_distance(known, pairs.own)
     linear = LINEAR / width**2
     gram = kernel(known, known, width, linear)
     dual = torch.cholesky_solve(embeddings - origin, ridge.kernel_factor(gram, 1e-2))
