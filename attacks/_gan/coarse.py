@@ -68,12 +68,12 @@ def usual_distance(points: Tensor, own: int) -> Tensor:
     Where most of these coincide (labels without scores) the mean one of all points; 1 where
     everything does.
     """
-    distances = torch.cdist(points[:own], points[:own])
-    median = distances.median()
-    if median > 1e-2 * distances.max():  # equal points are not quite at distance 0
+    rounding = 1e-2 * points.norm(dim=1).max()  # equal points are not quite at distance 0
+    median = torch.cdist(points[:own], points[:own]).median()
+    if median > rounding:
         return median
     mean = torch.cdist(points, points).mean()
-    return mean if mean > 1e-3 else torch.ones_like(mean)
+    return mean if mean > rounding else torch.ones_like(mean)
 
 
 def eigenfaces(deviations: Tensor) -> Tensor:

@@ -147,3 +147,11 @@ def test_faces_of_unseen_people_are_recognised():
     owner = samples.subjects[fold.stolen]
     assert (nearest == owner).mean() > 0.55
     assert (nearest == np.roll(owner, 10)).mean() < 0.15
+
+
+def test_a_kernel_is_as_wide_as_own_points_usually_are_apart_and_never_rounding_wide() -> None:
+    points = torch.eye(40)
+    assert float(coarse.usual_distance(points, 30)) == pytest.approx(2**0.5, abs=1e-3)
+    labels = torch.eye(4)[[0] * 36 + [1, 2, 3, 3]]  # most coincide, as labels without scores do
+    assert 0.1 < float(coarse.usual_distance(labels, 36)) < 2**0.5
+    assert float(coarse.usual_distance(torch.full((40, 8), 0.3), 30)) == 1
