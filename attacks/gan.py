@@ -49,7 +49,7 @@ class Gan(Attack):
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
     learned: ClassVar[bool] = True
-    quick: ClassVar[Mapping[str, Any]] = {"steps": 2, "batch": 8, "base": 8}
+    quick: ClassVar[Mapping[str, Any]] = {"steps": 2, "batch": 8, "base": 8, "perceptual": 0.0}
     incorporate: Method = "single"
     test: Literal["final", "all"] = "final"
     versions: str = ""

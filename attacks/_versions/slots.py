@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # torch takes seconds to import
+    import torch
+    from torch import Tensor
 
 Method = Literal["single", "rand", "concat", "sr", "srwal", "slot_dropout"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -33,6 +34,8 @@ def fill(
         Inputs (b, m) or (b, a * m), and the index (b,) of the version drawn for each sample (the
         last where nothing is drawn).
     """
+    import torch
+
     count, _, dimension = vectors.shape
     batch = len(rows)
     last = torch.full((batch,), count - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,6 +98,25 @@ def test_answers_are_read_as_well(attack: Attack, scheme: OutputScheme) -> None:
     guess = attack.run(view, np.random.default_rng(0))
     named = (guess.argmax(axis=1) == truth.argmax(axis=1)).mean()
     assert named > 0.6  # of 32, chance is far below: nothing hides the largest
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_of_a_closed_set_single_samples_stop_the_perceptron(
+    closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, _ = steal(Raw(), closed_set=closed)
+    seen: list[set[int]] = []
+    real = Mlp._train
+
+    def spy(self: Mlp, x: Floats, y: Floats, learned: Any, held: Any, *rest: Any) -> Any:
+        own = learned[learned < len(view.subjects)]
+        seen.append(set(view.subjects[held]) & set(view.subjects[own]))
+        return real(self, x, y, learned, held, *rest)
+
+    monkeypatch.setattr(Mlp, "_train", spy)
+    Mlp(steps=1).run(view, np.random.default_rng(0))
+    assert len(seen) == 1
+    assert bool(seen[0]) == closed  # whole subjects are held out but of a closed set
 
 
 def test_of_a_closed_set_single_samples_choose_the_penalty(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,7 @@ def test_a_look_can_end_the_loop() -> None:
 def test_what_was_looked_at_before_an_interruption_is_not_looked_at_again() -> None:
     assert story(4, {2, 4}, begin=2) == ["update 2", "update 3", "look at 4"]
     assert story(4, {4}, begin=4) == []
+    assert story(2, {0, 1}, begin=1) == ["update 1"]
 
 
 def test_without_a_look_there_are_updates_only() -> None:
