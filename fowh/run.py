@@ -65,6 +65,7 @@ def answer_or_run(
     Raises:
         InputError: as ``run`` and ``pick_device``, or an unreadable record.
     """
+    check_writable(out)
     folder = store.folder(out, spec_of(cell, samples))
     record = None if force else store.load(folder)
     if record is None or record["status"] != "ok":  # what failed may work now

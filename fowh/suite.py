@@ -32,6 +32,14 @@ _AXES: dict[str, Any] = {
     "seed": [0],
 }
 _FLAGS = ("secret_keys", "white_box")
+_INTERFACES: dict[Kind, type] = {
+    "dataset": Dataset,
+    "target": Target,
+    "leak": Leak,
+    "scheme": Scheme,
+    "protocol": Protocol,
+    "attack": Attack,
+}
 
 
 def make_cell(
@@ -78,7 +86,15 @@ def make_cell(
 
 
 def _made(kind: Kind, given: Any) -> Any:
-    return load(kind, given) if isinstance(given, str) else given
+    """A plug-in from its text, or the object itself if it is one."""
+    if isinstance(given, str):
+        return load(kind, given)
+    if not isinstance(given, _INTERFACES[kind]):
+        raise InputError(
+            f"{kind} is {given!r}: expected a text as on the command line, or an object of "
+            f"fowh.{_INTERFACES[kind].__name__}"
+        )
+    return given
 
 
 def read_suite(path: Path) -> list[Cell]:

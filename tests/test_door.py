@@ -91,6 +91,11 @@ def test_the_threat_is_given_by_its_axes() -> None:
         ({"scheme": "raw", "keys": "many"}, "expected subject or shared"),
         ({"scheme": "raw", "leak": "outputs"}, "protects templates, not outputs"),
         ({"scheme": "raw", "seed": -1}, "at least 0"),
+        ({"scheme": "raw", "seed": "1"}, "an integer"),
+        ({"scheme": "raw", "leaked": "no"}, "True or False"),
+        ({"scheme": 3}, "a text as on the command line"),
+        ({"scheme": fowh.load("attack", "ridge")}, "an object of fowh.Scheme"),
+        ({"scheme": "raw", "out": "/dev/null/below"}, "choose another folder"),
     ],
 )
 def test_bad_input_is_one_line(given: dict[str, object], said: str) -> None:

@@ -13,11 +13,11 @@ from fowh.cli._app import app
 @app.command("list")
 def list_plugins() -> None:
     """List every kind of plug-in; schemes by the leak that they protect from."""
-    from fowh.core.registry import KINDS, attribute, names, summary
+    from fowh.core.registry import KINDS, attribute, names, plural, summary
 
     for kind in KINDS:
         if kind != "scheme":
-            _print_names(f"{kind}s", [(name, summary(kind, name)) for name in names(kind)])
+            _print_names(plural(kind), [(name, summary(kind, name)) for name in names(kind)])
             continue
         groups: dict[str, list[tuple[str, str]]] = {}
         for name in names(kind):

@@ -15,14 +15,13 @@ import importlib.util
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from fowh.core.cache import digest, source_digest
 from fowh.core.errors import InputError
 
 Kind = Literal["dataset", "target", "leak", "scheme", "protocol", "attack", "modality"]
@@ -47,9 +46,14 @@ def folder(kind: Kind) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+def plural(kind: Kind) -> str:
+    """What several of a kind are called, in listings and as an entry-point group."""
+    return "modalities" if kind == "modality" else f"{kind}s"
+
+
 @cache
 def _third_party(kind: Kind) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=f"fowh.{kind}s")}
+    return {point.name: point for point in entry_points(group=f"fowh.{plural(kind)}")}
 
 
 def names(kind: Kind) -> list[str]:
@@ -132,6 +136,11 @@ def _usable(kind: Kind, name: str, given: Any) -> type[Any]:
         raise InputError(f"{name!r} is no {kind}: expected a subclass of {interface.__name__}")
     if "__dataclass_params__" not in vars(found):  # of its own, not only inherited
         raise InputError(f"{kind} {name!r} is no dataclass: put @dataclass(frozen=True) above it")
+    if kind == "scheme" and not isinstance(getattr(found, "protects", None), str):
+        raise InputError(
+            f"scheme {name!r} does not say what it protects: give the class "
+            '`protects: ClassVar[str] = "templates"`, or the name of another leak'
+        )
     if inspect.isabstract(found):
         missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         raise InputError(f"{kind} {name!r} is abstract: expected it to define {missing}")
@@ -232,44 +241,6 @@ def _value(where: str, text: str, hint: Any) -> Any:
                 f"{where}={text}: expected {'an integer' if hint is int else 'a number'}"
             ) from None
     return text
-
-
-def sources(plugin: Any) -> set[Path]:
-    """The files that make a plug-in what it is: its own, and what its family shares beside it.
-
-    None for one that was typed into a session.
-    """
-    try:
-        source = Path(inspect.getsourcefile(type(plugin)) or "")
-    except (TypeError, OSError):
-        return set()
-    if not source.is_file():  # <stdin>
-        return set()
-    return {source, *source.parent.glob("_*.py"), *source.parent.glob("_*/*.py")}
-
-
-def code_digest(plugins: Iterable[Any], folders: Iterable[Path] = ()) -> str:
-    """Digest of the code of plug-ins and of everything in some folders.
-
-    Of a plug-in without a file its compiled functions count.
-    """
-    files = {file for folder in folders for file in folder.rglob("*.py")}
-    typed = []
-    for plugin in plugins:
-        own = sources(plugin)
-        files |= own
-        if not own:
-            members = vars(type(plugin)).values()
-            typed.append([_compiled(getattr(member, "__code__", None)) for member in members])
-    return digest(source_digest(*map(str, sorted(files))), typed)
-
-
-def _compiled(part: Any) -> Any:
-    """What a code object does, as JSON values; nothing for what is no code."""
-    if not inspect.iscode(part):
-        return None
-    constants = [_compiled(c) if inspect.iscode(c) else repr(c) for c in part.co_consts]
-    return [part.co_code.hex(), list(part.co_names), constants]
 
 
 def describe(plugin: Any, kind: Kind) -> dict[str, Any]:

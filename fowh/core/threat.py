@@ -41,8 +41,9 @@ class Threat:
                 choices = typing.get_args(hint)
                 words = " or ".join([", ".join(choices[:-1]), choices[-1]])
                 raise InputError(f"--{axis.name} {given}: expected {words}")
-            if hint is int and type(given) is not int:
-                raise InputError(f"--{axis.name} {given}: expected an integer")
+            if hint in (int, bool) and type(given) is not hint:
+                expected = "an integer" if hint is int else "True or False"
+                raise InputError(f"--{axis.name} {given}: expected {expected}")
         if self.queries < 0:
             raise InputError(f"--queries {self.queries}: expected numbers of at least 0")
         if self.samples < 2:

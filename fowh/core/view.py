@@ -24,7 +24,12 @@ class Query:
     def __init__(self, ask: Callable[[NDArray[Any]], Floats], budget: int) -> None:
         self._ask = ask
         self._used = 0
-        self.budget = budget
+        self._budget = budget
+
+    @property
+    def budget(self) -> int:
+        """Queries that were granted."""
+        return self._budget
 
     @property
     def used(self) -> int:

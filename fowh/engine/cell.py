@@ -13,8 +13,9 @@ from fowh.core.errors import InputError
 from fowh.core.leak import Leak
 from fowh.core.modality import Modality
 from fowh.core.protocol import Protocol
-from fowh.core.registry import Kind, code_digest, describe, load
+from fowh.core.registry import Kind, describe, load
 from fowh.core.scheme import Scheme
+from fowh.core.sources import code_digest
 from fowh.core.target import Target
 from fowh.core.threat import Threat
 
@@ -46,8 +47,8 @@ class Cell:
     witness: Target | None = None
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise InputError(f"--seed {self.seed}: expected numbers of at least 0")
+        if type(self.seed) is not int or self.seed < 0:
+            raise InputError(f"--seed {self.seed}: expected an integer of at least 0")
         leak, scheme = describe(self.leak, "leak"), describe(self.scheme, "scheme")
         if self.scheme.protects != leak["name"]:
             raise InputError(
@@ -110,7 +111,8 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
         samples: of its dataset, loaded.
     """
     cell = cell.on(samples)
-    own = (cell.dataset, cell.leak, cell.scheme, cell.protocol, *cell.attacks)
+    blind = map(control, cell.protocol.controls)
+    own = (cell.dataset, cell.leak, cell.scheme, cell.protocol, *cell.attacks, *blind)
     return {
         "dataset": {
             **describe(cell.dataset, "dataset"),
@@ -136,6 +138,12 @@ def _model(target: Target | None) -> dict[str, Any] | None:
     return {**describe(target, "target"), **target.notes(), "sha256": target.sha256}
 
 
+def control(name: str) -> Attack:
+    """A blind attack of the protocol."""
+    attack: Attack = load("attack", name)
+    return attack
+
+
 def source_of(attack: Attack) -> str:
     """Digest of an attack's own code and of what every plug-in builds on, for what it trains."""
     return code_digest([attack], [HOME / "kit"])
@@ -155,11 +163,14 @@ def plugin_name(attack: Attack) -> str:
 
 
 def cell_name(cell: Cell) -> str:
-    """A cell in one line, for messages: plug-ins with all their parameters, keys and seed."""
+    """A cell in one line, for messages: plug-ins with their parameters, the threat and the seed."""
     parts: tuple[tuple[Kind, Any], ...] = (
         ("dataset", cell.dataset),
         ("target", cell.target),
+        ("leak", cell.leak),
         ("scheme", cell.scheme),
+        ("protocol", cell.protocol),
+        ("target", cell.witness),
     )
     words = []
     for kind, plugin in parts:
@@ -167,4 +178,5 @@ def cell_name(cell: Cell) -> str:
             named = describe(plugin, kind)
             params = ",".join(f"{key}={value}" for key, value in named["params"].items())
             words.append(f"{named['name']}:{params}" if params else str(named["name"]))
-    return f"{' '.join(words)} keys={cell.threat.keys} seed={cell.seed}"
+    words += [f"{axis}={value}" for axis, value in dataclasses.asdict(cell.threat).items()]
+    return f"{' '.join(words)} seed={cell.seed}"

@@ -7,14 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from fowh.core.attack import Attack
 from fowh.core.leak import Setting
 from fowh.core.protocol import Fold
 from fowh.core.randomness import stream
-from fowh.core.registry import load
 from fowh.core.target import Progress
 from fowh.engine.attempt import Attempt, attempt
-from fowh.engine.cell import Cell, label, plugin_name
+from fowh.engine.cell import Cell, control, label, plugin_name
 from fowh.engine.controls import references
 from fowh.engine.findings import Clock, FoldResult
 from fowh.engine.grant import grant, granted_versions
@@ -67,7 +65,7 @@ def run_fold(
     versions = granted_versions(cell, plan, fold, system, rng)
     view = partial(grant, cell, plan, fold, system, versions, device)
     attempts: list[Attempt] = []
-    for attack in (*map(_control, cell.protocol.controls), *cell.attacks):
+    for attack in (*map(control, cell.protocol.controls), *cell.attacks):
         if label(attack) in broken or (attack.yields == "samples" and not early):
             continue
         say(label(attack), 0.1)
@@ -80,11 +78,6 @@ def run_fold(
     return FoldResult(
         fold, utility, system.terms, system.facts, [*attempts, *controls], clock.seconds
     )
-
-
-def _control(name: str) -> Attack:
-    attack: Attack = load("attack", name)
-    return attack
 
 
 def _within(note: Progress, low: float, high: float) -> Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -121,7 +122,7 @@ class Answering(System):
 
     def says(self) -> Says:
         # A stream of its own for each attack: what one asks must not shift what another is told.
-        return partial(_limited, self.scheme, self.setting.stream("asked"))
+        return partial(_limited, copy.deepcopy(self.scheme), self.setting.stream("asked"))
 
     def judge(self, made: Floats) -> Columns:
         """``correct``: 1 where the model takes the reconstruction for its subject, else 0."""

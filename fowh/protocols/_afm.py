@@ -44,7 +44,7 @@ class Split:
         pool: the attacker draws his own samples from them.
         test: probes: their templates are stolen and attacked, and they are the gallery of Rank-1.
         newcomer: the subject that schedule update adds.
-        judging: what a witness may be trained on, less the attacker's own samples. The pool itself
+        witness: what a witness may be trained on, less the attacker's own samples. The pool itself
             for faces, whose few subjects leave no others; the one part that overlaps.
     """
 
@@ -52,7 +52,7 @@ class Split:
     pool: Indices
     test: Indices
     newcomer: Indices
-    judging: Indices
+    witness: Indices
 
     @classmethod
     def of(cls, *parts: Indices) -> Split:
@@ -99,14 +99,15 @@ class Published(Protocol):
         Raises:
             InputError: the dataset does not fit or is too small, or nothing is to be trained.
         """
+        name = self.paper.replace("-", "_")  # as the command line has it
         if samples.modality != "image":
             raise InputError(
-                f"protocol {self.paper} trains a target on images, and these samples are of kind "
+                f"protocol {name} trains a target on images, and these samples are of kind "
                 f"{samples.modality!r}: name a dataset of images"
             )
         if not isinstance(target, Student):
             raise InputError(
-                f"protocol {self.paper} trains the target itself: name one that is trained here, "
+                f"protocol {name} trains the target itself: name one that is trained here, "
                 "such as --target densenet"
             )
         rng = stream(target.seed, self.paper, "classifier" if closed_set else "extractor")
@@ -114,9 +115,9 @@ class Published(Protocol):
         made = self.divide(samples, people, closed_set, rng)
         if target.schedule == "downslope":
             made = self._without_removed(samples.subjects, made, closed_set, rng)
-        counts = {name: len(getattr(made, name)) for name in ("private", "pool", "test")}
+        counts = {part: len(getattr(made, part)) for part in ("private", "pool", "test")}
         if min(counts.values()) < 4:
-            raise InputError(f"protocol {self.paper}: only {counts} samples; use a larger dataset")
+            raise InputError(f"protocol {name}: only {counts} samples; use a larger dataset")
         return made
 
     def _without_removed(
@@ -160,6 +161,6 @@ class Published(Protocol):
                 stolen=stolen,
                 gallery=made.test,
                 bystanders=made.test[:0],
-                witness=np.setdiff1d(made.judging, drawn),
+                witness=np.setdiff1d(made.witness, drawn),
             )
         ]

@@ -38,7 +38,7 @@ class AfmFace(Published):
         fewest = int(np.bincount(subjects).min())
         if len(people) < LEAST or fewest < 3:
             raise InputError(
-                f"protocol afm-face: {len(people)} subjects, the smallest with {fewest} readings; "
+                f"protocol afm_face: {len(people)} subjects, the smallest with {fewest} readings; "
                 f"expected at least {LEAST} with 3 each (folder:readings=3 leaves smaller ones out)"
             )
         newcomer, rows = subjects == people[0], rng.permutation(len(subjects))

@@ -36,7 +36,7 @@ class AfmIris(Published):
         eyes = samples.traits.get("left")
         if eyes is None or len(people) < LEAST:
             raise InputError(
-                f"protocol afm-iris: {len(people)} subjects, eyes "
+                f"protocol afm_iris: {len(people)} subjects, eyes "
                 f"{'unknown' if eyes is None else 'known'}; expected at least {LEAST} eyes, each "
                 "known as left or right"
             )

@@ -215,9 +215,10 @@ class TrainedTarget(Target):
 
     def _code(self) -> str:
         """Digest of the code that trains and runs the network."""
+        from fowh.kit import fabric, training
         from fowh.targets import _learn, _margin, _recipe
 
-        parts = (images, _learn, _margin, _recipe)
+        parts = (images, fabric, training, _learn, _margin, _recipe)
         files = [part.__file__ or "" for part in parts]
         return source_digest(__file__, *files, _file(type(self)))
 

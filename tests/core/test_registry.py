@@ -16,14 +16,13 @@ from fowh.core.errors import InputError
 from fowh.core.registry import (
     KINDS,
     attribute,
-    code_digest,
     describe,
     load,
     names,
-    sources,
     split,
     summary,
 )
+from fowh.core.sources import code_digest, sources
 
 ROOT = Path(__file__).parents[2]
 OWN = """from dataclasses import dataclass
@@ -232,3 +231,34 @@ def test_listing_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "iom" in done.stdout
+
+
+def test_constants_in_sets_do_not_depend_on_their_order() -> None:
+    code = (
+        "from fowh.core.sources import _compiled as c; "
+        'print(c(compile(\'x in {"a", "b", "c", "d"}\', \'session\', \'eval\')))'
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1
+
+
+def test_a_scheme_that_protects_nothing_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aimless.py").write_text(
+        "from dataclasses import dataclass\nimport fowh\n@dataclass(frozen=True)\n"
+        "class Aimless(fowh.Scheme):\n    def release(self, values, keys, rng):\n"
+        "        return fowh.Release(values)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="does not say what it protects"):
+        load("scheme", "aimless:Aimless")

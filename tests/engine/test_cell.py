@@ -82,7 +82,7 @@ def test_a_control_given_as_an_attack(control: str) -> None:
 
 
 def test_a_negative_seed() -> None:
-    assert "--seed -1: expected numbers" in refused(scheme="raw", dataset=POPULATION, seed=-1)
+    assert "--seed -1: expected an integer" in refused(scheme="raw", dataset=POPULATION, seed=-1)
 
 
 def test_vectors_need_no_target_and_no_witness() -> None:
@@ -205,5 +205,23 @@ def test_a_cell_is_named_in_one_line() -> None:
     made = make_cell(scheme="raw", dataset=POPULATION, threat=Threat(keys="shared"), seed=3)
     name = cell_name(made)
     assert name.startswith("gaussian:subjects=6,readings=2,dim=8,")
-    assert name.endswith(" raw keys=shared seed=3")
+    assert " templates raw standard keys=shared leaked=True " in name
+    assert name.endswith(" versions=train seed=3")
     assert "\n" not in name
+
+
+def test_a_control_counts_in_the_digest_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its results are in the record; a record must not answer for another control's code."""
+    from fowh.core.sources import code_digest
+    from fowh.engine import cell as module
+
+    digested: list[object] = []
+
+    def spy(plugins: Any, folders: Any) -> str:
+        digested.extend(plugins := list(plugins))
+        return code_digest(plugins, folders)
+
+    monkeypatch.setattr(module, "code_digest", spy)
+    made = make_cell("raw", dataset="gaussian:subjects=4,readings=2,dim=4", attacks=["ridge"])
+    spec_of(made, made.dataset.load())
+    assert {"Random", "Mean", "Medoid", "Ridge"} <= {type(each).__name__ for each in digested}

@@ -24,6 +24,11 @@ from fowh.targets.densenet import Densenet
 CLOSED = pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])
 
 
+def typed(protocol: Any) -> str:
+    """What a user writes for a protocol."""
+    return str(protocol.paper).replace("-", "_")
+
+
 def irises(people: int, readings: int) -> Samples:
     """Left and right eye of each person in turn; of one pixel each."""
     subjects = np.repeat(np.arange(2 * people), readings)
@@ -84,7 +89,7 @@ def test_extractors_of_irises_are_attacked_with_the_other_eyes() -> None:
     left = samples.traits["left"][samples.subjects]
     made = split(AfmIris(), samples)
     assert left[made.private].all() and left[made.test].all()
-    assert not left[made.pool].any() and not left[made.judging].any()
+    assert not left[made.pool].any() and not left[made.witness].any()
     assert not left[made.newcomer].any()
     private, test = samples.subjects[made.private], samples.subjects[made.test]
     assert len(np.unique(private)) == 30  # all left eyes are learned ...
@@ -98,7 +103,7 @@ def test_classifiers_of_irises_know_the_eyes_that_they_are_attacked_with() -> No
     for part in (made.private, made.pool, made.test):
         assert left[part].all()
     assert set(samples.subjects[made.pool]) <= set(samples.subjects[made.private])
-    assert not left[made.judging].any()
+    assert not left[made.witness].any()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,7 @@ def test_extractors_of_faces_have_subjects_of_their_own() -> None:
     samples = lfw()
     made = split(AfmFace(), samples)
     people = {name: set(samples.subjects[part]) for name, part in parts(made).items()}
-    for name in ("pool", "test", "judging", "newcomer"):
+    for name in ("pool", "test", "witness", "newcomer"):
         assert not people["private"] & people[name]
     assert people["pool"] & people["test"]  # those two differ in readings only
     assert not set(made.pool) & set(made.test)
@@ -234,7 +239,7 @@ def test_the_newcomer_is_in_no_other_part(
         made = split(protocol, samples, closed, schedule, seed)
         (newcomer,) = set(samples.subjects[made.newcomer])
         assert len(made.newcomer) == (samples.subjects == newcomer).sum()  # with all readings
-        for name in ("private", "pool", "test", "judging"):
+        for name in ("private", "pool", "test", "witness"):
             assert newcomer not in samples.subjects[parts(made)[name]]
 
 
@@ -282,7 +287,7 @@ def test_the_witness_learns_from_what_is_nobody_s(
     """Neither private, nor attacked, nor the attacker's, and not embedded for anything else."""
     made = split(protocol, samples, closed)
     (one,) = folds(protocol, samples, closed, own=30)
-    np.testing.assert_array_equal(one.witness, np.setdiff1d(made.judging, one.attacker))
+    np.testing.assert_array_equal(one.witness, np.setdiff1d(made.witness, one.attacker))
     assert len(one.witness) > 30
     for part in (one.attacker, one.development, one.victims, one.stolen, one.gallery):
         assert not np.isin(one.witness, part).any()
@@ -340,7 +345,7 @@ def test_more_than_the_protocol_attacks_are_drawn_alike_for_every_seed() -> None
 def test_small_datasets_are_refused(protocol: Published, samples: Samples, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         split(protocol, samples)
-    assert str(caught.value).startswith(f"protocol {protocol.paper}: ")
+    assert str(caught.value).startswith(f"protocol {typed(protocol)}: ")
     assert "\n" not in str(caught.value)
 
 
@@ -353,7 +358,7 @@ def test_a_target_that_comes_trained_is_refused(
     for given in (load("target", "dlib"), None):
         with pytest.raises(InputError, match="--target densenet") as caught:
             getattr(protocol, ask)(samples, given, False, *more)
-        assert str(caught.value).startswith(f"protocol {protocol.paper} trains the target itself")
+        assert str(caught.value).startswith(f"protocol {typed(protocol)} trains the target itself")
         assert "\n" not in str(caught.value)
 
 
