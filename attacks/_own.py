@@ -8,14 +8,6 @@ from numpy.typing import NDArray
 from fowh.core.view import View
 
 
-def lacks_images(view: View) -> str | None:
-    """Why an attack that makes pictures cannot learn to; None where it can."""
-    own = view.samples
-    if own is None or own.dtype != np.uint8 or own.ndim not in (3, 4):
-        return "the attacker has no images of his own to learn pictures from"
-    return None
-
-
 def groups(view: View) -> NDArray[np.int64]:
     """Which of his samples are left out together: (n,), those of one subject.
 

@@ -122,10 +122,10 @@ def release_lessons(
     leaves out a subject to validate leaves out its key.
     """
     if keys is not None:
-        return view.scheme.release(known, keys[rng.integers(len(keys), size=len(known))], rng)
+        return view.simulate(known, keys[rng.integers(len(keys), size=len(known))], rng)
     people, whose = np.unique(view.subjects, return_inverse=True)
     fresh = rng.integers(2**64, size=len(people), dtype=np.uint64)[whose]
-    return view.scheme.release(known, fresh, rng).without_token()
+    return view.simulate(known, fresh, rng).without_token()
 
 
 def read(view: View, release: Release, population: Population) -> Floats:

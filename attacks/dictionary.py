@@ -53,6 +53,6 @@ def _scored(view: View, own: Floats, rng: np.random.Generator) -> Callable[[Rele
     scheme = view.scheme
     if isinstance(scheme, TemplateScheme):
         return lambda rows: scheme.scores(rows, own)
-    simulated = scheme.release(own, np.zeros(len(own), dtype=np.uint64), rng)
+    simulated = view.simulate(own, np.zeros(len(own), dtype=np.uint64), rng)
     mine = scheme.features(simulated)
     return lambda rows: -matching.l2(scheme.features(rows), mine)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._own import groups, lacks_images
+from attacks._own import groups
 from attacks._versions.slots import ANY_SLOTS, Method
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
@@ -48,6 +48,7 @@ class Gan(Attack):
     """
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
+    modality: ClassVar[str | None] = "image"
     learned: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"steps": 2, "batch": 8, "base": 8, "perceptual": 0.0}
     incorporate: Method = "single"
@@ -88,9 +89,6 @@ class Gan(Attack):
             )
 
     def unsupported(self, view: View) -> str | None:
-        lacking = lacks_images(view)
-        if lacking is not None:
-            return lacking
         known = [version.name for version in view.history()]
         missing = [name for name in self._wanted(view) if name not in known]
         if missing:
@@ -102,7 +100,7 @@ class Gan(Attack):
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         from attacks._versions.inputs import read
         from attacks._versions.perceptual import published
-        from attacks._versions.training import Recipe, apply, train
+        from attacks._versions.training import SlotRecipe, apply, train
         from attacks._versions.validation import asks
 
         assert view.samples is not None
@@ -112,8 +110,8 @@ class Gan(Attack):
         seed = int(rng.integers(2**63))
         chosen = [version for version in view.history() if version.name in self._wanted(view)]
         known, stolen = read(view, self._sources(view, chosen), self.test == "all", rng)
-        given = {item.name: getattr(self, item.name) for item in dataclasses.fields(Recipe)}
-        recipe = Recipe(**given)
+        given = {item.name: getattr(self, item.name) for item in dataclasses.fields(SlotRecipe)}
+        recipe = SlotRecipe(**given)
         owned = (known, view.samples, groups(view), view.embeddings)
         means = (given, seed, asks(view), published() is not None)
         arrays = view.remember(

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._own import affordable, held_out, lacks_images
+from attacks._own import affordable, held_out
 from attacks._versions.inputs import read
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
@@ -33,6 +33,7 @@ class ImageRidge(Attack):
     """
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
+    modality: ClassVar[str | None] = "image"
     learned: ClassVar[bool] = True
     closed_form: ClassVar[bool] = True
     held: float = 0.2
@@ -40,9 +41,6 @@ class ImageRidge(Attack):
     def __post_init__(self) -> None:
         if not 0 < self.held < 1:
             raise InputError(f"image_ridge: held is {self.held}; give a share between 0 and 1")
-
-    def unsupported(self, view: View) -> str | None:
-        return lacks_images(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         assert view.samples is not None

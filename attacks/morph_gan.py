@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._gan.morphs import Pairs, collect
-from attacks._own import affordable, groups, lacks_images
+from attacks._morph.morphs import Pairs, collect
+from attacks._own import affordable, groups
 from fowh.core.attack import Attack
 from fowh.core.cache import Arrays
 from fowh.core.errors import InputError
@@ -51,6 +51,7 @@ class MorphGan(Attack):
     """
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
+    modality: ClassVar[str | None] = "image"
     learned: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"queries": 100, "steps": 2, "channels": 4}
     queries: int = 3000
@@ -81,11 +82,8 @@ class MorphGan(Attack):
                 f"morph_gan: condition is {self.condition!r}; give embedding or template"
             )
 
-    def unsupported(self, view: View) -> str | None:
-        return lacks_images(view)
-
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
-        from attacks._gan.estimate import Reader
+        from attacks._morph.estimate import Reader
         from attacks._readout import with_token
 
         seed = int(rng.integers(2**63))
@@ -116,15 +114,17 @@ class MorphGan(Attack):
         return view.remember((*owned, recipe, seed), build)
 
     def _train(self, view: View, pairs: Pairs, generator: torch.Generator) -> Arrays:
-        from attacks._gan.training import Recipe, train
+        from attacks._morph.training import MorphRecipe, train
 
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(Recipe)}
-        return train(pairs, Recipe(**given), view.module, generator, view.device, view.progress)
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(MorphRecipe)}
+        return train(
+            pairs, MorphRecipe(**given), view.module, generator, view.device, view.progress
+        )
 
     def _faces(self, view: View, arrays: Arrays, wanted: Floats) -> NDArray[np.uint8]:
         """Faces of the wanted embeddings, each the better of the first and the corrected ones."""
-        from attacks._gan.networks import pictures_of
-        from attacks._gan.training import rebuilt
+        from attacks._morph.networks import pictures_of
+        from attacks._morph.training import rebuilt
 
         network = rebuilt(arrays, view.device)
         made = best = pictures_of(network, wanted, view.device)

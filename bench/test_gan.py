@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from attacks._versions.training import Recipe, Trainer
+from attacks._versions.training import SlotRecipe, SlotTrainer
 from attacks.gan import Gan
 from bench.conftest import Against
 from fowh.core.registry import load
@@ -18,17 +18,19 @@ from fowh.core.view import View
 VERSIONS, SAMPLES, LENGTH, SIDE = 5, 500, 128, 64
 
 
-def trainer() -> Trainer:
+def trainer() -> SlotTrainer:
     """A trainer on random pictures, with the default hyper-parameters and every loss."""
     rng = np.random.default_rng(0)
     known = rng.standard_normal((VERSIONS, SAMPLES, LENGTH), dtype=np.float32)
     samples = rng.integers(0, 256, (SAMPLES, SIDE, SIDE), dtype=np.uint8)
     default = Gan(incorporate="srwal")
-    recipe = Recipe(**{f.name: getattr(default, f.name) for f in dataclasses.fields(Recipe)})
+    recipe = SlotRecipe(
+        **{f.name: getattr(default, f.name) for f in dataclasses.fields(SlotRecipe)}
+    )
     scheme: Scheme = load("scheme", "raw")
     release = scheme.release(known[-1], np.zeros(SAMPLES, np.uint64), rng)
     view = View(scheme, release, known[-1], np.arange(SAMPLES), samples)
-    return Trainer(known, samples, recipe, 0, view)
+    return SlotTrainer(known, samples, recipe, 0, view)
 
 
 @pytest.mark.benchmark(group="training")

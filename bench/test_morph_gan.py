@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from attacks._gan import coarse
-from attacks._gan.morphs import SIDE, Pairs
-from attacks._gan.training import Recipe, Trainer
+from attacks._morph import coarse
+from attacks._morph.morphs import SIDE, Pairs
+from attacks._morph.training import MorphRecipe, MorphTrainer
 from attacks.morph_gan import MorphGan
 from bench.conftest import Against
 
 
-def trainer(own: int, morphs: int) -> Trainer:
+def trainer(own: int, morphs: int) -> MorphTrainer:
     """A trainer on random pictures, with the default hyper-parameters."""
     rng = np.random.default_rng(0)
     count = own + morphs
@@ -26,10 +26,12 @@ def trainer(own: int, morphs: int) -> Trainer:
         own=own,
     )
     default = MorphGan()
-    recipe = Recipe(**{name: getattr(default, name) for name in Recipe.__dataclass_fields__})
+    recipe = MorphRecipe(
+        **{name: getattr(default, name) for name in MorphRecipe.__dataclass_fields__}
+    )
     fit = coarse.fit(pairs, "cpu")
     features = coarse.surrogate(pairs, fit, "cpu")
-    return Trainer(pairs, fit, recipe, features, torch.Generator().manual_seed(0), "cpu")
+    return MorphTrainer(pairs, fit, recipe, features, torch.Generator().manual_seed(0), "cpu")
 
 
 @pytest.mark.benchmark(group="training")

@@ -48,6 +48,7 @@ BEGINNINGS = (  # of array names: then, now
     ("face.", "rendered."),
     ("image.face.", "shown.rendered."),
     ("image.", "shown."),
+    ("t_", "term.t_"),
 )
 # of a classifier's reconstructions only these count as got back; the rest was never about it
 ANSWERS = ("correct", "subject", "fold")
@@ -110,7 +111,7 @@ def differences(
     for name, values in before.items():
         now = renamed(name)
         table = now.startswith(("attack.", "control."))
-        if answers and (now.startswith("utility.") or now[:2] == "t_"):
+        if answers and (now.startswith("utility.") or now.startswith("term.")):
             continue
         if answers and table and not now.endswith(ANSWERS):
             continue

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fowh.cells import make_cell
 from fowh.core.attack import Attack
 from fowh.core.cache import Arrays
 from fowh.core.dataset import Dataset
@@ -19,7 +20,6 @@ from fowh.core.scheme import Scheme
 from fowh.core.target import Progress, Target
 from fowh.core.threat import Threat
 from fowh.kit.parallel import spare_the_cores
-from fowh.suite import make_cell
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -135,7 +135,7 @@ def evaluate(
         *(scheme, dataset, target, attacks),
         leak=leak,
         protocol=protocol,
-        threat=_threat(threat),
+        threat=_threat_of(threat),
         seed=seed,
         witness=witness,
     )
@@ -148,7 +148,7 @@ def evaluate(
     return Result(*summarise(cell, samples, found, place))
 
 
-def _threat(axes: dict[str, Any]) -> Threat:
+def _threat_of(axes: dict[str, Any]) -> Threat:
     unknown = set(axes) - set(Threat.__dataclass_fields__)
     if unknown:
         known = ", ".join(Threat.__dataclass_fields__)
@@ -166,7 +166,7 @@ def load(kind: Kind, text: str) -> Any:
 
 
 def check(plugin: str | object) -> list[Finding]:
-    """Run the contract suite on a plug-in: its name, ``module:Class``, or an object.
+    """Check that a plug-in keeps its contract: its name, ``module:Class``, or an object.
 
     Raises:
         InputError: no such plug-in.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,6 +122,8 @@ def pick_device(asked: str) -> str:
 
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", asked):
+        raise InputError(f"--device {asked}: expected auto, cpu, mps, cuda or cuda:1, cuda:2 ...")
     try:
         torch.empty(1, device=asked)
     except (RuntimeError, AssertionError) as error:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 import fowh
 from fowh import cli
+from fowh.core import registry
 from fowh.core.errors import InputError
 
 SMALL = ["--dataset", "gaussian:subjects=12,readings=3,dim=32,within=0.3"]
@@ -65,7 +67,7 @@ def test_json_puts_the_record_on_stdout_and_nothing_else(tmp_path: Path) -> None
         (["--scheme", "iom", "--witness", "densenett"], "did you mean densenet"),
         (["--scheme", "iom", "--witness", "resnet"], "leave it out"),
         (["--scheme", "iom", "--target", "densenet", "--dataset", "gaussian"], "leave it out"),
-        (["--scheme", "iom", "--device", "abacus"], "--device abacus"),
+        (["--scheme", "iom", "--device", "abacus"], "--device abacus: expected auto, cpu"),
         (["--scheme", "../schemes/raw"], "unknown scheme"),
         (["--scheme", "iom", "--attack", "gann"], "did you mean gan"),
         (["--scheme", "iom", "--attack", "mlp", "--attack", "mlp:"], "'mlp' is given twice"),
@@ -102,12 +104,12 @@ def spoil(record: Path, status: str) -> None:
 
 def test_only_a_successful_record_answers_and_force_runs_again(tmp_path: Path) -> None:
     data = "gaussian:subjects=6,readings=2,dim=8,within=0.3"
-    suite = tmp_path / "suite.toml"
-    suite.write_text(f'scheme = "raw"\nattacks = "ridge"\ndataset = "{data}"\n')
+    listed = tmp_path / "sweep.toml"
+    listed.write_text(f'scheme = "raw"\nattacks = "ridge"\ndataset = "{data}"\n')
     out = tmp_path / "out"
     words = ["--out", str(out), "--device", "cpu"]
     once = ["evaluate", "--scheme", "raw", "--dataset", data, "--attack", "ridge", *words]
-    many = ["sweep", str(suite), *words]
+    many = ["sweep", str(listed), *words]
     runner = CliRunner()
     for command, lost in ((once, "report.html"), (many, "summary.png")):
         assert runner.invoke(cli.app, command).exit_code == 0
@@ -143,20 +145,20 @@ def test_own_embeddings(tmp_path: Path) -> None:
 
 
 def test_sweep_resumes_and_report_compares(tmp_path: Path) -> None:
-    suite = tmp_path / "suite.toml"
-    suite.write_text(
+    listed = tmp_path / "sweep.toml"
+    listed.write_text(
         'scheme = ["raw", "lsh:bits=64"]\nattacks = ["preimage"]\n'
         'dataset = "gaussian:subjects=12,readings=3,dim=32,within=0.3"\n'
     )
     out = tmp_path / "out"
     runner = CliRunner()
-    first = runner.invoke(cli.app, ["sweep", str(suite), "--out", str(out)])
+    first = runner.invoke(cli.app, ["sweep", str(listed), "--out", str(out)])
     assert first.exit_code == 0, first.output
     records = sorted(out.glob("*/record.json"))
     assert len(records) == 2
     records[1].unlink()  # as if interrupted before the second cell was whole
     kept = records[0].stat().st_mtime_ns
-    assert runner.invoke(cli.app, ["sweep", str(suite), "--out", str(out)]).exit_code == 0
+    assert runner.invoke(cli.app, ["sweep", str(listed), "--out", str(out)]).exit_code == 0
     assert records[0].stat().st_mtime_ns == kept
     assert records[1].exists()
     compared = runner.invoke(cli.app, ["report", str(out)])
@@ -192,12 +194,14 @@ def test_sweep_resumes_and_report_compares(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_broken_suite_is_one_clear_line(tmp_path: Path, text: str, said: str) -> None:
-    suite = tmp_path / "suite.toml"
-    suite.write_text(text)
-    result = CliRunner().invoke(cli.app, ["sweep", str(suite), "--out", str(tmp_path / "out")])
+def test_a_broken_sweep_is_one_clear_line(tmp_path: Path, text: str, said: str) -> None:
+    listed = tmp_path / "sweep.toml"
+    listed.write_text(text)
+    result = CliRunner().invoke(cli.app, ["sweep", str(listed), "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, InputError)
     assert said in str(result.exception)
+    names_it = str(result.exception).startswith((str(listed), said))  # a dataset names its file
+    assert names_it or "cell 1 of" in said
     assert not (tmp_path / "out").exists()
 
 
@@ -205,6 +209,23 @@ def test_report_of_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, ["report", str(tmp_path)])
     assert isinstance(result.exception, InputError)
     assert "fowh evaluate" in str(result.exception)
+
+
+def test_a_broken_third_party_does_not_keep_the_others_from_being_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aimless_scheme.py").write_text(
+        "from dataclasses import dataclass\nimport fowh\n@dataclass(frozen=True)\n"
+        "class Aimless(fowh.Scheme):\n    def release(self, values, keys, rng):\n        return 1\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    theirs = {"aimless": EntryPoint("aimless", "aimless_scheme", "fowh.schemes")}
+    monkeypatch.setattr(registry, "_third_party", lambda kind: theirs if kind == "scheme" else {})
+    done = CliRunner().invoke(cli.app, ["list"])
+    assert done.exit_code == 0
+    last = done.output.partition("schemes that cannot be loaded")[2]
+    assert "aimless" in last and "`protects`" in last
+    assert "  iom " in done.output.partition("schemes for templates")[2]
 
 
 def test_list_doctor_version_and_check() -> None:

@@ -72,7 +72,7 @@ def test_the_python_of_a_page_runs(
 def parsed(text: str) -> dict[str, Any]:
     """The arguments of a command; every option must exist and every value fit; nothing is run."""
     whole: Any = typer.main.get_command(app)
-    words = shlex.split(text.replace("$suite", "suite.toml"))[1:]
+    words = shlex.split(text.replace("$sweep", "sweep.toml"))[1:]
     words = words[: words.index("|")] if "|" in words else words
     if words[0].startswith("--"):
         return {}  # --help, --version

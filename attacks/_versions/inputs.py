@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._gan.estimate import Reader
+from attacks._morph.estimate import Reader
 from attacks._readout import with_token
 from fowh.core.release import Floats, Release
 from fowh.core.view import Version, View
@@ -63,7 +63,7 @@ def _vectors(
     if not version.scheme.keyed:
         keys = keys[:1]  # they mean nothing
     if len(keys) == 1:
-        mine = version.scheme.release(version.embeddings, np.repeat(keys, len(seen.subjects)), rng)
+        mine = seen.simulate(version.embeddings, np.repeat(keys, len(seen.subjects)), rng)
         own = version.scheme.features(mine)
         other = None if stolen is None else version.scheme.features(stolen)
     else:

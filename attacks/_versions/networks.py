@@ -8,12 +8,12 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle
 
-from attacks._gan.networks import Strided
+from attacks._morph.networks import Strided
 
 START = 4  # pixels; doubled until the picture's side is reached
 
 
-class Generator(nn.Module):
+class SlotGenerator(nn.Module):
     """Vectors (n, width) -> pictures (n, channels, side, side) in 0..1 and version logits (n, a).
 
     ``versions=0`` leaves the logits out (None): only srwal has the alignment head.
@@ -48,7 +48,7 @@ class Generator(nn.Module):
         return pixel_shuffle(self.leave(x), 2).sigmoid(), versions
 
 
-class Discriminator(Strided):
+class SlotDiscriminator(Strided):
     """Pictures (n, channels, side, side) -> logits (n,) of being a photograph."""
 
     def __init__(self, channels: int, base: int) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss, normalize
 
-from attacks._gan.networks import Strided
+from attacks._morph.networks import Strided
 from fowh.kit.training import blank, initialise, loop
 
 VGG = "vgg16-397923af.pth"  # torchvision's file of ImageNet weights

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from attacks._gan import losses
-from attacks._gan.networks import pictures_of
+from attacks._morph import losses
+from attacks._morph.networks import pictures_of
 from attacks._versions import perceptual, slots
 from attacks._versions.inputs import Slots
-from attacks._versions.networks import Discriminator, Generator
+from attacks._versions.networks import SlotDiscriminator, SlotGenerator
 from attacks._versions.validation import LOOKS, Validation
 from fowh.core.cache import Arrays
 from fowh.core.view import View
@@ -29,7 +29,7 @@ PATIENCE = 4  # looks without improvement before the training stops
 
 
 @dataclass(frozen=True)
-class Recipe:
+class SlotRecipe:
     """Hyper-parameters of the training; the fields of ``Gan`` that bear the same names."""
 
     incorporate: slots.Method
@@ -45,11 +45,11 @@ class Recipe:
     alignment: float
 
 
-class Trainer:
+class SlotTrainer:
     """Generator, discriminator and their optimisers; ``step`` is one update of each."""
 
     def __init__(
-        self, known: Slots, samples: NDArray[np.uint8], recipe: Recipe, seed: int, view: View
+        self, known: Slots, samples: NDArray[np.uint8], recipe: SlotRecipe, seed: int, view: View
     ) -> None:
         self.recipe, self.fabric = recipe, fabric(view.device)
         self.randomness = torch.Generator().manual_seed(seed)
@@ -61,7 +61,7 @@ class Trainer:
         self.perceptual = "no perceptual loss"
         self.losses: dict[str, Tensor] = {}
         self.generator = build(recipe, known, self.pictures.shape)
-        self.discriminator = blank(Discriminator, self.pictures.shape[1], recipe.base)
+        self.discriminator = blank(SlotDiscriminator, self.pictures.shape[1], recipe.base)
         nets = (self.generator, self.discriminator)
         for net in nets:
             initialise(net, self.randomness)
@@ -153,15 +153,15 @@ class Trainer:
         return inputs * keep.to(inputs.device) / (1 - share)
 
 
-def build(recipe: Recipe, known: Slots, pictures: torch.Size) -> Generator:
+def build(recipe: SlotRecipe, known: Slots, pictures: torch.Size) -> SlotGenerator:
     """The generator of a method, without weights; only its first layer depends on the method."""
     versions, _, length = known.shape
     width = slots.width(recipe.incorporate, versions, length)
     aligned = versions if recipe.incorporate == "srwal" else 0
-    return blank(Generator, width, aligned, pictures[-1], pictures[1], recipe.base)
+    return blank(SlotGenerator, width, aligned, pictures[-1], pictures[1], recipe.base)
 
 
-def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) -> Arrays:
+def train(known: Slots, view: View, recipe: SlotRecipe, seed: int, checkpoint: str) -> Arrays:
     """Train an inverter on the attacker's own samples.
 
     A tenth of his subjects is held out: the weights kept are those whose pictures of them embed
@@ -181,7 +181,7 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
     assert view.samples is not None
     validation = Validation(known, view, np.random.default_rng(seed))
     rows = validation.others
-    trainer = Trainer(known[:, rows], view.samples[rows], recipe, seed, view)
+    trainer = SlotTrainer(known[:, rows], view.samples[rows], recipe, seed, view)
     best: Best[Arrays] = Best(PATIENCE)
     parts = {
         "generator": (trainer.generator, trainer.adam_g),
@@ -212,7 +212,7 @@ def train(known: Slots, view: View, recipe: Recipe, seed: int, checkpoint: str) 
     return {**found, "perceptual": np.array(trainer.perceptual)}
 
 
-def apply(arrays: Arrays, recipe: Recipe, stolen: Slots, test: str, view: View) -> NDArray[Any]:
+def apply(arrays: Arrays, recipe: SlotRecipe, stolen: Slots, test: str, view: View) -> NDArray[Any]:
     """Pictures (k, s, s[, 3]) uint8 of the stolen vectors (a, k, m)."""
     assert view.samples is not None
     shape = torch.Size((0, 3 if view.samples.ndim == 4 else 1, *view.samples.shape[1:3]))

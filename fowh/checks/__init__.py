@@ -23,7 +23,7 @@ from fowh.checks import (
     scheme,
     target,
 )
-from fowh.checks.suite import Finding
+from fowh.checks.contract import Finding
 from fowh.core.attack import Attack
 from fowh.core.dataset import Dataset
 from fowh.core.errors import InputError
@@ -61,11 +61,11 @@ def run_checks(plugin: str | object, kind: Kind | None = None) -> list[Finding]:
 
 
 def _check_scheme(plugin: Scheme) -> Iterator[Finding]:
-    case, parts = release.Case(plugin), [release.suite]
+    case, parts = release.Case(plugin), [release.claims]
     if isinstance(plugin, TemplateScheme):
-        case, parts = scheme.Case(plugin), [*parts, scheme.suite, capability.suite]
+        case, parts = scheme.Case(plugin), [*parts, scheme.claims, capability.claims]
     elif isinstance(plugin, OutputScheme):
-        case, parts = outputs.Case(plugin), [*parts, outputs.suite]
+        case, parts = outputs.Case(plugin), [*parts, outputs.claims]
     for part in parts:
         yield from part.run(case)
 

@@ -1,4 +1,4 @@
-"""The contract of an attack, on a small world of pictures under a linear recogniser."""
+"""The contract of an attack, on a small world of samples under a linear recogniser."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.checks import suite as contract
-from fowh.checks import world
-from fowh.checks.suite import Finding, Suite, ensure
-from fowh.core.attack import Attack, Renderer
+from fowh.checks import contract, world
+from fowh.checks.contract import Claims, Finding, ensure
+from fowh.core.attack import Attack, Renderer, unfit
 from fowh.core.registry import load
 from fowh.core.release import Floats, Release
 from fowh.core.view import Query, View
 from fowh.engine.cell import source_of
 
-SCHEMES = ("raw", "lsh:bits=64", "iom:hashes=32,group=4", "full_scores")  # the last of answers
+SCHEMES = ("raw", "lsh:bits=64", "iom:hashes=32,group=4")
+OF_ANSWERS = "full_scores"
 STOLEN, BUDGET = 6, 5000
-suite = Suite()
+claims = Claims()
 
 
 def check(attack: Attack) -> Iterator[Finding]:
     """Run every check that applies, with the cheap parameters that the attack declares."""
-    return suite.run(Case(attack))
+    return claims.run(Case(attack))
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class Case:
         """The attack that is run."""
         made: Attack = contract.quick(self.given)
         return made
+
+    @property
+    def modality(self) -> str:
+        """What kind of samples there are: pictures, unless it is for others."""
+        return self.given.modality or "image"
 
     @cached_property
     def source(self) -> str:
@@ -59,8 +64,7 @@ class Case:
         rng = np.random.default_rng(1)
         scheme = load("scheme", name)
         closed = scheme.protects == "outputs"
-        asked: Callable[[NDArray[Any]], Floats] = world.answer if closed else world.embed
-        own, others = world.pictures(), world.pictures(max(STOLEN, steal), seed=8)
+        own, others, asked = self._world(closed, max(STOLEN, steal))
         known = asked(own)
         fitted = scheme.fit(known)
         keys = np.arange(steal, dtype=np.uint64) // 3
@@ -70,10 +74,23 @@ class Case:
             embeddings=known,
             subjects=world.subjects(),
             samples=own,
+            modality=self.modality,
+            as_released=closed,
             query=Query(asked, budget),
             closed_set=closed,
             source=self.source + fresh,
         )
+
+    def _world(
+        self, closed: bool, people: int
+    ) -> tuple[NDArray[Any], NDArray[Any], Callable[[NDArray[Any]], Floats]]:
+        """The attacker's samples, those of others, and what the system says of samples."""
+        if self.modality == "image":
+            asked = world.answer if closed else world.embed
+            return world.pictures(), world.pictures(people, seed=8), asked
+        found = world.of_modality(load("modality", self.modality))
+        ensure(found, f"no stand-ins for samples of kind {self.modality!r}")
+        return found[0], found[0][::-1].copy(), world.embed_any
 
     def run(self, view: View) -> NDArray[Any]:
         """What the attack makes of a view, always with the same randomness."""
@@ -86,15 +103,20 @@ class Case:
             self._first[name] = view, self.run(view)
         return self._first[name]
 
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """What it is tried on; the stand-in of a classifier knows pictures only."""
+        return (*SCHEMES, OF_ANSWERS) if self.modality == "image" else SCHEMES
+
     @cached_property
     def supported(self) -> list[str]:
         """The schemes, of these, that the attack runs on."""
-        return [name for name in SCHEMES if self.attack.unsupported(self.view(name)) is None]
+        return [name for name in self.schemes if unfit(self.attack, self.view(name)) is None]
 
     def use(self, attack: Attack) -> object:
         """Put an attack of other parameters to use."""
         view = self.view(self.supported[0])
-        return attack.unsupported(view) or attack.run(view, np.random.default_rng(5))
+        return unfit(attack, view) or attack.run(view, np.random.default_rng(5))
 
     def ensure_usable(self, made: NDArray[Any], view: View) -> None:
         """Break unless there is one usable reconstruction of each stolen row."""
@@ -103,7 +125,7 @@ class Case:
         if self.attack.yields == "samples":
             ensure(view.samples is not None, "it made samples although it has seen none")
             try:
-                load("modality", "image").check(made, count, view.samples)
+                load("modality", view.modality).check(made, count, view.samples)
             except ValueError as error:
                 raise contract.Broken(str(error)) from error
             return
@@ -112,7 +134,7 @@ class Case:
         ensure(np.isfinite(made).all(), "a reconstruction is not finite")
 
 
-@suite
+@claims
 def _declared(case: Case) -> str:
     """It says what it is."""
     attack, words = case.attack, []
@@ -124,17 +146,17 @@ def _declared(case: Case) -> str:
     return ", ".join([f"yields {attack.yields}", *words])
 
 
-@suite
+@claims
 def _reasons(case: Case) -> str:
     """What it cannot run on it says in words."""
-    reasons = {name: case.attack.unsupported(case.view(name)) for name in SCHEMES}
+    reasons = {name: unfit(case.attack, case.view(name)) for name in case.schemes}
     for name, reason in reasons.items():
         ensure(reason is None or (isinstance(reason, str) and reason), f"{name}: {reason!r}")
-    ensure(case.supported, f"it runs on none of {', '.join(SCHEMES)}")
+    ensure(case.supported, f"it runs on none of {', '.join(case.schemes)}")
     return "; ".join(f"{name}: {reason or 'runs'}" for name, reason in reasons.items())
 
 
-@suite
+@claims
 def _shape(case: Case) -> str:
     """It returns one reconstruction for each stolen row."""
     for name in case.supported:
@@ -143,7 +165,7 @@ def _shape(case: Case) -> str:
     return f"{STOLEN} {case.attack.yields} on {', '.join(case.supported)}"
 
 
-@suite
+@claims
 def _one(case: Case) -> str:
     """A single row is no special case."""
     for name in case.supported:
@@ -152,7 +174,7 @@ def _one(case: Case) -> str:
     return f"on {', '.join(case.supported)}"
 
 
-@suite
+@claims
 def _repeatable(case: Case) -> str:
     """Equal generators give equal reconstructions."""
     for name in case.supported:
@@ -164,7 +186,7 @@ def _repeatable(case: Case) -> str:
     return f"on {', '.join(case.supported)}"
 
 
-@suite
+@claims
 def _untouched(case: Case) -> str:
     """The view is left as it was."""
     for name in case.supported:
@@ -176,7 +198,7 @@ def _untouched(case: Case) -> str:
     return "samples and release"
 
 
-@suite
+@claims
 def _reads(case: Case) -> str:
     """It reads the release, or declares that it is blind."""
     _, made = case.first(case.supported[0])
@@ -189,18 +211,18 @@ def _reads(case: Case) -> str:
     return "blind, as declared" if case.attack.blind else "other rows, other reconstructions"
 
 
-@suite
+@claims
 def _keyless(case: Case) -> str:
     """Without the keys it runs or says why not."""
     seen = []
-    for name in SCHEMES:
+    for name in case.schemes:
         view = case.view(name)
         view = replace(view, release=view.release.without_token())
         seen.append(f"{name}: {_runs_or_says_why(case, view)}")
     return "; ".join(seen)
 
 
-@suite
+@claims
 def _budget(case: Case) -> str:
     """An exhausted query budget and missing samples do not stop it without a word."""
     name, seen = case.supported[0], []
@@ -212,7 +234,7 @@ def _budget(case: Case) -> str:
     return "; ".join(seen)
 
 
-@suite
+@claims
 def _renders(case: Case) -> str | None:
     """A renderer turns embeddings into samples."""
     if not isinstance(case.attack, Renderer):
@@ -220,24 +242,24 @@ def _renders(case: Case) -> str | None:
     view = case.view("raw")
     made = case.attack.render(view, view.embeddings[:3], np.random.default_rng(6))
     ensure(len(made) == 3, f"{len(made)} samples of 3 embeddings")
-    load("modality", "image").check(made, 3, view.samples)
-    return f"{made.shape[1]} pixels square"
+    load("modality", view.modality).check(made, 3, view.samples)
+    return f"{made.dtype} {made.shape[1:]}"
 
 
-@suite
+@claims
 def _parameters(case: Case) -> str:
     """Parameters survive the command line."""
     return contract.parameters_survive_the_command_line(case.given, "attack")
 
 
-@suite
+@claims
 def _nonsense(case: Case) -> str | None:
     """Absurd parameters work or are refused in one line."""
     return contract.nonsense_is_refused_in_one_line(case.attack, "attack", case.use)
 
 
 def _runs_or_says_why(case: Case, view: View) -> str:
-    reason = case.attack.unsupported(view)
+    reason = unfit(case.attack, view)
     if reason is None:
         case.ensure_usable(case.run(view), view)
     return reason or "runs"

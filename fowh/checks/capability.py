@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from fowh.checks.contract import Claims, close, ensure
 from fowh.checks.release import COUNT, DIMENSION
 from fowh.checks.scheme import NOISES, Case
-from fowh.checks.suite import Suite, close, ensure
 from fowh.core.capability import Inequalities, Searchable, Shortcut, Theory, Unprotect
 from fowh.core.release import Floats
 
-suite = Suite()
+claims = Claims()
 
 
-@suite
+@claims
 def _inequalities(case: Case) -> str | None:
     """Inequalities hold for the enrolled embedding."""
     if not isinstance(case.fitted, Inequalities):
@@ -33,7 +33,7 @@ def _inequalities(case: Case) -> str | None:
     return f"{truth.shape[1]} each, a stranger violates {wrong:.0%}"
 
 
-@suite
+@claims
 def _unprotection(case: Case) -> str | None:
     """Un-protection gives embeddings."""
     if not isinstance(case.fitted, Unprotect):
@@ -45,7 +45,7 @@ def _unprotection(case: Case) -> str | None:
     return f"centred cosine to the truth {_cosine(estimate - mean, case.given - mean):.2f}"
 
 
-@suite
+@claims
 def _search(case: Case) -> str | None:
     """Search finds what the scores say."""
     if not isinstance(case.fitted, Searchable):
@@ -62,7 +62,7 @@ def _search(case: Case) -> str | None:
     return "the 5 best of 200 are those of an exhaustive comparison"
 
 
-@suite
+@claims
 def _theory(case: Case) -> str | None:
     """Scores follow the stated theory."""
     if not isinstance(case.fitted, Theory):
@@ -81,7 +81,7 @@ def _theory(case: Case) -> str | None:
     return f"within {worst:.1f} binomial standard errors"
 
 
-@suite
+@claims
 def _shortcut(case: Case) -> str | None:
     """The evaluator's shortcut equals verification."""
     if not isinstance(case.fitted, Shortcut):

@@ -9,19 +9,19 @@ from functools import cached_property
 
 import numpy as np
 
-from fowh.checks import suite as contract
-from fowh.checks.suite import Finding, Suite, ensure
+from fowh.checks import contract
+from fowh.checks.contract import Claims, Finding, ensure
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
 from fowh.core.modality import Modality
 from fowh.core.registry import load, names
 
-suite = Suite()
+claims = Claims()
 
 
 def check(dataset: Dataset) -> Iterator[Finding]:
     """Run every check, with the cheap parameters that the dataset declares, if it does."""
-    return suite.run(Case(dataset))
+    return claims.run(Case(dataset))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Case:
         return made
 
 
-@suite
+@claims
 def _ordered(case: Case) -> str:
     """Samples are ordered by subject, subjects numbered from 0."""
     codes = case.samples.subjects
@@ -59,7 +59,7 @@ def _ordered(case: Case) -> str:
     return f"{len(codes)} samples of {codes.max() + 1} subjects"
 
 
-@suite
+@claims
 def _named(case: Case) -> str:
     """Every subject has a name of its own."""
     found, count = case.samples.names, int(case.samples.subjects.max()) + 1
@@ -69,7 +69,7 @@ def _named(case: Case) -> str:
     return f"{found[0]} to {found[-1]}"
 
 
-@suite
+@claims
 def _enough(case: Case) -> str:
     """There are two subjects or more, with two readings or more."""
     readings = np.bincount(case.samples.subjects)
@@ -78,7 +78,7 @@ def _enough(case: Case) -> str:
     return f"{readings.min()} to {readings.max()} readings"
 
 
-@suite
+@claims
 def _modality(case: Case) -> str:
     """Samples are of a known modality, and can be shown."""
     known, values = names("modality"), case.samples.values
@@ -95,7 +95,7 @@ def _modality(case: Case) -> str:
     return f"{case.samples.modality}: {values.dtype} {values.shape[1:]}"
 
 
-@suite
+@claims
 def _repeatable(case: Case) -> str:
     """Loaded again, the samples are the same, whatever became of the first."""
     kept, first = case.samples.values.copy(), case.dataset.load()
@@ -108,7 +108,7 @@ def _repeatable(case: Case) -> str:
     return "equal bytes, equal digest"
 
 
-@suite
+@claims
 def _digest(case: Case) -> str:
     """The digest is that of the content."""
     ensure(re.fullmatch("[0-9a-f]{64}", case.samples.sha256), f"sha256 is {case.samples.sha256!r}")
@@ -129,7 +129,7 @@ def _digest(case: Case) -> str:
     return f"other samples have another: {', '.join(tried)}" if tried else "64 hex digits"
 
 
-@suite
+@claims
 def _traits(case: Case) -> str | None:
     """What else is known is known of every subject."""
     for name, trait in case.samples.traits.items():
@@ -137,13 +137,13 @@ def _traits(case: Case) -> str | None:
     return ", ".join(case.samples.traits) or None
 
 
-@suite
+@claims
 def _parameters(case: Case) -> str:
     """Parameters survive the command line."""
     return contract.parameters_survive_the_command_line(case.given, "dataset")
 
 
-@suite
+@claims
 def _nonsense(case: Case) -> str | None:
     """Absurd parameters work or are refused in one line."""
     return contract.nonsense_is_refused_in_one_line(

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fowh.checks import suite as contract
-from fowh.checks import world
-from fowh.checks.suite import Broken, Finding, Suite, ensure
+from fowh.checks import contract, world
+from fowh.checks.contract import Broken, Claims, Finding, ensure
 from fowh.core.errors import InputError
 from fowh.core.leak import Leak, Observed, Setting, System
 from fowh.core.modality import Columns
@@ -24,12 +23,12 @@ from fowh.core.threat import Threat
 from fowh.metrics import BY_NAME
 
 FMRS = {"1e-2": 1e-2, "1e-3": 1e-3}
-suite = Suite()
+claims = Claims()
 
 
 def check(leak: Leak) -> Iterator[Finding]:
     """Run every check that applies."""
-    return suite.run(Case(leak))
+    return claims.run(Case(leak))
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Case:
         )
 
 
-@suite
+@claims
 def _declared(case: Case) -> str:
     """Its reference scheme, its attacks and its metrics are there."""
     leak, name = case.leak, describe(case.leak, "leak")["name"]
@@ -116,7 +115,7 @@ def _declared(case: Case) -> str:
     return f"{leak.reference}; {', '.join(leak.suite)}"
 
 
-@suite
+@claims
 def _aligned(case: Case) -> str:
     """What leaves are the stolen rows, with their keys."""
     system, count = case.system, len(case.fold.stolen)
@@ -130,7 +129,7 @@ def _aligned(case: Case) -> str:
     return f"{count} rows, {system.release.bytes_each:.0f} bytes each"
 
 
-@suite
+@claims
 def _keys(case: Case) -> str | None:
     """Keys are one for each subject or one for all, as the threat says."""
     if not case.reference.keyed and len(np.unique(case.system.keys)) == 1:
@@ -142,7 +141,7 @@ def _keys(case: Case) -> str | None:
     return "per subject, and shared"
 
 
-@suite
+@claims
 def _truth(case: Case) -> str:
     """The truth itself is got back; strangers and garbage are not."""
     most, shape = case.leak.headline.success[0], case.truth.shape
@@ -159,7 +158,7 @@ def _truth(case: Case) -> str:
     return f"{most}: {truth:.2f}, of strangers {others:.2f}"
 
 
-@suite
+@claims
 def _judged(case: Case) -> str:
     """Every reconstruction is judged, by numbers."""
     made, count = case.truth, len(case.fold.stolen)
@@ -180,7 +179,7 @@ def _judged(case: Case) -> str:
     return ", ".join(found)
 
 
-@suite
+@claims
 def _says(case: Case) -> str:
     """Whoever asks is told as many numbers as the target said."""
     values, says = case.values, case.system.says()
@@ -194,7 +193,7 @@ def _says(case: Case) -> str:
     return f"{told.shape[1]} numbers"
 
 
-@suite
+@claims
 def _utility(case: Case) -> str:
     """How well the system does its job is observed by scenario, row by row."""
     headline, found = case.leak.headline, case.system.utility()
@@ -207,7 +206,7 @@ def _utility(case: Case) -> str:
     return ", ".join(found)
 
 
-@suite
+@claims
 def _summary(case: Case) -> str:
     """What a record says is JSON, with an interval to every headline."""
     made, headline = case.summary, case.leak.headline
@@ -225,7 +224,7 @@ def _summary(case: Case) -> str:
     return f"{headline.utility} {seen[0]:.3g} and, through the reference scheme, {seen[1]:.3g}"
 
 
-@suite
+@claims
 def _repeatable(case: Case) -> str:
     """The same randomness gives the same system."""
     one, two = case.deploy(), case.deploy()
@@ -240,7 +239,7 @@ def _repeatable(case: Case) -> str:
     return "keys, rows, judgement, utility"
 
 
-@suite
+@claims
 def _strange(case: Case) -> str:
     """A scheme that protects something else is refused in one line."""
     try:
@@ -253,7 +252,7 @@ def _strange(case: Case) -> str:
     raise Broken("it deploys a scheme that protects nothing it knows")
 
 
-@suite
+@claims
 def _observed(case: Case) -> str:
     """What it observes of a target is a target, or it says why not."""
     try:
@@ -265,7 +264,7 @@ def _observed(case: Case) -> str:
     return "the target itself" if isinstance(found, world.Deaf) else type(found).__name__
 
 
-@suite
+@claims
 def _parameters(case: Case) -> str:
     """Parameters survive the command line."""
     return contract.parameters_survive_the_command_line(case.leak, "leak")

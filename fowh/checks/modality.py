@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.checks import suite as contract
-from fowh.checks import world
-from fowh.checks.suite import Broken, Finding, Suite, ensure
+from fowh.checks import contract, world
+from fowh.checks.contract import Broken, Claims, Finding, ensure
 from fowh.core.modality import Modality
 from fowh.core.registry import attribute, describe, names
 from fowh.metrics import BY_NAME
 
 PNG = b"\x89PNG\r\n\x1a\n"
-suite = Suite()
+claims = Claims()
 
 
 def check(modality: Modality, samples: tuple[NDArray[Any], ...] = ()) -> Iterator[Finding]:
@@ -28,7 +27,7 @@ def check(modality: Modality, samples: tuple[NDArray[Any], ...] = ()) -> Iterato
         modality: what is checked.
         samples: arrays (n, ...) of samples, n at least 4; by default the stand-ins that it takes.
     """
-    return suite.run(Case(modality, samples))
+    return claims.run(Case(modality, samples))
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Case:
         return [values.copy() for values in self._given]
 
 
-@suite
+@claims
 def _takes(case: Case) -> str:
     """Usable samples are returned as they are."""
     for values in case.kinds:
@@ -59,7 +58,7 @@ def _takes(case: Case) -> str:
     return "; ".join(f"{values.dtype} {values.shape[1:]}" for values in case.kinds)
 
 
-@suite
+@claims
 def _refuses(case: Case) -> str:
     """What is no sample is refused with a ValueError that says what was expected."""
     values = case.kinds[0]
@@ -85,7 +84,7 @@ def _refuses(case: Case) -> str:
     return ", ".join(wrong)
 
 
-@suite
+@claims
 def _likeness(case: Case) -> str:
     """Nothing is more like a sample than itself."""
     seen: dict[str, None] = {}
@@ -105,7 +104,7 @@ def _likeness(case: Case) -> str:
     return ", ".join(seen)
 
 
-@suite
+@claims
 def _alone(case: Case) -> str:
     """Every sample is compared with its own original only."""
     for values in case.kinds:
@@ -117,7 +116,7 @@ def _alone(case: Case) -> str:
     return "row by row"
 
 
-@suite
+@claims
 def _untouched(case: Case) -> str:
     """Samples are left as they were."""
     for values in case.kinds:
@@ -130,7 +129,7 @@ def _untouched(case: Case) -> str:
     return f"{sum(map(len, case.kinds))} samples"
 
 
-@suite
+@claims
 def _conforms(case: Case) -> str:
     """Samples of one form can be brought into that of others."""
     for values in case.kinds:
@@ -143,7 +142,7 @@ def _conforms(case: Case) -> str:
     return f"{len(case.kinds)} forms"
 
 
-@suite
+@claims
 def _shows(case: Case) -> str:
     """A sample can be shown, as text or as a picture."""
     shown = [case.modality.show(values[0]) for values in case.kinds]
@@ -154,7 +153,7 @@ def _shows(case: Case) -> str:
     return f"a picture of {len(shown[0].png)} bytes" if shown[0].png else shown[0].text[:40]
 
 
-@suite
+@claims
 def _usual(case: Case) -> str | None:
     """Its usual target takes such samples."""
     usual = case.modality.target
@@ -171,7 +170,7 @@ def _usual(case: Case) -> str | None:
     return usual
 
 
-@suite
+@claims
 def _parameters(case: Case) -> str:
     """Parameters survive the command line."""
     return contract.parameters_survive_the_command_line(case.modality, "modality")

@@ -9,9 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.checks import suite as contract
-from fowh.checks import world
-from fowh.checks.suite import Broken, Finding, Suite, ensure
+from fowh.checks import contract, world
+from fowh.checks.contract import Broken, Claims, Finding, ensure
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
 from fowh.core.protocol import Fold, Indices, Protocol
@@ -23,12 +22,12 @@ PEOPLE = 24
 TRAINED = "densenet"  # a target that learns from what a protocol gives it; it is not trained here
 PARTS = ("development", "attacker", "victims", "stolen", "gallery", "bystanders", "witness")
 STATED = ("sample_folds", "max_own", "max_stolen")
-suite = Suite()
+claims = Claims()
 
 
 def check(protocol: Protocol) -> Iterator[Finding]:
     """Run every check that applies."""
-    return suite.run(Case(protocol))
+    return claims.run(Case(protocol))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +89,14 @@ class Case:
                 yield on, fold
 
 
-@suite
+@claims
 def _fits(case: Case) -> str:
     """What it does not fit it refuses in one line."""
     words = [f"{on.called}: {len(case.folds(on))} folds" for on in case.worlds]
     return "; ".join([*words, *(f"{on}: refused" for on in case.refused)])
 
 
-@suite
+@claims
 def _rows(case: Case) -> str:
     """Parts are rows of the dataset, sorted, each once; folds are numbered."""
     for on, fold in case.each():
@@ -115,7 +114,7 @@ def _rows(case: Case) -> str:
     return ", ".join(PARTS)
 
 
-@suite
+@claims
 def _victims(case: Case) -> str:
     """What is attacked is the victims', enrolled, and seen by nobody who develops or attacks."""
     words = []
@@ -132,7 +131,7 @@ def _victims(case: Case) -> str:
     return "; ".join(words)
 
 
-@suite
+@claims
 def _bystanders(case: Case) -> str:
     """Bystanders are in the gallery and nobody else's."""
     count = 0
@@ -146,7 +145,7 @@ def _bystanders(case: Case) -> str:
     return f"{count} rows"
 
 
-@suite
+@claims
 def _limits(case: Case) -> str:
     """The attacker has no more samples than the threat grants, and attacks no more than stated."""
     for on in case.worlds:
@@ -159,7 +158,7 @@ def _limits(case: Case) -> str:
     return f"{case.protocol.max_own} samples, {case.protocol.max_stolen} rows"
 
 
-@suite
+@claims
 def _lessons(case: Case) -> str | None:
     """What the target learns from is neither the attacker's nor the victims'."""
     words = []
@@ -177,7 +176,7 @@ def _lessons(case: Case) -> str | None:
     return "; ".join(words) or None
 
 
-@suite
+@claims
 def _repeatable(case: Case) -> str:
     """The same seed gives the same folds, another one others."""
     for on in case.worlds:
@@ -187,7 +186,7 @@ def _repeatable(case: Case) -> str:
     return ", ".join(on.called for on in case.worlds)
 
 
-@suite
+@claims
 def _stated(case: Case) -> str:
     """Every number is stated in the record."""
     protocol, stated = case.protocol, case.protocol.numbers()
@@ -203,7 +202,7 @@ def _stated(case: Case) -> str:
     return ", ".join(stated)
 
 
-@suite
+@claims
 def _numbers(case: Case) -> str:
     """Its rates are rates, and its controls blind attacks."""
     protocol = case.protocol
@@ -215,7 +214,7 @@ def _numbers(case: Case) -> str:
     return ", ".join(protocol.controls)
 
 
-@suite
+@claims
 def _small(case: Case) -> str:
     """A dataset that is too small is refused in one line."""
     seen = []
@@ -233,7 +232,7 @@ def _small(case: Case) -> str:
     return "; ".join(seen)
 
 
-@suite
+@claims
 def _knobs(case: Case) -> str:
     """It has no parameters: another number is another protocol."""
     said = contract.parameters_survive_the_command_line(case.protocol, "protocol")

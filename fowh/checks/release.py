@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.checks import suite as contract
-from fowh.checks.suite import Suite, ensure
+from fowh.checks import contract
+from fowh.checks.contract import Claims, ensure
 from fowh.core.registry import describe
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import Scheme
 
 DIMENSION = 128
 COUNT = 8  # rows; slow hashes take a tenth of a second each
-suite = Suite()
+claims = Claims()
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def columns(release: Release) -> dict[str, NDArray[Any]]:
     return {"code": release.code, **release.aux}
 
 
-@suite
+@claims
 def _fit(case: Case) -> str:
     """Fitting returns a copy and changes nothing."""
     development = case.values(1, 200)
@@ -77,7 +77,7 @@ def _fit(case: Case) -> str:
     return f"learnt: {', '.join(fitted.public) or 'nothing'}"
 
 
-@suite
+@claims
 def _repeatable(case: Case) -> str:
     """Equal keys and an equal generator give equal rows."""
     one, two = columns(case.let_out()), columns(case.let_out())
@@ -86,7 +86,7 @@ def _repeatable(case: Case) -> str:
     return "the same from the same keys and generator"
 
 
-@suite
+@claims
 def _rows(case: Case) -> str:
     """One row leaves for each value."""
     release = case.let_out()
@@ -99,7 +99,7 @@ def _rows(case: Case) -> str:
     return f"{release.bytes_each:.0f} bytes each"
 
 
-@suite
+@claims
 def _untouched(case: Case) -> str:
     """Arguments are left as they were."""
     values, keys, release = case.given.copy(), case.keys(4), case.let_out()
@@ -113,7 +113,7 @@ def _untouched(case: Case) -> str:
     return ", ".join(stored)
 
 
-@suite
+@claims
 def _features(case: Case) -> str:
     """A thief without keys can read features."""
     features = case.fitted.features(case.let_out().without_token())
@@ -123,7 +123,7 @@ def _features(case: Case) -> str:
     return f"{features.shape[1]} features"
 
 
-@suite
+@claims
 def _few(case: Case) -> str:
     """No rows and one row are no special cases."""
     for count in (0, 1):
@@ -133,13 +133,13 @@ def _few(case: Case) -> str:
     return "let out"
 
 
-@suite
+@claims
 def _parameters(case: Case) -> str:
     """Parameters survive the command line."""
     return contract.parameters_survive_the_command_line(case.scheme, "scheme")
 
 
-@suite
+@claims
 def _nonsense(case: Case) -> str | None:
     """Absurd parameters work or are refused in one line."""
     return contract.nonsense_is_refused_in_one_line(case.scheme, "scheme", case.use)

@@ -8,14 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from fowh.checks import release
+from fowh.checks.contract import Broken, Claims, close, ensure
 from fowh.checks.release import COUNT, DIMENSION, columns
-from fowh.checks.suite import Broken, Suite, close, ensure
 from fowh.core.capability import Unprotect
 from fowh.core.release import Floats, Keys, Release, known_token
 from fowh.core.scheme import Scheme, TemplateScheme
 
 NOISES = (0.5, 0.2, 1e-1, 1e-2, 1e-3, 1e-5)  # of a mated probe, against the spread of subjects
-suite = Suite()
+claims = Claims()
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Case(release.Case):
         return fitted.score(templates, people)
 
 
-@suite
+@claims
 def _enrolled(case: Case) -> str:
     """What leaves is what was enrolled, with its keys, row by row."""
     templates, left = case.enroll(), case.let_out()
@@ -61,7 +61,7 @@ def _enrolled(case: Case) -> str:
     return f"{len(templates)} templates"
 
 
-@suite
+@claims
 def _untouched(case: Case) -> str:
     """Comparing leaves its arguments as they were."""
     probes, keys, templates = case.given.copy(), case.keys(4), case.enroll()
@@ -75,7 +75,7 @@ def _untouched(case: Case) -> str:
     return ", ".join(stored)
 
 
-@suite
+@claims
 def _pairs(case: Case) -> str:
     """Scores of all pairs agree with those row by row."""
     templates, probes = case.enroll()[:4], case.again(case.given, 1e-3)[:4]
@@ -94,7 +94,7 @@ def _pairs(case: Case) -> str:
     return "with the template's own and with the presenters' keys"
 
 
-@suite
+@claims
 def _identical(case: Case) -> str:
     """No probe scores higher than the enrolled embedding itself."""
     templates = case.enroll()
@@ -106,7 +106,7 @@ def _identical(case: Case) -> str:
     return f"{same.mean():.3g} on average, a stranger {other.mean():.3g}"
 
 
-@suite
+@claims
 def _mated(case: Case) -> str:
     """Mated probes score above strangers."""
     templates = case.enroll()
@@ -117,7 +117,7 @@ def _mated(case: Case) -> str:
     raise Broken("not even probes with a noise of 1e-5 score above strangers")
 
 
-@suite
+@claims
 def _renewal(case: Case) -> str | None:
     """Another key gives an unrelated template."""
     if not case.fitted.keyed:
@@ -135,7 +135,7 @@ def _renewal(case: Case) -> str | None:
     return f"one person under two keys scores {mated.mean():.3g} like two ({other.mean():.3g})"
 
 
-@suite
+@claims
 def _keyless(case: Case) -> str | None:
     """A scheme without keys ignores them."""
     if case.fitted.keyed:
@@ -148,7 +148,7 @@ def _keyless(case: Case) -> str | None:
     return "not renewable: without keys and salts, and it says how to un-protect it"
 
 
-@suite
+@claims
 def _secrets(case: Case) -> str:
     """Neither the key nor the embedding is stored."""
     templates = case.enroll()

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.checks import suite as contract
-from fowh.checks import world
-from fowh.checks.suite import Finding, Suite, ensure
+from fowh.checks import contract, world
+from fowh.checks.contract import Claims, Finding, ensure
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
 from fowh.core.registry import describe, load
@@ -23,7 +22,7 @@ from fowh.core.target import Classifier, Lessons, Prepared, Target
 
 PEOPLE = 6  # of them the last joins when the training is over
 TOLERANCE = 1e-3  # of embeddings, against their largest entry; other batches round otherwise
-suite = Suite()
+claims = Claims()
 
 
 def check(target: Target, samples: Samples | None = None) -> Iterator[Finding]:
@@ -33,7 +32,7 @@ def check(target: Target, samples: Samples | None = None) -> Iterator[Finding]:
         target: what is checked; one that is trained here is trained, on very little.
         samples: what it looks at; by default stand-ins of its modality.
     """
-    return suite.run(Case(target, samples))
+    return claims.run(Case(target, samples))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +102,7 @@ class Case:
         ensure(off < TOLERANCE, f"{text}: off by {off:.2g} of the largest entry")
 
 
-@suite
+@claims
 def _prepares(case: Case) -> str:
     """Every sample is prepared, each on its own."""
     given, made = case.samples.copy(), case.prepared
@@ -116,7 +115,7 @@ def _prepares(case: Case) -> str:
     return f"{made.samples.dtype} {made.samples.shape[1:]}, {made.found.sum()} found"
 
 
-@suite
+@claims
 def _untrained(case: Case) -> str:
     """With nothing to learn from it works, or says in one line why not."""
     if isinstance(case.untaught, InputError):
@@ -125,7 +124,7 @@ def _untrained(case: Case) -> str:
     return "it came trained"
 
 
-@suite
+@claims
 def _fits(case: Case) -> str:
     """Training changes neither the target nor its lessons."""
     before, lessons = case.target.sha256, case.lessons.samples.copy()
@@ -137,7 +136,7 @@ def _fits(case: Case) -> str:
     return f"{len(lessons)} lessons"
 
 
-@suite
+@claims
 def _embeds(case: Case) -> str:
     """Every prepared sample has an embedding."""
     given = case.prepared.samples.copy()
@@ -150,7 +149,7 @@ def _embeds(case: Case) -> str:
     return f"{made.shape[1]} numbers each"
 
 
-@suite
+@claims
 def _repeatable(case: Case) -> str:
     """Asked again, it says the same."""
     again = dataclasses.replace(case.fitted)  # type: ignore[type-var]
@@ -159,7 +158,7 @@ def _repeatable(case: Case) -> str:
     return "bit for bit"
 
 
-@suite
+@claims
 def _alone(case: Case) -> str:
     """What else is in a batch changes no embedding."""
     made = case.prepared.samples
@@ -169,7 +168,7 @@ def _alone(case: Case) -> str:
     return "alone, in another order, none at all"
 
 
-@suite
+@claims
 def _devices(case: Case) -> str:
     """It embeds where it is told to."""
     import torch
@@ -181,7 +180,7 @@ def _devices(case: Case) -> str:
     return ", ".join(places)
 
 
-@suite
+@claims
 def _module(case: Case) -> str | None:
     """The network for a white box is frozen, differentiable, and says what it embeds."""
     import torch
@@ -205,7 +204,7 @@ def _module(case: Case) -> str | None:
     return f"{sum(parameter.numel() for parameter in network.parameters())} weights"
 
 
-@suite
+@claims
 def _versions(case: Case) -> str:
     """The last of its versions is the one in use."""
     found = case.fitted.versions()
@@ -221,7 +220,7 @@ def _versions(case: Case) -> str:
     return ", ".join(found)
 
 
-@suite
+@claims
 def _digest(case: Case) -> str:
     """The digest is that of what determines the embedding."""
     for found in (case.target.sha256, case.fitted.sha256, case.fitted.preparation):
@@ -235,7 +234,7 @@ def _digest(case: Case) -> str:
     return f"another one for another {', '.join(tried)}" if tried else "64 hex digits"
 
 
-@suite
+@claims
 def _described(case: Case) -> str:
     """What samples look like can be said of each, and what a record says of it is JSON."""
     seen, notes = case.fitted.appearance(case.prepared.samples), case.target.notes()
@@ -244,7 +243,7 @@ def _described(case: Case) -> str:
     return f"{seen.shape[1]} features; notes: {contract.ensure_json(notes)}"
 
 
-@suite
+@claims
 def _answers(case: Case) -> str | None:
     """A classifier's answers are probabilities of those it learned from."""
     if not isinstance(case.target, Classifier):
@@ -259,13 +258,13 @@ def _answers(case: Case) -> str | None:
     return f"of {people} people"
 
 
-@suite
+@claims
 def _parameters(case: Case) -> str:
     """Parameters survive the command line."""
     return contract.parameters_survive_the_command_line(case.given, "target")
 
 
-@suite
+@claims
 def _nonsense(case: Case) -> str | None:
     """Absurd parameters work or are refused in one line."""
     few = case.samples[:2]

@@ -66,6 +66,16 @@ def embed(images: NDArray[np.uint8]) -> Floats:
     return said
 
 
+def embed_any(samples: NDArray[Any]) -> Floats:
+    """A linear recogniser of stand-ins of another modality (n, ...); (n, DIMENSION)."""
+    if samples.dtype.kind == "U":
+        samples = samples.astype("U40").view(np.uint32)
+    flat = samples.reshape(len(samples), -1).astype(np.float32)
+    projection = np.random.default_rng(2).standard_normal((flat.shape[1], DIMENSION))
+    said: Floats = flat @ (projection / flat.shape[1]).astype(np.float32)
+    return said
+
+
 def answer(images: NDArray[np.uint8]) -> Floats:
     """A classifier that knows the people of ``pictures()``; probabilities (n, PEOPLE)."""
     known = embed(pictures()).reshape(PEOPLE, READINGS, DIMENSION).mean(axis=1)
@@ -129,6 +139,8 @@ class Stranger(Scheme):
 @dataclass(frozen=True)
 class Deaf(Target):
     """Embeds pictures and can do nothing else."""
+
+    modality = "image"
 
     def prepare(self, samples: NDArray[Any]) -> Prepared:
         return Prepared(samples, np.ones(len(samples), dtype=np.bool_))

@@ -52,10 +52,10 @@ def evaluate(
     force: Force = False,
 ) -> None:
     """Evaluate one cell: does SCHEME keep the system useful, and what does a thief get back?"""
+    from fowh.cells import make_cell
     from fowh.cli.progress import progress
     from fowh.core.threat import Threat
     from fowh.run import answer_or_run, check_writable
-    from fowh.suite import make_cell
 
     started = time.perf_counter()
     axes: dict[str, Any] = {"keys": keys, "leaked": not secret_keys, "versions": versions}

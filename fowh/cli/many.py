@@ -14,21 +14,21 @@ from fowh.core.errors import InputError
 
 @app.command()
 def sweep(
-    suite: Annotated[Path, typer.Argument(help="A TOML file of cells; see docs/sweeps.md.")],
+    file: Annotated[Path, typer.Argument(help="TOML: which cells; see docs/sweeps.md.")],
     device: Device = "auto",
     out: Out = Path("results"),
     force: Force = False,
 ) -> None:
-    """Evaluate every cell of a suite; cells already on record are not run again."""
+    """Evaluate every cell of a sweep; cells already on record are not run again."""
     from rich.console import Console
 
+    from fowh.cells import read_sweep
     from fowh.cli.progress import progress
     from fowh.engine.cell import cell_name
     from fowh.report.terminal import print_sweep
     from fowh.run import answer_or_run, check_writable
-    from fowh.suite import read_suite
 
-    cells = read_suite(suite)
+    cells = read_sweep(file)
     check_writable(out)
     datasets = {id(cell.dataset): cell.dataset for cell in cells}  # cells share theirs
     samples = {key: dataset.load() for key, dataset in datasets.items()}  # before any work

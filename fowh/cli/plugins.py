@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fowh.cli._app import app
+from fowh.core.errors import InputError
 
 
 @app.command("list")
@@ -21,10 +22,16 @@ def list_plugins() -> None:
             continue
         groups: dict[str, list[tuple[str, str]]] = {}
         for name in names(kind):
-            leak = attribute(kind, name, "protects")
-            groups.setdefault(leak, []).append((name, summary(kind, name)))
-        for leak, found in groups.items():
-            _print_names(f"schemes for {leak}", found)
+            try:
+                group, text = (
+                    f"schemes for {attribute(kind, name, 'protects')}",
+                    summary(kind, name),
+                )
+            except InputError as error:  # a third party's: the others are listed all the same
+                group, text = "schemes that cannot be loaded", str(error)
+            groups.setdefault(group, []).append((name, text))
+        for group, found in groups.items():
+            _print_names(group, found)
 
 
 def _print_names(title: str, found: list[tuple[str, str]]) -> None:
@@ -35,7 +42,7 @@ def _print_names(title: str, found: list[tuple[str, str]]) -> None:
 
 @app.command()
 def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:Class")]) -> None:
-    """Run the contract suite on a plug-in, yours included."""
+    """Check that a plug-in, yours included, keeps its contract."""
     from fowh.checks import run_checks
 
     findings = run_checks(plugin)

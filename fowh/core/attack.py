@@ -19,6 +19,7 @@ class Attack(ABC):
     Attributes:
         yields: what ``run`` returns: "embeddings" (n, d) float32, or "samples" in the target's
             canonical form, as the dataset's modality has them.
+        modality: the one kind of samples that it works on; None where any will do.
         blind: True for a control that never reads the release.
         learned: True when it trains on the attacker's own samples.
         closed_form: True when it solves what a learned attack of the same kind approximates: a
@@ -27,13 +28,14 @@ class Attack(ABC):
     """
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "embeddings"
+    modality: ClassVar[str | None] = None
     blind: ClassVar[bool] = False
     learned: ClassVar[bool] = False
     closed_form: ClassVar[bool] = False
     quick: ClassVar[Mapping[str, Any]] = {}
 
     def unsupported(self, view: View) -> str | None:
-        """Why this attack cannot run on this view, in words; None when it can."""
+        """Why this attack cannot run on a view of its kind of samples, in words; None if it can."""
         return None
 
     @abstractmethod
@@ -53,10 +55,19 @@ class Attack(ABC):
 class Renderer(Protocol):
     """An attack that can also turn known embeddings into samples.
 
-    With it every embedding-level reconstruction becomes a picture, so that a broken scheme is
-    seen, and the true embedding gives a reference.
+    With it every embedding-level reconstruction becomes a sample, so that a broken scheme is seen
+    (or heard), and the true embedding gives a reference.
     """
 
     def render(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[Any]:
         """(n, d) embeddings to n samples in the target's canonical form."""
         ...
+
+
+def unfit(attack: Attack, view: View) -> str | None:
+    """Why an attack cannot run on a view, in words; None when it can."""
+    if attack.modality not in (None, view.modality):
+        return f"it works on samples of kind {attack.modality!r}, and these are {view.modality!r}"
+    if attack.yields == "samples" and view.samples is None:
+        return "it makes samples, and the attacker has embeddings only"
+    return attack.unsupported(view)

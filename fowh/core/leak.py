@@ -19,7 +19,7 @@ from fowh.core.threat import Threat
 
 Stream = Callable[..., np.random.Generator]  # names of a stage -> its randomness
 Says = Callable[[Floats], Floats]
-Flag = tuple[str, str]  # its name, and in words what raises it
+Doubt = tuple[str, str]  # its name, and in words what raises it
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ class System(ABC):
         release: the (n) stolen rows as they left, with their keys.
         terms: what success is measured by, (n,) by name (thresholds).
         facts: single numbers for the record.
+        says_released: whether what ``says`` gives has passed the scheme.
     """
 
     scheme: Scheme
@@ -83,6 +84,7 @@ class System(ABC):
     release: Release
     terms: Columns
     facts: Mapping[str, float]
+    says_released: ClassVar[bool] = False
 
     @abstractmethod
     def utility(self) -> dict[str, Columns]:
@@ -165,6 +167,6 @@ class Leak(ABC):
             ``properties`` (by section and name).
         """
 
-    def doubts(self, record: Mapping[str, Any]) -> Iterator[Flag]:
+    def doubts(self, record: Mapping[str, Any]) -> Iterator[Doubt]:
         """Reasons for doubt that only this leak knows, read off the record."""
         yield from ()

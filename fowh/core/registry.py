@@ -87,14 +87,14 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
             at import, or a class that is not a plug-in of this kind.
     """
     if ":" in name:
-        return _usable(kind, name, _imported(kind, name, lambda: _named_class(name)))
+        return usable(kind, name, _imported(kind, name, lambda: _named_class(name)))
     if name in _own(kind):
         return _only_plugin(kind, importlib.import_module(f"{_HOME[kind][0]}.{name}"))
     if name in _third_party(kind):
         loaded = _imported(kind, name, _third_party(kind)[name].load)
         if inspect.ismodule(loaded):
             return _only_plugin(kind, loaded)
-        return _usable(kind, name, loaded)
+        return usable(kind, name, loaded)
     known = names(kind)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
@@ -129,22 +129,39 @@ def _interface(kind: Kind) -> type[Any]:
     return interface
 
 
-def _usable(kind: Kind, name: str, given: Any) -> type[Any]:
-    """``given``, if it is a plug-in that can be built."""
+def usable(kind: Kind, name: str, given: Any) -> type[Any]:
+    """The class ``given``, if it is a plug-in that can be built.
+
+    Raises:
+        InputError: it is not; says why.
+    """
     interface, found = _interface(kind), given
     if not (inspect.isclass(found) and issubclass(found, interface)):
         raise InputError(f"{name!r} is no {kind}: expected a subclass of {interface.__name__}")
     if "__dataclass_params__" not in vars(found):  # of its own, not only inherited
         raise InputError(f"{kind} {name!r} is no dataclass: put @dataclass(frozen=True) above it")
-    if kind == "scheme" and not isinstance(getattr(found, "protects", None), str):
-        raise InputError(
-            f"scheme {name!r} does not say what it protects: give the class "
-            '`protects: ClassVar[str] = "templates"`, or the name of another leak'
-        )
+    _says(found, kind, name)
     if inspect.isabstract(found):
         missing = ", ".join(sorted(getattr(found, "__abstractmethods__", ())))
         raise InputError(f"{kind} {name!r} is abstract: expected it to define {missing}")
     return found
+
+
+_MUST_SAY = {  # kind -> a text that its class must have, an example, what else it may be
+    "scheme": ("protects", "templates", "the name of another leak"),
+    "target": ("modality", "image", "another kind of samples"),
+}
+
+
+def _says(found: type[Any], kind: Kind, name: str) -> None:
+    """Refuse a class that leaves out what only it knows."""
+    if kind in _MUST_SAY:
+        wanted, example, other = _MUST_SAY[kind]
+        if not isinstance(getattr(found, wanted, None), str):
+            raise InputError(
+                f"{kind} {name!r} does not say `{wanted}`: give the class "
+                f'`{wanted}: ClassVar[str] = "{example}"`, or {other}'
+            )
 
 
 def _only_plugin(kind: Kind, module: ModuleType) -> type[Any]:
@@ -160,7 +177,7 @@ def _only_plugin(kind: Kind, module: ModuleType) -> type[Any]:
         raise InputError(
             f"module {module.__name__} must define exactly one {kind}, it has {len(defined)}"
         )
-    return _usable(kind, module.__name__, defined[0])
+    return usable(kind, module.__name__, defined[0])
 
 
 def split(text: str) -> tuple[str, dict[str, str]]:
@@ -249,10 +266,17 @@ def describe(plugin: Any, kind: Kind) -> dict[str, Any]:
     package = _HOME[kind][0]
     module = found.__module__
     own = module.startswith(package + ".")
-    name = module.rpartition(".")[2] if own else f"{module}:{found.__name__}"
+    name = module.rpartition(".")[2] if own else _entry_name(kind, module, found.__name__)
     params = {
         field.name: getattr(plugin, field.name)
         for field in dataclasses.fields(found)
         if field.name != "public"
     }
     return {"name": name, "params": params}
+
+
+def _entry_name(kind: Kind, module: str, class_name: str) -> str:
+    """What a third party's class is called: the name it registered, else ``module:Class``."""
+    whole = f"{module}:{class_name}"
+    registered = [n for n, p in _third_party(kind).items() if p.value in (whole, module)]
+    return min(registered, default=whole)

@@ -203,8 +203,8 @@ class CodeScheme(TemplateScheme):
 class OutputScheme(Scheme):
     """What a classifier's answers pass before they are given out.
 
-    A subclass gives ``limit``. Applied to its own result it must change nothing: an attacker who
-    asks about his own samples holds limited answers already, and simulates with them.
+    A subclass gives ``limit``. Whoever asks, the attacker too, is given limited answers: what he
+    learns from has passed it once, and is not passed through it again (``View.simulate``).
     """
 
     protects: ClassVar[str] = "outputs"

@@ -2,52 +2,93 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from fowh.core.cache import digest, source_digest
 
+_WRAPPERS = (property, classmethod, staticmethod, functools.cached_property)
+_HELD = ("fget", "fset", "fdel", "__func__", "func")  # where those keep their functions
+
 
 def sources(plugin: Any) -> set[Path]:
-    """The files that make a plug-in what it is: its own, and what its family shares beside it.
+    """The files that make a plug-in what it is: its own and its bases', and what families share.
 
-    None for one that was typed into a session.
+    None for what was typed into a session.
     """
-    try:
-        source = Path(inspect.getsourcefile(type(plugin)) or "")
-    except (TypeError, OSError):
-        return set()
-    if not source.is_file():  # <stdin>
-        return set()
-    return {source, *source.parent.glob("_*.py"), *source.parent.glob("_*/*.py")}
+    files = {_file(each) for each in _classes(plugin)} - {None}
+    found = set()
+    for file in files:
+        assert file is not None
+        found |= {file, *file.parent.glob("_*.py"), *file.parent.glob("_*/*.py")}
+    return found
 
 
 def code_digest(plugins: Iterable[Any], folders: Iterable[Path] = ()) -> str:
     """Digest of the code of plug-ins and of everything in some folders.
 
-    Of a plug-in without a file its compiled functions count.
+    Of a class without a file its compiled functions and its attributes count.
     """
     files = {file for folder in folders for file in folder.rglob("*.py")}
     typed = []
     for plugin in plugins:
-        own = sources(plugin)
-        files |= own
-        if not own:
-            members = vars(type(plugin)).values()
-            typed.append([_compiled(getattr(member, "__code__", None)) for member in members])
+        files |= sources(plugin)
+        typed += [_members(each) for each in _classes(plugin) if _file(each) is None]
     return digest(source_digest(*map(str, sorted(files))), typed)
 
 
-def _compiled(part: Any) -> Any:
-    """What a code object does, as JSON values; nothing for what is no code."""
-    if not inspect.iscode(part):
+def _classes(plugin: Any) -> list[type]:
+    """The plug-in's class and its bases, but for the interfaces and what Python brings."""
+    return [
+        each
+        for each in type(plugin).__mro__
+        if not each.__module__.startswith("fowh.core.")
+        and each.__module__.partition(".")[0] not in sys.stdlib_module_names
+    ]
+
+
+def _file(found: type) -> Path | None:
+    try:
+        source = Path(inspect.getsourcefile(found) or "")
+    except (TypeError, OSError):
         return None
-    constants = [_compiled(c) if inspect.iscode(c) else _written(c) for c in part.co_consts]
-    return [part.co_code.hex(), list(part.co_names), constants]
+    return source if source.is_file() else None  # else <stdin>
 
 
-def _written(constant: Any) -> str:
-    """A constant as text that does not depend on the order of a set."""
-    return repr(sorted(map(repr, constant)) if isinstance(constant, frozenset) else constant)
+def _members(found: type) -> list[Any]:
+    """What a class holds, by name, as JSON values: its functions and its plain attributes."""
+    return [[name, _member(value)] for name, value in sorted(vars(found).items())]
+
+
+def _member(value: Any) -> Any:
+    if isinstance(value, _WRAPPERS):
+        return [_member(getattr(value, name, None)) for name in _HELD]
+    if inspect.isfunction(value):
+        return [_compiled(value.__code__), _written(value.__defaults__)]
+    return _written(value)
+
+
+def _compiled(code: Any) -> Any:
+    """What a code object does, as JSON values."""
+    constants = [_compiled(c) if inspect.iscode(c) else _written(c) for c in code.co_consts]
+    return [code.co_code.hex(), list(code.co_names), constants]
+
+
+def _written(value: Any) -> str | None:
+    """A value as text that depends neither on the order of a set nor on an address.
+
+    None where there is no such text.
+    """
+    if value is None or isinstance(value, str | bytes | int | float | complex):
+        return repr(value)
+    if isinstance(value, dict):
+        return _written([part for item in value.items() for part in item])
+    if isinstance(value, set | frozenset):
+        return repr(sorted(str(_written(part)) for part in value))
+    if isinstance(value, list | tuple):
+        return repr([_written(part) for part in value])
+    return None

@@ -55,7 +55,7 @@ class Target(ABC):
         quick: parameters that make it cheap, for tests and checks.
     """
 
-    modality: ClassVar[str] = "image"
+    modality: ClassVar[str]
     quick: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.cache import Arrays, cached, digest
-from fowh.core.release import Floats, Release
+from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import Scheme
 from fowh.core.target import Progress
 
@@ -94,6 +94,8 @@ class View:
         module: the target's network, only if white box is granted.
         closed_set: whether the system knows a closed set of subjects, the attacker's among them:
             whole subjects held out would then say nothing.
+        modality: what kind of samples the system takes.
+        as_released: whether what the system says has passed the scheme already, as answers have.
         versions: of the target, oldest first, the final one last; empty where there is only that.
         device: torch device name.
         progress: callback for long work.
@@ -109,6 +111,8 @@ class View:
     query: Query | None = None
     module: torch.nn.Module | None = None
     closed_set: bool = False
+    modality: str = "vector"
+    as_released: bool = False
     versions: tuple[Version, ...] = ()
     device: str = "cpu"
     progress: Progress = field(default=_quiet, repr=False)
@@ -119,6 +123,18 @@ class View:
     def history(self) -> tuple[Version, ...]:
         """All versions that may be queried; the one in use alone where there are no others."""
         return self.versions or (Version("final", self.scheme, self.embeddings, self.release),)
+
+    def simulate(self, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        """What would leave of what the system says of samples of the attacker's own.
+
+        Args:
+            values: (n, d) float32, of his samples, or drawn as if they were.
+            keys: (n,) that they leave under.
+            rng: randomness of the scheme.
+        """
+        if self.as_released:
+            return Release(values, token=keys)
+        return self.scheme.release(values, keys, rng)
 
     def remember(self, parts: tuple[Any, ...], build: Callable[[str], Arrays]) -> Arrays:
         """What an attack trained, from the cache where it was trained before.

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.attack import Attack
+from fowh.core.attack import Attack, unfit
 from fowh.core.view import View
-from fowh.engine.cell import label
+from fowh.engine.cell import row_name
 from fowh.engine.judge import Judge, Judged
 
 Section = Literal["attacks", "rendered", "controls"]
@@ -49,12 +49,10 @@ class Attempt:
 def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) -> Attempt:
     """Run one attack and judge it; a reason or a traceback instead where it cannot."""
     section: Section = "controls" if attack.blind else "attacks"
-    name = label(attack)
+    name = row_name(attack)
     started = time.perf_counter()
     try:
-        reason = attack.unsupported(view)
-        if attack.yields == "samples" and view.samples is None:
-            reason = reason or "it makes samples, and this dataset holds embeddings only"
+        reason = unfit(attack, view)
         if reason is not None:
             return Attempt(section, name, attack.yields, None, "skipped", reason)
         made = attack.run(view, rng)

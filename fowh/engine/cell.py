@@ -57,7 +57,7 @@ class Cell:
                 f"{leak['name']}"
             )
         seen: set[str] = set()
-        for name in map(label, self.attacks):
+        for name in map(row_name, self.attacks):
             if name in self.protocol.controls:
                 raise InputError(f"attack {name!r} is a control of every run already: leave it out")
             if name in seen:
@@ -75,8 +75,7 @@ class Cell:
             if target is not None or self.witness is not None:
                 which = "a target embeds" if target is not None else "a witness looks at"
                 raise InputError(
-                    f"{which} samples such as images, and this dataset holds embeddings: leave "
-                    "it out"
+                    f"{which} samples, and this dataset holds embeddings: leave it out"
                 )
             return self
         if target is None:
@@ -149,7 +148,7 @@ def source_of(attack: Attack) -> str:
     return code_digest([attack], [HOME / "kit"])
 
 
-def label(attack: Attack) -> str:
+def row_name(attack: Attack) -> str:
     """How a table calls an attack: its name and the parameters that are not the default."""
     named = describe(attack, "attack")
     defaults = {item.name: item.default for item in dataclasses.fields(cast(Any, attack))}

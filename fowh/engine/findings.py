@@ -144,7 +144,7 @@ class Findings:
         for (section, name), attempts in self.rows.items():
             columns = joined([each.judged.columns for _, each in attempts if each.judged])
             made |= {f"{section.removesuffix('s')}.{name}.{n}": v for n, v in columns.items()}
-        made |= joined(self.terms)
+        made |= {f"term.{n}": v for n, v in joined(self.terms).items()}
         return made | {f"shown.{name}": samples for name, samples in self.shown.items()}
 
 

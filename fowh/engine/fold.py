@@ -12,7 +12,7 @@ from fowh.core.protocol import Fold
 from fowh.core.randomness import stream
 from fowh.core.target import Progress
 from fowh.engine.attempt import Attempt, attempt
-from fowh.engine.cell import Cell, control, label, plugin_name
+from fowh.engine.cell import Cell, control, plugin_name, row_name
 from fowh.engine.controls import references
 from fowh.engine.findings import Clock, FoldResult
 from fowh.engine.grant import grant, granted_versions
@@ -55,9 +55,9 @@ def run_fold(
         system = cell.leak.deploy(setting)
         utility = system.utility()
     early = fold.number < cell.protocol.sample_folds
-    pictured = early and plan.prepared is not None
+    sampled = early and plan.prepared is not None
     witness = None
-    if pictured and cell.witness is not None:
+    if sampled and cell.witness is not None:
         say("training the witness", 0.05)
         with clock("witness"):
             witness = Witness.make(cell, plan, fold, device, rng("witness"))
@@ -66,13 +66,13 @@ def run_fold(
     view = partial(grant, cell, plan, fold, system, versions, device)
     attempts: list[Attempt] = []
     for attack in (*map(control, cell.protocol.controls), *cell.attacks):
-        if label(attack) in broken or (attack.yields == "samples" and not early):
+        if row_name(attack) in broken or (attack.yields == "samples" and not early):
             continue
-        say(label(attack), 0.1)
+        say(row_name(attack), 0.1)
         seen = view(attack, _within(note, 0.1, 0.8))
         attempts.append(attempt(attack, seen, judge, rng("attack", plugin_name(attack))))
     controls = references(plan, fold, judge, attempts, rng)
-    if pictured:
+    if sampled:
         with clock("rendering"):
             attempts += rendered(cell, plan, fold, view, judge, attempts, rng, say)
     return FoldResult(

@@ -71,6 +71,8 @@ def grant(
         embeddings=says(plan.values[own]),
         subjects=plan.samples.subjects[own],
         samples=samples,
+        modality=plan.samples.modality,
+        as_released=system.says_released,
         query=query,
         module=module,
         closed_set=cell.leak.closed_set,

@@ -6,14 +6,14 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
-from fowh.core.attack import Attack, Renderer
+from fowh.core.attack import Attack, Renderer, unfit
 from fowh.core.leak import Stream
 from fowh.core.protocol import Fold
 from fowh.core.release import Floats
 from fowh.core.target import Progress
 from fowh.core.view import View
 from fowh.engine.attempt import Attempt, Section, judged_as
-from fowh.engine.cell import Cell, label, plugin_name
+from fowh.engine.cell import Cell, plugin_name, row_name
 from fowh.engine.judge import Judge
 from fowh.engine.plan import Plan
 from fowh.kit.pairing import other_subject
@@ -45,12 +45,12 @@ def rendered(
         The rows, with their controls; one failed row of the renderer itself where it raised.
     """
     failed = {each.name for each in attempts if each.status == "failed"}
-    able = [a for a in cell.attacks if isinstance(a, Renderer) and label(a) not in failed]
+    able = [a for a in cell.attacks if isinstance(a, Renderer) and row_name(a) not in failed]
     if not able:
         return []
     renderer = able[0]
     view = grant(renderer, lambda text, done: None)
-    if renderer.unsupported(view) is not None:
+    if unfit(renderer, view) is not None:
         return []
     made: list[Attempt] = []
     for section, name, wanted in _inputs(cell, plan, fold, attempts):
@@ -62,7 +62,10 @@ def rendered(
             judged = judged_as("samples", samples, view, judge)
         except Exception:  # the embeddings' own results stand
             reason = traceback.format_exc()
-            return [*made, Attempt("attacks", label(renderer), "samples", None, "failed", reason)]
+            return [
+                *made,
+                Attempt("attacks", row_name(renderer), "samples", None, "failed", reason),
+            ]
         asked = (view.query.used if view.query else 0) - before
         made.append(Attempt(section, name, "samples", judged, queries=asked))
         if name == "unprotected_rendered":  # the renderer, given somebody else's embedding

@@ -1,6 +1,6 @@
 """Witness: a second opinion on reconstructed samples, of a recogniser that no attack ever queried.
 
-A picture that only the attacked target accepts is an adversarial example, no reconstruction.
+A sample that only the attacked target accepts is an adversarial example, no reconstruction.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Witness:
         """
         shown = self.modality.conform(samples, self.like)
         made, mean = self.target.embed(shown, self.device), self.gallery.mean(axis=0)
-        seen = inversion.observe(made, self.gallery, self.subjects, self.stolen, mean)
+        seen = inversion.compare(made, self.gallery, self.subjects, self.stolen, mean)
         columns = {"transfer_rank1": seen.rank1.astype(np.float64)}
         for name, limit in self.thresholds.items():
             columns[f"transfer_type1_at_fmr_{name}"] = (seen.distance <= limit).astype(np.float64)

@@ -112,7 +112,7 @@ class Enrolled(System):
         return self.setting.values[rows], self.setting.subjects[rows], stolen
 
     def judge(self, made: Floats) -> Columns:
-        seen = inversion.observe(made, *self._gallery, self.mean)
+        seen = inversion.compare(made, *self._gallery, self.mean)
         renewed = self.scheme.score(self.renewed, made)
         return {
             **seen._asdict(),

@@ -95,13 +95,14 @@ class Outputs(Leak):
 
 @dataclass(frozen=True, eq=False)
 class Answering(System):
-    """A classifier that answers through a scheme.
+    """A classifier that answers whoever asks through a scheme.
 
     Attributes:
         setting: what it was deployed from.
         classes: (c,) the subject of each score.
     """
 
+    says_released: ClassVar[bool] = True
     setting: Setting
     scheme: OutputScheme
     keys: Keys

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fowh.core.errors import InputError
-from fowh.core.leak import Flag, Headline, Leak, Observed, Setting
+from fowh.core.leak import Doubt, Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
 from fowh.core.scheme import TemplateScheme
 from fowh.leaks import _recognition
@@ -81,7 +81,7 @@ class Templates(Leak):
             },
         }
 
-    def doubts(self, record: Mapping[str, Any]) -> Iterator[Flag]:
+    def doubts(self, record: Mapping[str, Any]) -> Iterator[Doubt]:
         blind = [
             (row["metrics"].get("type1_at_fmr_1e-2") or {}).get("value")
             for row in record["controls"].values()

@@ -28,7 +28,7 @@ class Outcome:
     Attributes:
         subject: (n,) the victim.
         fold: (n,) the split under which the template was attacked.
-        rank1: (n,) bool, see ``observe``.
+        rank1: (n,) bool, see ``compare``.
         distance: (n,) from the reconstruction to the true embedding.
         other_distance: (n, r) to the victim's other readings, padded with NaN.
         accept_score: (n,) the scheme's score against the stolen template.
@@ -61,8 +61,8 @@ class Thresholds:
     t_protected: Mapping[str, Array]
 
 
-class Observed(NamedTuple):
-    """What ``observe`` returns; rows as in ``Outcome``."""
+class Compared(NamedTuple):
+    """What ``compare`` returns; rows as in ``Outcome``."""
 
     distance: Rates
     other_distance: Rates
@@ -71,13 +71,13 @@ class Observed(NamedTuple):
     purity_centred: Rates
 
 
-def observe(
+def compare(
     reconstructions: Array,
     gallery: Array,
     gallery_subjects: Array,
     stolen: Array,
     mean: Array,
-) -> Observed:
+) -> Compared:
     """Compare reconstructions with the true embeddings, in L2 and float64.
 
     ``rank1``: the gallery's nearest reading, the stolen one left out, is of the same subject; of
@@ -98,7 +98,7 @@ def observe(
     labels, rows = np.asarray(gallery_subjects), np.asarray(stolen)
     others = _others(labels, rows)
     n, d = reconstructions.shape
-    out = Observed(
+    out = Compared(
         distance=np.full(n, np.inf),
         other_distance=np.where(others >= 0, np.inf, np.nan),
         rank1=np.zeros(n, dtype=bool),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from fowh.cells import make_cell
 from fowh.core.errors import InputError
 from fowh.core.registry import load
 from fowh.core.threat import Threat
@@ -19,7 +20,6 @@ from fowh.paper import experiment
 from fowh.paper.experiment import HEADS, NAMING, SCHEMES, TABLES, UNPROTECTED
 from fowh.records import store
 from fowh.run import answer_or_run, pick_device
-from fowh.suite import make_cell
 
 Say = Callable[[str], None]
 LEAKS = tuple(HEADS.values())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fowh.core.cache import Arrays
 from fowh.core.randomness import stream
 from fowh.core.registry import load
-from fowh.engine.cell import label
+from fowh.engine.cell import row_name
 from fowh.metrics.intervals import Value
 from fowh.metrics.seeds import crossed
 from fowh.paper import experiment
@@ -125,11 +125,10 @@ def success_of(arrays: Arrays, leak: str, attack: str, metric: str) -> Success |
         Two arrays (n,); None where the attack failed, or cannot run there.
     """
     section = "control" if attack in BLIND else "attack"
-    seen = _below(arrays, f"{section}.{label(load('attack', attack))}.")
+    seen = _below(arrays, f"{section}.{row_name(load('attack', attack))}.")
     if not seen:
         return None
-    terms = {name: values for name, values in arrays.items() if name.startswith("t_")}
-    success = load("leak", leak).successes(seen, terms)[metric]
+    success = load("leak", leak).successes(seen, _below(arrays, "term."))[metric]
     return None if np.isnan(success).any() else (success, seen["subject"])
 
 
@@ -140,7 +139,7 @@ def _below(arrays: Arrays, head: str) -> Arrays:
 def shown_by(table: str) -> list[tuple[str, str]]:
     """Captions of a table's methods, and the names of what is shown of them."""
     return [
-        (entry.name, f"shown.attack.{label(load('attack', entry.attack))}")
+        (entry.name, f"shown.attack.{row_name(load('attack', entry.attack))}")
         for entry in TABLES[table]
         if entry.schedule == "upslope"
     ]

@@ -12,7 +12,7 @@ from fowh.core.leak import Leak
 from fowh.metrics import BY_NAME
 
 Flag = dict[str, str]
-COLLAPSE = 0.25  # of the Rank-1 expected under the witness; below it a picture is adversarial
+COLLAPSE = 0.25  # of the Rank-1 expected under the witness; below it a sample is adversarial
 NOTICED = 0.1  # Rank-1 under the target from which a collapse means something
 MARGIN = 0.02  # Rank-1 that a learned attack may lose to the closed form without a flag
 
@@ -56,7 +56,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "adversarial",
             f"{name} has {BY_NAME[main].label} {100 * (_value(row, main) or 0):.0f} % under the "
             f"target and Rank-1 {100 * (_value(row, 'transfer_rank1') or 0):.0f} % under the "
-            "witness: its pictures are adversarial examples and count for no reconstruction",
+            "witness: its samples are adversarial examples and count for no reconstruction",
         )
     for name, row in attacks.items():
         if row["exhausted"]:
@@ -78,9 +78,9 @@ def lost(record: Mapping[str, Any]) -> bool:
 
 
 def adversarial(record: Mapping[str, Any], main: str) -> list[tuple[str, str]]:
-    """Rows (section, name) whose pictures the target recognises and the witness does not.
+    """Rows (section, name) whose samples the target recognises and the witness does not.
 
-    The witness is held to what it makes of the originals: its Rank-1 of a picture is expected to
+    The witness is held to what it makes of the originals: its Rank-1 of a sample is expected to
     be the target's success with it times its own Rank-1 of the original.
 
     Args:
@@ -106,8 +106,8 @@ def _under_trained(
     best: dict[str, float] = {}
     for name, row in attacks.items():
         if row["closed_form"]:
-            pictures = rendered.get(name, {}) if row["yields"] == "embeddings" else row
-            for level, part in ((row["yields"], row), ("samples", pictures)):
+            samples = rendered.get(name, {}) if row["yields"] == "embeddings" else row
+            for level, part in ((row["yields"], row), ("samples", samples)):
                 value = _value(part, main)
                 if value is not None:
                     best[level] = max(value, best.get(level, 0.0))

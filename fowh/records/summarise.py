@@ -13,7 +13,7 @@ from fowh.core.dataset import Samples
 from fowh.core.leak import Observed
 from fowh.core.modality import Columns
 from fowh.core.randomness import stream
-from fowh.engine.cell import Cell, label, spec_of
+from fowh.engine.cell import Cell, row_name, spec_of
 from fowh.engine.findings import Findings, Row
 from fowh.metrics import METRICS, inversion
 from fowh.metrics.intervals import difference
@@ -154,7 +154,7 @@ def _attacks(cell: Cell, measured: dict[str, Any], found: Findings) -> dict[str,
     """The section of attacks: all that were asked for, those that gave nothing too."""
     made = {}
     for attack in cell.attacks:
-        name = label(attack)
+        name = row_name(attack)
         entry = measured.get(name) or {"metrics": {}, "folds": 0}
         entry |= {
             "yields": attack.yields,

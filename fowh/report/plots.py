@@ -157,7 +157,7 @@ def _edges(scores: NDArray[Any]) -> NDArray[Any]:
 def _thresholds(observations: Observations, side: str, fmr: str) -> NDArray[Any]:
     """One threshold per fold, as a score; those of embeddings are stored as distances."""
     sign = -1 if side == "t_embedding" else 1
-    found = np.asarray(sign * observations.get(f"{side}.{fmr}", np.empty(0)))
+    found = np.asarray(sign * observations.get(f"term.{side}.{fmr}", np.empty(0)))
     return np.unique(found[np.isfinite(found)])
 
 

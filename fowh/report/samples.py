@@ -20,7 +20,7 @@ Observations = Mapping[str, NDArray[Any]]
 MOST = 8  # victims in a strip
 _FIRST = {"original": "the victim", "nearest": "attacker's nearest own"}
 _SECTIONS = {"attack": "attacks", "rendered": "rendered", "control": "controls"}  # in this order
-_COLUMNS = ("utility", "shown", *_SECTIONS)  # begin what is no term of the system
+_TERM = "term."  # begins what success is measured by
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ def hits(record: Record, observations: Observations, source: str) -> list[bool] 
     first = columns["fold"] == 0
     columns = {name: values[first] for name, values in columns.items()}
     terms = {  # of all stolen rows, fold by fold
-        key: values[: first.sum()]
+        key.removeprefix(_TERM): values[: first.sum()]
         for key, values in observations.items()
-        if key.partition(".")[0] not in _COLUMNS
+        if key.startswith(_TERM)
     }
     leak = cast(Leak, load("leak", called(record["spec"]["leak"])))
     success = leak.successes(columns, terms)[record["headline"]["success"][0]]

@@ -15,7 +15,7 @@ from fowh.core.cache import Arrays
 from fowh.kit.fabric import fabric
 from fowh.kit.training import blank, loop, restore, state_of
 from fowh.targets import _margin
-from fowh.targets._recipe import SHARES, UPDATE_EPOCHS, Recipe, Weights
+from fowh.targets._trainable import SHARES, UPDATE_EPOCHS, Trainable, Weights
 
 if TYPE_CHECKING:
     from fowh.core.target import Lessons, Progress
@@ -29,7 +29,7 @@ BLUR_SIGMA = 0.8  # of the later subject's pictures, 3 x 3 kernel (paper, sec. 2
 class Recogniser(nn.Module):
     """Pictures (n, 1 or 3, h, w) in 0..1 to what the target reveals."""
 
-    def __init__(self, target: Recipe, classes: int, shown: int, answers: bool) -> None:
+    def __init__(self, target: Trainable, classes: int, shown: int, answers: bool) -> None:
         super().__init__()
         self.features = target.network(classes)
         self.weights = nn.Parameter(torch.empty(classes, target.dimension))
@@ -53,7 +53,7 @@ class Recogniser(nn.Module):
         return features
 
     @classmethod
-    def restore(cls, target: Recipe, weights: Weights, device: str) -> Recogniser:
+    def restore(cls, target: Trainable, weights: Weights, device: str) -> Recogniser:
         """One version, frozen, in eval mode."""
         state = weights.state()
         made = blank(cls, target, len(state["weights"]), weights.classes, weights.answers)
@@ -61,7 +61,7 @@ class Recogniser(nn.Module):
         return made.eval().requires_grad_(False)
 
 
-def learn(target: Recipe, lessons: Lessons, device: str, progress: Progress | None) -> Arrays:
+def learn(target: Trainable, lessons: Lessons, device: str, progress: Progress | None) -> Arrays:
     """Weights of every version of the schedule, by "version/parameter"."""
     _, labels = np.unique(lessons.subjects, return_inverse=True)
     people = int(labels.max()) + 1
@@ -87,7 +87,7 @@ class School:
 
     def __init__(
         self,
-        target: Recipe,
+        target: Trainable,
         made: Recogniser,
         device: str,
         generator: torch.Generator,

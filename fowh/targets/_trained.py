@@ -16,7 +16,7 @@ from fowh.core.errors import InputError
 from fowh.core.target import Lessons, Prepared, Progress, Target
 from fowh.kit import images
 from fowh.kit.images import as_tensor, resize
-from fowh.targets._recipe import SHARES, UPDATE_EPOCHS, Schedule, Weights
+from fowh.targets._trainable import SHARES, UPDATE_EPOCHS, Schedule, Weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,6 +45,7 @@ class TrainedTarget(Target):
         public: what ``fit`` learned; never given on the command line.
     """
 
+    modality: ClassVar[str] = "image"
     quick: ClassVar[Mapping[str, Any]] = {"epochs": 1}
     schedule: Schedule = "upslope"
     loss: Literal["sphereface", "arcface", "cosface"] = "sphereface"
@@ -216,9 +217,9 @@ class TrainedTarget(Target):
     def _code(self) -> str:
         """Digest of the code that trains and runs the network."""
         from fowh.kit import fabric, training
-        from fowh.targets import _learn, _margin, _recipe
+        from fowh.targets import _learn, _margin, _trainable
 
-        parts = (images, fabric, training, _learn, _margin, _recipe)
+        parts = (images, fabric, training, _learn, _margin, _trainable)
         files = [part.__file__ or "" for part in parts]
         return source_digest(__file__, *files, _file(type(self)))
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ class Dlib(Target):
     Weights are those of the face-recognition-models wheel. Two embeddings of one face lie closer
     than about 0.6 in L2. ``prepare`` needs dlib; ``embed`` is a torch port, equal to 1e-4.
     """
+
+    modality: ClassVar[str] = "image"
 
     def prepare(self, samples: NDArray[np.uint8]) -> Prepared:
         """Detect (HOG), find five landmarks, cut out the upright face.

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from attacks._own import held_out, lacks_images
+from attacks._own import held_out
 from attacks._versions import inputs, perceptual, training
 from attacks._versions.slots import ANY_SLOTS, METHODS
 from attacks.gan import Gan
 from attacks.image_ridge import GAINS, PENALTIES, ImageRidge
 from attacks.morph_gan import MorphGan
+from fowh.core.attack import unfit
 from fowh.core.cache import cache_dir
 from fowh.core.errors import InputError
 from fowh.core.scheme import Scheme
@@ -93,6 +94,7 @@ def world(
         pictures,
         None if colour else Query(embed, budget),
         versions=() if stolen == "none" else tuple(made),
+        modality="image",
     )
     return replace(view, **changes), true
 
@@ -235,23 +237,22 @@ def test_the_control_copies_fills_every_slot_alike(trainings: list[np.ndarray]) 
 def test_the_control_input_dropout_zeroes_that_share_and_keeps_the_mean() -> None:
     view, _ = world()
     given = {**TINY, "input_dropout": 0.25}
-    names = training.Recipe.__dataclass_fields__
-    recipe = training.Recipe(**{name: getattr(Gan(**given), name) for name in names})
+    names = training.SlotRecipe.__dataclass_fields__
+    recipe = training.SlotRecipe(**{name: getattr(Gan(**given), name) for name in names})
     known = np.stack([view.embeddings])
-    trainer = training.Trainer(known, view.samples, recipe, 1, view)
+    trainer = training.SlotTrainer(known, view.samples, recipe, 1, view)
     dropped = trainer._dropped(torch.ones(400, 50)).numpy()
     assert np.unique(dropped).tolist() == pytest.approx([0, 4 / 3])
     assert (dropped == 0).mean() == pytest.approx(0.25, abs=0.015)
     assert dropped.mean() == pytest.approx(1, abs=0.02)
     assert (dropped[0] != dropped[1]).any()
-    whole = training.Trainer(known, view.samples, replace(recipe, input_dropout=0.0), 1, view)
+    whole = training.SlotTrainer(known, view.samples, replace(recipe, input_dropout=0.0), 1, view)
     assert (whole._dropped(torch.ones(40, 50)) == 1).all()
     assert (attack() != attack(input_dropout=0.25)).any()
 
 
 def test_reasons_against_running() -> None:
     view, _ = world()
-    assert "images" in (Gan().unsupported(replace(view, samples=None)) or "")
     unknown = Gan(incorporate="rand", versions="50+75").unsupported(view) or ""
     assert "'75'" in unknown
     assert "0, 50, 100" in unknown
@@ -373,9 +374,9 @@ def test_training_stops_when_validation_no_longer_improves(
     monkeypatch.setattr(training, "state_of", state)
 
     view, _ = world(progress=noted(looks))
-    names = training.Recipe.__dataclass_fields__
+    names = training.SlotRecipe.__dataclass_fields__
     gan = Gan(**{**TINY, "steps": 20})
-    recipe = training.Recipe(**{name: getattr(gan, name) for name in names})
+    recipe = training.SlotRecipe(**{name: getattr(gan, name) for name in names})
     found = training.train(np.stack([view.embeddings]), view, recipe, 3, "early")
     assert looks == pytest.approx([(n + 1) / 20 for n in range(1 + training.PATIENCE)])
     assert len(kept) == 1  # only the first look's
@@ -487,12 +488,11 @@ def test_the_ridge_recovers_a_linear_world() -> None:
     assert off(view.samples.mean(axis=0), truth) > 6
 
 
-def test_the_ridge_on_protected_rows_and_without_images() -> None:
+def test_the_ridge_on_protected_rows() -> None:
     for scheme, shared in SCHEMES.values():
         view, truth = world(scheme, shared, victims=8)
         made = ImageRidge().run(view, np.random.default_rng(0))
         assert off(made, truth) < 0.9 * off(view.samples.mean(axis=0), truth)
-    assert "images" in (ImageRidge().unsupported(replace(view, samples=None)) or "")
     with pytest.raises(InputError, match="held"):
         ImageRidge(held=1.0)
 
@@ -578,11 +578,12 @@ def test_a_classifiers_own_subjects_stay_in_training() -> None:
 
 def test_samples_that_are_no_images_are_a_reason() -> None:
     view, _ = world()
-    assert lacks_images(view) is None
-    for samples in (None, view.embeddings, view.samples.reshape(-1, SIDE * SIDE)):
-        other = replace(view, samples=samples)
-        for chosen in (Gan(), ImageRidge(), MorphGan()):
-            assert "images" in (chosen.unsupported(other) or "")
+    for chosen in (Gan(), ImageRidge(), MorphGan()):
+        assert unfit(chosen, view) is None
+        assert "embeddings only" in (unfit(chosen, replace(view, samples=None)) or "")
+        assert "'image', and these are 'sound'" in (
+            unfit(chosen, replace(view, modality="sound")) or ""
+        )
 
 
 @pytest.mark.parametrize("knob", ["subjects", "closed_set"])

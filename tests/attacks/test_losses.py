@@ -8,7 +8,7 @@ import pytest
 import torch
 from pytorch_msssim import ssim
 
-from attacks._gan import losses
+from attacks._morph import losses
 from attacks._versions import perceptual
 
 

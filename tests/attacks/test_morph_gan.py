@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from attacks._gan import coarse
-from attacks._gan.morphs import collect
-from attacks._gan.training import Recipe, Trainer
+from attacks._morph import coarse
+from attacks._morph.morphs import collect
+from attacks._morph.training import MorphRecipe, MorphTrainer
 from attacks.morph_gan import MorphGan
+from fowh.core.attack import unfit
 from fowh.core.errors import InputError
 from fowh.core.view import Query, View
 from schemes.lsh import Lsh
@@ -33,6 +34,7 @@ def view(budget=1000, images=True, seed=0, **more):
     scheme = Lsh(bits=256).fit(embeddings)
     stolen = scheme.release(embeddings[:5], np.arange(5, dtype=np.uint64), rng)
     given = {"samples": pictures, "query": Query(embed, budget)} if images else {}
+    given["modality"] = "image"
     return View(scheme, stolen, embeddings, np.repeat(np.arange(12), 5), **given, **more)
 
 
@@ -101,17 +103,17 @@ class Linear(torch.nn.Module):
 def test_training_brings_faces_nearer_to_their_embedding(white):
     seen = view()
     pairs = collect(seen, 120, 0.7, torch.Generator().manual_seed(1))
-    recipe = Recipe(60, 16, 1e-3, 8, 0.1, 0.1, 2.0, 0.0)
+    recipe = MorphRecipe(60, 16, 1e-3, 8, 0.1, 0.1, 2.0, 0.0)
     fit = coarse.fit(pairs, "cpu")
     features = Linear() if white else coarse.surrogate(pairs, fit, "cpu")
-    trainer = Trainer(pairs, fit, recipe, features, torch.Generator().manual_seed(1), "cpu")
+    trainer = MorphTrainer(pairs, fit, recipe, features, torch.Generator().manual_seed(1), "cpu")
     losses = [trainer.step(step / 60)["perceptual"] for step in range(60)]
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:3])
 
 
 def test_no_images_is_a_reason():
-    assert "images" in MorphGan().unsupported(view(images=False))
-    assert MorphGan().unsupported(view()) is None
+    assert "embeddings only" in unfit(MorphGan(), view(images=False))
+    assert unfit(MorphGan(), view()) is None
 
 
 def test_bad_parameters_are_input_errors():

@@ -99,6 +99,7 @@ DATASETS = [
 class Linear(Target):
     """A sound target: a projection of pixels."""
 
+    modality = "image"
     strength: float = 1.0
 
     def prepare(self, samples: NDArray[Any]) -> Prepared:

@@ -9,7 +9,7 @@ import pytest
 
 from fowh import checks
 from fowh.checks import run_checks
-from fowh.checks.suite import Suite, ensure, leads_to, quick, variants
+from fowh.checks.contract import Claims, ensure, leads_to, quick, variants
 from fowh.core import registry
 from fowh.core.errors import InputError
 from fowh.core.registry import Kind
@@ -74,30 +74,30 @@ def test_every_kind_has_a_contract() -> None:
     assert set(checks._CONTRACTS) == set(checks._INTERFACES) == set(registry.KINDS)
 
 
-def test_a_suite_reports_claims_in_order_and_crashes_as_findings() -> None:
-    suite = Suite()
+def test_claims_are_reported_in_order_and_crashes_as_findings() -> None:
+    claims = Claims()
 
-    @suite
+    @claims
     def _holds(case: str) -> str:
         """It holds."""
         return f"seen in {case}"
 
-    @suite
+    @claims
     def _breaks(case: str) -> str:
         """It breaks."""
         ensure(False, "two\nlines")
         return "never"
 
-    @suite
+    @claims
     def _applies(case: str) -> None:
         """It does not apply."""
 
-    @suite
+    @claims
     def _raises(case: str) -> str:
         """It raises."""
         raise KeyError("lost")
 
-    found = [(f.check, f.passed, f.text) for f in suite.run("x")]
+    found = [(f.check, f.passed, f.text) for f in claims.run("x")]
     assert found == [
         ("It holds", True, "seen in x"),
         ("It breaks", False, "two lines"),

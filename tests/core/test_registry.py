@@ -193,7 +193,7 @@ def test_the_sources_of_a_plugin_are_its_file_and_what_its_family_shares() -> No
     assert files >= {"fowh/protocols/afm_iris.py", "fowh/protocols/_afm.py"}
     assert "fowh/protocols/afm_face.py" not in files
     gan = {path.relative_to(ROOT).as_posix() for path in sources(load("attack", "gan"))}
-    assert {"attacks/gan.py", "attacks/_gan/training.py"} <= gan
+    assert {"attacks/gan.py", "attacks/_morph/training.py"} <= gan
     assert "attacks/ridge.py" not in gan
 
 
@@ -208,6 +208,38 @@ def test_code_that_was_typed_into_a_session_counts_too() -> None:
     one, again, other = typed("view.embeddings"), typed("view.embeddings"), typed("view.subjects")
     assert sources(one) == set()
     assert code_digest([one]) == code_digest([again]) != code_digest([other])
+
+
+def test_attributes_properties_and_bases_of_what_was_typed_count_too() -> None:
+    def typed(
+        strength: str = "1", way: str = "1", base: str = "1", size: str = "1", default: str = "1"
+    ) -> str:
+        text = "from dataclasses import dataclass\nimport fowh\n"
+        text += f"class Base(fowh.Attack):\n    def size(self): return {base}\n"
+        text += "@dataclass(frozen=True)\nclass Typed(Base):\n"
+        text += f"    strength = {strength}\n    choices = {{'a': {strength}}}\n"
+        text += f"    @property\n    def way(self): return {way}\n"
+        text += f"    @staticmethod\n    def small(): return {size}\n"
+        text += f"    def run(self, view, rng, most={default}): return view.embeddings\n"
+        space: dict[str, Any] = {"__name__": "a session without a file"}
+        exec(text, space)
+        return code_digest([space["Typed"]()])
+
+    assert typed() == typed()
+    changed = [typed(**{name: "2"}) for name in ("strength", "way", "base", "size", "default")]
+    assert len({typed(), *changed}) == 6
+
+
+def test_the_file_of_a_base_class_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {
+        "grounds.py": "import fowh\nclass Ground(fowh.Attack):\n    pass\n",
+        "built.py": "from dataclasses import dataclass\nimport grounds\n@dataclass(frozen=True)\n"
+        "class Built(grounds.Ground):\n    def run(self, view, rng):\n        return view\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    made = load("attack", "built:Built")
+    assert {path.name for path in sources(made)} == {"built.py", "grounds.py"}
 
 
 def test_a_file_name_may_hold_commas(tmp_path: Path) -> None:
@@ -260,5 +292,20 @@ def test_a_scheme_that_protects_nothing_is_refused_in_one_line(
         "        return fowh.Release(values)\n"
     )
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="does not say what it protects"):
+    with pytest.raises(InputError, match="does not say `protects`"):
         load("scheme", "aimless:Aimless")
+
+
+@pytest.mark.parametrize("value", ["theirs_leak", "theirs_leak:Theirs"])
+def test_a_registered_class_has_its_registered_name(
+    value: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a third party's scheme can say that it protects a third party's leak."""
+    (here / "theirs_leak.py").write_text(OWN)
+    registered(monkeypatch, value.replace("Theirs", "Mine"))
+    sys.path.insert(0, str(here))
+    sys.modules.pop("theirs_leak", None)
+    assert describe(load("scheme", "theirs"), "scheme")["name"] == "theirs"
+    monkeypatch.setattr(registry, "_third_party", lambda kind: {})
+    unnamed = describe(load("scheme", "theirs_leak:Mine"), "scheme")["name"]
+    assert unnamed == "theirs_leak:Mine"

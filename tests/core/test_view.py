@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fowh.core.cache import Arrays
-from fowh.core.release import Release
+from fowh.core.release import Floats, Release
+from fowh.core.scheme import OutputScheme
 from fowh.core.view import Query, Version, View
 from schemes.raw import Raw
 
@@ -210,3 +212,23 @@ def test_versions_that_may_be_queried_are_the_history() -> None:
     versions = (Version("0", Raw(), SAMPLES), Version("final", Raw(), SAMPLES + 1))
     seen = View(Raw(), Release(SAMPLES), SAMPLES, np.arange(6), versions=versions)
     assert seen.history() == versions
+
+
+# --- simulate -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Noise(OutputScheme):
+    """Adds one to every score."""
+
+    def limit(self, answers: Floats, rng: np.random.Generator) -> Floats:
+        return answers + np.float32(1)
+
+
+@pytest.mark.parametrize(("passed", "added"), [(True, 0.0), (False, 1.0)])
+def test_what_has_passed_the_scheme_does_not_pass_it_again(passed: bool, added: float) -> None:
+    asked = View(Noise(), Release(SAMPLES), SAMPLES, np.arange(6), as_released=passed)
+    keys = np.arange(6, dtype=np.uint64)
+    made = asked.simulate(SAMPLES, keys, np.random.default_rng(0))
+    assert np.allclose(made.code, SAMPLES + added)
+    assert made.token is not None and np.array_equal(made.token, keys)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fowh.cells import make_cell
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
 from fowh.core.registry import load
 from fowh.core.target import Prepared, Target
 from fowh.core.threat import Threat
-from fowh.engine.cell import cell_name, label, modality_of, plugin_name, spec_of
-from fowh.suite import make_cell
+from fowh.engine.cell import cell_name, modality_of, plugin_name, row_name, spec_of
 
 POPULATION = "gaussian:subjects=6,readings=2,dim=8"
 IRISES = "iris:people=4,readings=2,side=16"
@@ -72,7 +72,7 @@ def test_an_attack_given_twice() -> None:
 
 def test_two_variants_of_an_attack_are_two_attacks() -> None:
     cell = make_cell(scheme="raw", dataset=POPULATION, attacks=["gan", "gan:steps=7"])
-    assert [label(attack) for attack in cell.attacks] == ["gan", "gan:steps=7"]
+    assert [row_name(attack) for attack in cell.attacks] == ["gan", "gan:steps=7"]
 
 
 @pytest.mark.parametrize("control", ["random", "mean", "medoid"])
@@ -87,9 +87,9 @@ def test_a_negative_seed() -> None:
 
 def test_vectors_need_no_target_and_no_witness() -> None:
     text = refused(scheme="raw", dataset=POPULATION, target="dlib")
-    assert text.startswith("a target embeds samples such as images") and "leave it out" in text
+    assert text.startswith("a target embeds samples, and") and "leave it out" in text
     text = refused(scheme="raw", dataset=POPULATION, witness="dlib")
-    assert text.startswith("a witness looks at samples such as images") and "leave it out" in text
+    assert text.startswith("a witness looks at samples, and") and "leave it out" in text
     cell = make_cell(scheme="raw", dataset=POPULATION)
     assert cell.on(cell.dataset.load()).target is None
 
@@ -196,8 +196,8 @@ def test_a_witness_is_in_the_spec() -> None:
 
 
 def test_labels_name_what_is_not_the_default() -> None:
-    assert label(load("attack", "ridge")) == "ridge"
-    assert label(load("attack", "morph_gan:steps=7")) == "morph_gan:steps=7"
+    assert row_name(load("attack", "ridge")) == "ridge"
+    assert row_name(load("attack", "morph_gan:steps=7")) == "morph_gan:steps=7"
     assert plugin_name(load("attack", "morph_gan:steps=7")) == "morph_gan"
 
 

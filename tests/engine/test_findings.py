@@ -44,11 +44,11 @@ def test_arrays_are_named_by_what_they_are() -> None:
     assert set(made) == {
         "utility.stolen_key.score",
         *("attack.ridge.distance", "rendered.ridge.distance", "control.mean.distance"),
-        *("t_embedding.1e-2", "shown.original"),
+        *("term.t_embedding.1e-2", "shown.original"),
     }
     assert made["utility.stolen_key.score"].tolist() == [1, 2, 3]
     assert made["attack.ridge.distance"].tolist() == [1, 2]
-    assert made["t_embedding.1e-2"].tolist() == [1, 1, 2]
+    assert made["term.t_embedding.1e-2"].tolist() == [1, 1, 2]
 
 
 def test_a_clock_adds_up_by_stage_and_survives_errors() -> None:

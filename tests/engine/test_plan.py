@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import fowh
+from fowh.cells import make_cell
 from fowh.engine.plan import Plan, make_plan
-from fowh.suite import make_cell
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Greys(fowh.Dataset):
 class Level(fowh.Target):
     """The grey level, twice; counts what it is asked."""
 
+    modality = "image"
     asked: ClassVar[list[str]] = []
 
     def prepare(self, samples: Any) -> fowh.Prepared:

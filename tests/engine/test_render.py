@@ -33,6 +33,8 @@ class Blobs(fowh.Dataset):
 class Linear(fowh.Target):
     """Pixels times a matrix; the last picture is one in which nothing is found."""
 
+    modality = "image"
+
     def prepare(self, samples: np.ndarray) -> Prepared:
         return Prepared(samples, np.arange(len(samples)) < len(samples) - 1)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fowh
+from fowh.cells import make_cell
 from fowh.core.registry import load
 from fowh.core.target import Prepared
 from fowh.engine.cell import Cell
@@ -16,7 +17,6 @@ from fowh.engine.observe import observe
 from fowh.engine.plan import make_plan
 from fowh.engine.witness import Witness
 from fowh.metrics.realism import Manifold
-from fowh.suite import make_cell
 
 GAN = "gan:steps=20,batch=8,base=8"
 COLUMNS = (
@@ -224,6 +224,8 @@ class Blobs(fowh.Dataset):
 @dataclass(frozen=True)
 class Linear(fowh.Target):
     """Every fortieth pixel."""
+
+    modality = "image"
 
     def prepare(self, samples: np.ndarray) -> Prepared:
         return Prepared(samples, np.ones(len(samples), dtype=np.bool_))

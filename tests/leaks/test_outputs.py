@@ -72,6 +72,7 @@ def test_what_it_names_is_there() -> None:
 class Half(fowh.Target):
     """Says how bright the two halves of a picture are; its classifier says which is brighter."""
 
+    modality = "image"
     answers: bool = False
 
     def prepare(self, samples: NDArray[Any]) -> Prepared:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from fowh.metrics import METRICS, inversion
-from fowh.metrics.inversion import Outcome, Thresholds, observe, successes, summarise, worst
+from fowh.metrics.inversion import Outcome, Thresholds, compare, successes, summarise, worst
 
 NAN = np.nan
 OUTCOME = Outcome(
@@ -114,7 +114,7 @@ def test_observe_agrees_with_scipy(seed, block):
     guess, gallery, labels, stolen, mean = world(seed=seed)
     saved, inversion._BLOCK = inversion._BLOCK, block  # small tiles must not change anything
     try:
-        found = observe(guess, gallery, labels, stolen, mean)
+        found = compare(guess, gallery, labels, stolen, mean)
     finally:
         inversion._BLOCK = saved
     distances = cdist(guess.astype(float), gallery.astype(float))
@@ -136,7 +136,7 @@ def test_the_truth_has_distance_zero_far_from_the_origin():
     draw = np.random.default_rng(0)
     gallery = (1000 + draw.normal(size=(40, 64))).astype(np.float32)
     labels, stolen = np.repeat(np.arange(20), 2), np.arange(40)
-    found = observe(gallery.copy(), gallery, labels, stolen, gallery.mean(axis=0))
+    found = compare(gallery.copy(), gallery, labels, stolen, gallery.mean(axis=0))
     np.testing.assert_array_equal(found.distance, 0)
     assert found.purity_centred == pytest.approx(np.ones(40))
     distances = cdist(gallery.astype(float), gallery.astype(float))
@@ -147,14 +147,14 @@ def test_the_truth_has_distance_zero_far_from_the_origin():
 def test_handing_back_an_own_sample_is_no_identification():
     _, gallery, labels, stolen, mean = world()
     stranger = np.array([np.flatnonzero(labels != labels[row])[0] for row in stolen])
-    assert not observe(gallery[stranger], gallery, labels, stolen, mean).rank1.any()
+    assert not compare(gallery[stranger], gallery, labels, stolen, mean).rank1.any()
 
 
 def test_of_equally_near_readings_the_first_counts():
     gallery = np.array([[5, 0], [1, 0], [1, 0], [9, 9]], dtype=np.float32)
     guess, stolen, mean = np.array([[0.9, 0.0]], np.float32), np.array([0]), np.zeros(2)
     for labels, expected in (([7, 7, 3, 3], True), ([7, 3, 7, 3], False)):
-        assert observe(guess, gallery, np.array(labels), stolen, mean).rank1[0] == expected
+        assert compare(guess, gallery, np.array(labels), stolen, mean).rank1[0] == expected
 
 
 def test_ties_are_not_broken_by_rounding():
@@ -165,7 +165,7 @@ def test_ties_are_not_broken_by_rounding():
     for first, second in ((step, -step), (-step, step)):  # at exactly the same distance
         gallery = np.concatenate([guess + first, guess + second, far])
         labels = np.repeat([0, 1, 0], [50, 50, 1])
-        found = observe(guess, gallery, labels, np.full(50, 100), np.full(33, 1 / 3))
+        found = compare(guess, gallery, labels, np.full(50, 100), np.full(33, 1 / 3))
         assert found.rank1.all()
 
 
@@ -180,7 +180,7 @@ def test_ties_hold_across_tiles_and_odd_widths(monkeypatch):
     for label, expected in ((0, True), (1, False)):
         for block in (64, 400, 2**19):
             monkeypatch.setattr(inversion, "_BLOCK", block)
-            found = observe(guess, gallery, np.append(labels, label), stolen, np.zeros(33))
+            found = compare(guess, gallery, np.append(labels, label), stolen, np.zeros(33))
             assert (found.rank1 == expected).all()
 
 
@@ -189,7 +189,7 @@ def test_garbage_fails_and_is_counted():
     labels, stolen = np.array([0, 0, 1, 1]), np.arange(4)
     guess = np.array([[NAN, 0, 0, 0], [np.inf, 0, 0, 0], [0, 0, 0, 0], [1e200, 0, 0, 0]])
     with np.errstate(all="raise"):
-        found = observe(guess, gallery, labels, stolen, np.zeros(4))
+        found = compare(guess, gallery, labels, stolen, np.zeros(4))
     failed = [0, 1, 3]
     np.testing.assert_array_equal(found.distance[failed], np.inf)
     np.testing.assert_array_equal(found.other_distance[failed], np.inf)
@@ -199,13 +199,13 @@ def test_garbage_fails_and_is_counted():
 
 
 def test_victim_with_a_single_reading_and_gallery_of_one():
-    found = observe(np.ones((1, 3)), np.ones((1, 3)), np.array([5]), np.array([0]), np.zeros(3))
+    found = compare(np.ones((1, 3)), np.ones((1, 3)), np.array([5]), np.array([0]), np.zeros(3))
     assert found.other_distance.shape == (1, 0)
     assert not found.rank1[0]
     gallery = np.array([[0.0, 1], [1, 0], [1, 1]])
-    found = observe(gallery[:1], gallery, np.array([0, 1, 1]), np.array([0]), np.zeros(2))
+    found = compare(gallery[:1], gallery, np.array([0, 1, 1]), np.array([0]), np.zeros(2))
     assert not found.rank1[0]
-    two = observe(gallery[:2], gallery, np.array([0, 1, 1]), np.array([0, 1]), np.zeros(2))
+    two = compare(gallery[:2], gallery, np.array([0, 1, 1]), np.array([0, 1]), np.zeros(2))
     np.testing.assert_array_equal(two.other_distance, [[NAN], [1]])
 
 
@@ -217,7 +217,7 @@ def test_memory_is_bounded(scale, n, g):
     guess = scale * draw.normal(size=(n, 128))
     labels, stolen = np.arange(g) // 4, draw.integers(g, size=n)
     tracemalloc.start()
-    observe(guess, gallery, labels, stolen, gallery.mean(axis=0))
+    compare(guess, gallery, labels, stolen, gallery.mean(axis=0))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 * 2**20  # the whole distance matrix of the first case would be 114 MiB

@@ -8,7 +8,7 @@ import pytest
 
 from fowh.core.errors import InputError
 from fowh.core.registry import load
-from fowh.engine.cell import label
+from fowh.engine.cell import row_name
 from fowh.metrics import BY_NAME
 from fowh.paper import jobs as running
 from fowh.paper.experiment import (
@@ -89,8 +89,8 @@ def test_a_job_becomes_a_cell(target: str) -> None:
     plugins = (made.dataset, made.protocol, made.leak, made.scheme)
     assert [type(each).__name__ for each in plugins] == ["Iris", "AfmIris", "Outputs", "TopLabel"]
     assert made.seed == 2
-    given = [label(attack) for attack in made.attacks]
-    assert given == [label(load("attack", t)) for t in attacks_of("downslope", "outputs", False)]
+    given = [row_name(attack) for attack in made.attacks]
+    assert given == [row_name(load("attack", t)) for t in attacks_of("downslope", "outputs", False)]
     assert len(set(given)) == len(given)
 
 

@@ -137,7 +137,7 @@ def test_the_protocol_follows_the_dataset(
         (["table2", "--samples", "-3"], "--samples -3"),
         (["table2", "--samples", "1"], "--samples 1"),
         (["table2", "--head", "both_"], "--head both_"),
-        (["table2", "--dataset", "gaussian"], "images"),
+        (["table2", "--dataset", "gaussian"], "holds embeddings"),
         (["table2", "--protocol", "standard"], "expected one of afm_iris, afm_face"),
         (["table2", "--target", "densenet:head=classifier"], "head"),
         (["table2", "--target", "densenet:schedule=update"], "schedule twice"),

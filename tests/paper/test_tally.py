@@ -49,7 +49,7 @@ def observations(job: Job) -> Arrays:
     blind = judged(job.leak, [0, 0, 0, 1], [9.0] * 4, SUBJECTS)
     made |= {f"control.mean.{key}": values for key, values in blind.items()}
     if job.leak == "templates":
-        made["t_embedding.1e-2"] = np.full(4, LIMITS[job.seed])
+        made["term.t_embedding.1e-2"] = np.full(4, LIMITS[job.seed])
     return made
 
 
@@ -146,7 +146,7 @@ def test_the_order_in_which_cells_finish_does_not_matter(monkeypatch: pytest.Mon
         whose = np.repeat(np.arange(30), 3)
         columns = judged(todo[number].leak, list(hit), list(1.0 - hit), whose)
         made = {f"attack.gan.{key}": values for key, values in columns.items()}
-        return made | {"t_embedding.1e-2": np.full(90, 0.5)}
+        return made | {"term.t_embedding.1e-2": np.full(90, 0.5)}
 
     monkeypatch.setattr(store, "load_observations", loaded)
     monkeypatch.setattr(running, "ProcessPoolExecutor", InProcess)
@@ -163,7 +163,7 @@ def test_success_that_was_not_measured_is_none() -> None:
     """Without a threshold there is no Type-1, and Rank-1 stays."""
     columns = judged("templates", [1, 0], [0.1, 0.9], np.array([4, 7]))
     arrays = {f"attack.gan.{key}": values for key, values in columns.items()}
-    arrays["t_embedding.1e-2"] = np.full(2, np.nan)
+    arrays["term.t_embedding.1e-2"] = np.full(2, np.nan)
     assert success_of(arrays, "templates", "gan", "type1_at_fmr_1e-2") is None
     rank1 = success_of(arrays, "templates", "gan", "rank1")
     assert rank1 is not None

@@ -18,7 +18,7 @@ from fowh.datasets.iris import Iris
 from fowh.protocols._afm import Published, Split
 from fowh.protocols.afm_face import AfmFace
 from fowh.protocols.afm_iris import AfmIris
-from fowh.targets._recipe import Schedule
+from fowh.targets._trainable import Schedule
 from fowh.targets.densenet import Densenet
 
 CLOSED = pytest.mark.parametrize("closed", [False, True], ids=["open", "closed"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fowh.cells import make_cell
 from fowh.core.modality import Columns
 from fowh.engine.attempt import Attempt
 from fowh.engine.cell import Cell
@@ -19,7 +20,6 @@ from fowh.engine.observe import observe
 from fowh.metrics import BY_NAME
 from fowh.records import schema
 from fowh.records.summarise import summarise
-from fowh.suite import make_cell
 
 WORLD = "gaussian:subjects=4,readings=2,dim=8"  # two folds of two victims: four stolen rows each
 ROWS = 4

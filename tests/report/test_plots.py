@@ -110,8 +110,10 @@ def test_det_runs_through_the_operating_points() -> None:
 
 def test_thresholds_are_drawn_as_scores() -> None:
     found = observations(images=False)
-    found["t_embedding.1e-2"] = np.array([0.61, 0.61, 0.64, np.nan])  # distances, one per template
-    found["t_protected.1e-2"] = np.array([0.31, 0.33])
+    found["term.t_embedding.1e-2"] = np.array(
+        [0.61, 0.61, 0.64, np.nan]
+    )  # distances, one per template
+    found["term.t_protected.1e-2"] = np.array([0.31, 0.33])
     drawn = []
     for figure in plots.scores_plots(broken(), found):
         lines = figure.axes[0].lines

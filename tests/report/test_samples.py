@@ -87,6 +87,6 @@ def test_a_hit_is_what_the_leak_calls_success() -> None:
 
 def test_thresholds_of_all_folds_do_not_disturb_the_first() -> None:
     found = row("attack.gan", judged([2, 5], [0, 0], [True, False]))
-    found |= {"t_embedding.1e-2": np.zeros(9), "t_protected.1e-2": np.zeros(9)}
+    found |= {"term.t_embedding.1e-2": np.zeros(9), "term.t_protected.1e-2": np.zeros(9)}
     found["shown.subject"] = np.array([2, 5])
     assert samples.hits(broken(), found, "attack.gan") == [True, False]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from attacks._gan import coarse, losses
-from attacks._gan.coarse import Fit
-from attacks._gan.morphs import Pairs
-from attacks._gan.networks import Discriminator, Generator
+from attacks._morph import coarse, losses
+from attacks._morph.coarse import Fit
+from attacks._morph.morphs import Pairs
+from attacks._morph.networks import MorphDiscriminator, MorphGenerator
 from fowh.core.cache import Arrays
 from fowh.kit.fabric import native_half
 from fowh.kit.training import blank, initialise, loop, restore, state_of
@@ -22,7 +22,7 @@ Features = Callable[[Tensor], Tensor]  # faces (n, 1, 64, 64) in 0..1 -> (n, d)
 
 
 @dataclass(frozen=True)
-class Recipe:
+class MorphRecipe:
     """Hyper-parameters of the training; the fields of ``MorphGan`` that bear the same names."""
 
     steps: int
@@ -35,14 +35,14 @@ class Recipe:
     adversarial: float
 
 
-class Trainer:
+class MorphTrainer:
     """Generator, discriminator and their optimisers; ``step`` is one update of each."""
 
     def __init__(
         self,
         pairs: Pairs,
         fit: Fit,
-        recipe: Recipe,
+        recipe: MorphRecipe,
         features: Features | None,
         generator: torch.Generator,
         device: str,
@@ -54,7 +54,7 @@ class Trainer:
         self.inputs = torch.tensor(pairs.inputs, device=device)
         self.embeddings = torch.tensor(pairs.embeddings, device=device)
         self.generator = start(fit, recipe.channels, generator, device)
-        self.discriminator = blank(Discriminator, recipe.channels)
+        self.discriminator = blank(MorphDiscriminator, recipe.channels)
         initialise(self.discriminator, generator)
         for net in (self.generator, self.discriminator):
             net.to(device).to(memory_format=torch.channels_last)
@@ -128,27 +128,27 @@ def _update(adam: torch.optim.Optimizer, loss: Tensor) -> None:
     adam.step()
 
 
-def start(fit: Fit, channels: int, generator: torch.Generator, device: str) -> Generator:
+def start(fit: Fit, channels: int, generator: torch.Generator, device: str) -> MorphGenerator:
     """The generator at its closed-form start: the refiner adds nothing yet."""
     count, dimension = fit.arrays["centres"].shape
-    net = blank(Generator, count, dimension, len(fit.arrays["faces"]), channels)
+    net = blank(MorphGenerator, count, dimension, len(fit.arrays["faces"]), channels)
     initialise(net, generator)
     net.coarse.load_state_dict(fit.arrays)
     nn.init.zeros_(net.refiner.leave.weight)
     return net.to(device)
 
 
-def rebuilt(arrays: Arrays, device: str) -> Generator:
+def rebuilt(arrays: Arrays, device: str) -> MorphGenerator:
     """The generator whose weights these arrays are."""
     count, dimension = arrays["coarse.centres"].shape
     channels = len(arrays["refiner.enter.weight"])
-    net = blank(Generator, count, dimension, len(arrays["coarse.faces"]), channels)
+    net = blank(MorphGenerator, count, dimension, len(arrays["coarse.faces"]), channels)
     return restore(net, arrays).to(device)
 
 
 def train(
     pairs: Pairs,
-    recipe: Recipe,
+    recipe: MorphRecipe,
     module: nn.Module | None,
     generator: torch.Generator,
     device: str,
@@ -168,7 +168,7 @@ def train(
     progress("morph_gan: closed form", 0.0)
     fit = coarse.fit(pairs, device)
     features = module if module is not None else coarse.surrogate(pairs, fit, device)
-    trainer = Trainer(pairs, fit, recipe, features, generator, device)
+    trainer = MorphTrainer(pairs, fit, recipe, features, generator, device)
 
     def report(done: int) -> bool:
         progress("morph_gan: training", done / recipe.steps)

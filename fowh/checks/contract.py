@@ -54,7 +54,7 @@ def close(left: Floats, right: Floats, text: str) -> None:
     ensure(np.allclose(left, right, rtol=1e-3, atol=2e-3 * scale), text)
 
 
-class Suite:
+class Claims:
     """Checks in order; used as a decorator it adds one."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ SHARES: dict[str, float] = {"0": 0.0, "25": 0.25, "50": 0.5, "75": 0.75, "100": 
 UPDATE_EPOCHS = 10  # paper, sec. 2.1; versions are kept before, half-way and after
 
 
-class Recipe(Protocol):
+class Trainable(Protocol):
     """The parameters of ``TrainedTarget`` that its training reads."""
 
     @property

@@ -33,7 +33,7 @@ class Reader:
         token = with_token(view).token
         keys = rng.integers(2**64, size=KEYS, dtype=np.uint64) if token is None else token
         used = rng.choice(np.unique(keys)[:, None], len(self.known))[:, 0]
-        mine = view.scheme.release(self.known, used, rng)
+        mine = view.simulate(self.known, used, rng)
         seen = self._read(mine if token is not None else mine.without_token())
         self.centre = seen.mean(axis=0)
         tenth = np.arange(len(seen)) % 10 == 0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attacks._gan.morphs import SIDE, Pairs
-from attacks._gan.networks import kernel
+from attacks._morph.morphs import SIDE, Pairs
+from attacks._morph.networks import kernel
 from fowh.kit import ridge
 
 FACES = 300  # eigenfaces at most

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, leaky_relu, pixel_shuffle, pixel_unshuffle
 
-from attacks._gan.morphs import BATCH, SIDE
+from attacks._morph.morphs import BATCH, SIDE
 from fowh.core.release import Floats
 
 
@@ -85,7 +85,7 @@ class Refiner(nn.Module):
         return pixel_shuffle(self.leave(x), 2)
 
 
-class Generator(nn.Module):
+class MorphGenerator(nn.Module):
     """Embeddings (n, d) -> faces (n, 1, 64, 64) in 0..1, not yet clamped."""
 
     def __init__(self, count: int, dimension: int, faces: int, channels: int) -> None:
@@ -121,7 +121,7 @@ class Strided(nn.Module):
         return made
 
 
-class Discriminator(Strided):
+class MorphDiscriminator(Strided):
     """Faces (n, 1, 64, 64) -> logits (n,) of being a photograph."""
 
     def __init__(self, channels: int) -> None:

@@ -1,4 +1,4 @@
-"""Cells as a user writes them. A suite in TOML is every combination of the lists given."""
+"""Cells as a user writes them: one, or in a TOML file every combination of the lists given."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fowh.core.dataset import Dataset
 from fowh.core.errors import InputError
 from fowh.core.leak import Leak
 from fowh.core.protocol import Protocol
-from fowh.core.registry import Kind, load
+from fowh.core.registry import Kind, load, usable
 from fowh.core.scheme import Scheme
 from fowh.core.target import Target
 from fowh.core.threat import Threat
 from fowh.engine.cell import Cell
 
-# axis -> what it is where a suite does not say; every combination of the lists is run
+# axis -> what it is where a sweep does not say; every combination of the lists is run
 _AXES: dict[str, Any] = {
     "dataset": ["orl"],
     "target": [""],
@@ -94,11 +94,12 @@ def _made(kind: Kind, given: Any) -> Any:
             f"{kind} is {given!r}: expected a text as on the command line, or an object of "
             f"fowh.{_INTERFACES[kind].__name__}"
         )
+    usable(kind, type(given).__name__, type(given))
     return given
 
 
-def read_suite(path: Path) -> list[Cell]:
-    """The cells of a suite, in order.
+def read_sweep(path: Path) -> list[Cell]:
+    """The cells of a sweep, in order.
 
     Args:
         path: a TOML file; ``dataset``, ``target``, ``leak``, ``protocol``, ``scheme``, ``keys``,
@@ -118,7 +119,7 @@ def read_suite(path: Path) -> list[Cell]:
     known = [*_AXES, "attacks", "witness", *_FLAGS]
     unknown = set(given) - set(known)
     if unknown:
-        raise InputError(f"{path}: unknown key {min(unknown)!r}; a suite has {', '.join(known)}")
+        raise InputError(f"{path}: unknown key {min(unknown)!r}; a sweep has {', '.join(known)}")
     if "scheme" not in given:
         raise InputError(f'{path}: no scheme; write scheme = ["lsh", "iom"]')
     for name in _FLAGS:
@@ -127,28 +128,24 @@ def read_suite(path: Path) -> list[Cell]:
     axes = {name: _listed(path, name, given.get(name, _AXES[name])) for name in _AXES}
     attacks = _listed(path, "attacks", given["attacks"]) if "attacks" in given else []
     witness = _listed(path, "witness", given["witness"])[0] if "witness" in given else None
-    threat = {
+    threat: dict[str, Any] = {
         "leaked": not given.get("secret_keys", False),
         "box": "white" if given.get("white_box", False) else "black",
     }
-    # One object for each text: cells that share a dataset share what is loaded of it.
-    axes["dataset"] = [load("dataset", text) for text in axes["dataset"]]
     made = []
-    for values in itertools.product(*axes.values()):
-        cell = dict(zip(axes, values, strict=True))
-        for axis in ("keys", "samples", "versions"):
-            threat[axis] = cell.pop(axis)
-        made.append(
-            make_cell(**cell, attacks=attacks, witness=witness, threat=_threat(path, threat))
-        )
-    return made
-
-
-def _threat(path: Path, axes: dict[str, Any]) -> Threat:
     try:
-        return Threat(**axes)
+        # One object for each text: cells that share a dataset share what is loaded of it.
+        axes["dataset"] = [load("dataset", text) for text in axes["dataset"]]
+        for values in itertools.product(*axes.values()):
+            cell = dict(zip(axes, values, strict=True))
+            for axis in ("keys", "samples", "versions"):
+                threat[axis] = cell.pop(axis)
+            made.append(
+                make_cell(**cell, attacks=attacks, witness=witness, threat=Threat(**threat))
+            )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    return made
 
 
 def _listed(path: Path, name: str, value: Any) -> list[Any]:
