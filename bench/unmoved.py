@@ -122,6 +122,8 @@ def differences(
         compared += 1
         if values.shape != after[now].shape:
             moved.append(f"{now}: {values.shape} became {after[now].shape}")
+        elif not np.can_cast(values.dtype, after[now].dtype, "safe"):
+            moved.append(f"{now}: {values.dtype} became {after[now].dtype}")
         elif values.astype(after[now].dtype).tobytes() != after[now].tobytes():
             moved.append(f"{now} differs")
     return compared, moved

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from fowh.core.attack import Attack, Renderer
     from fowh.core.dataset import Dataset, Samples
     from fowh.core.errors import InputError
-    from fowh.core.leak import Leak
-    from fowh.core.modality import Modality
+    from fowh.core.leak import Headline, Leak, Observed, Setting, System
+    from fowh.core.modality import Modality, Shown
     from fowh.core.protocol import Fold, Protocol
     from fowh.core.randomness import key_stream
     from fowh.core.release import Release
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fowh.core.threat import Threat
     from fowh.core.view import Query, Version, View
     from fowh.door import Result, check, evaluate, load
+    from fowh.metrics import Metric
 
 _HOME = {
     "evaluate": "fowh.door",
@@ -37,8 +38,14 @@ _HOME = {
     "Dataset": "fowh.core.dataset",
     "Samples": "fowh.core.dataset",
     "InputError": "fowh.core.errors",
+    "Headline": "fowh.core.leak",
     "Leak": "fowh.core.leak",
+    "Observed": "fowh.core.leak",
+    "Setting": "fowh.core.leak",
+    "System": "fowh.core.leak",
+    "Metric": "fowh.metrics",
     "Modality": "fowh.core.modality",
+    "Shown": "fowh.core.modality",
     "Fold": "fowh.core.protocol",
     "Protocol": "fowh.core.protocol",
     "key_stream": "fowh.core.randomness",
@@ -60,10 +67,13 @@ __all__ = [
     "CodeScheme",
     "Dataset",
     "Fold",
+    "Headline",
     "InputError",
     "Leak",
     "Lessons",
+    "Metric",
     "Modality",
+    "Observed",
     "OutputScheme",
     "Prepared",
     "Protocol",
@@ -73,6 +83,9 @@ __all__ = [
     "Result",
     "Samples",
     "Scheme",
+    "Setting",
+    "Shown",
+    "System",
     "Target",
     "TemplateScheme",
     "Threat",

@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fowh.core.errors import InputError
-from fowh.core.registry import Kind, describe, load
+from fowh.core.registry import Kind, describe, load, plugin_class
 from fowh.core.release import Floats
 
 
@@ -160,6 +160,14 @@ def variants(plugin: Any, kind: Kind) -> Iterator[tuple[str, Any]]:
             yield name, dataclasses.replace(plugin, **{name: other})
         except InputError:
             continue
+
+
+def ensure_there(kind: Kind, name: str) -> None:
+    """Break unless there is such a plug-in, a third party's included."""
+    try:
+        plugin_class(kind, name)
+    except InputError as error:
+        raise Broken(str(error)) from error
 
 
 def ensure_json(value: object) -> str:

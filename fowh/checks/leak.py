@@ -20,9 +20,8 @@ from fowh.core.release import Floats
 from fowh.core.scheme import Scheme
 from fowh.core.target import Target
 from fowh.core.threat import Threat
-from fowh.metrics import BY_NAME
+from fowh.metrics import BY_NAME, learn
 
-FMRS = {"1e-2": 1e-2, "1e-3": 1e-3}
 claims = Claims()
 
 
@@ -68,7 +67,7 @@ class Case:
         """A system, always from the same randomness."""
         setting = Setting(
             *(scheme or self.reference, self.values, world.subjects(), self.fold),
-            *(threat or Threat(), FMRS, world.fixed),
+            *(threat or Threat(), world.fixed),
         )
         return self.leak.deploy(setting)
 
@@ -110,6 +109,7 @@ def _declared(case: Case) -> str:
         load("attack", attack)
     ensure(leak.suite, "it has no standard suite of attacks")
     wanted = (leak.headline.utility, *leak.headline.success, leak.headline.accepted)
+    learn(leak.metrics)
     unknown = [each for each in wanted if each and each not in BY_NAME]
     ensure(not unknown, f"{', '.join(unknown)}: not in the table of metrics, nobody reports it")
     return f"{leak.reference}; {', '.join(leak.suite)}"

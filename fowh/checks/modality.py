@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from fowh.checks import contract, world
 from fowh.checks.contract import Broken, Claims, Finding, ensure
 from fowh.core.modality import Modality
-from fowh.core.registry import attribute, describe, names
-from fowh.metrics import BY_NAME
+from fowh.core.registry import attribute, describe
+from fowh.metrics import BY_NAME, learn
 
 PNG = b"\x89PNG\r\n\x1a\n"
 claims = Claims()
@@ -27,6 +27,7 @@ def check(modality: Modality, samples: tuple[NDArray[Any], ...] = ()) -> Iterato
         modality: what is checked.
         samples: arrays (n, ...) of samples, n at least 4; by default the stand-ins that it takes.
     """
+    learn(modality.metrics)
     return claims.run(Case(modality, samples))
 
 
@@ -163,7 +164,7 @@ def _usual(case: Case) -> str | None:
         ensure(first.ndim == 2 and first.dtype.kind == "f", "vectors (n, d) are what is embedded")
     if not usual:
         return None
-    ensure(usual in names("target"), f"there is no target {usual!r}")
+    contract.ensure_there("target", usual)
     name = describe(case.modality, "modality")["name"]
     takes = attribute("target", usual, "modality")
     ensure(takes == name, f"{usual} takes samples of kind {takes!r}, not {name!r}")

@@ -21,7 +21,7 @@ from fowh.core.threat import Threat
 PEOPLE = 24
 TRAINED = "densenet"  # a target that learns from what a protocol gives it; it is not trained here
 PARTS = ("development", "attacker", "victims", "stolen", "gallery", "bystanders", "witness")
-STATED = ("sample_folds", "max_own", "max_stolen")
+STATED = ("max_own", "max_stolen")
 claims = Claims()
 
 
@@ -192,7 +192,7 @@ def _stated(case: Case) -> str:
     protocol, stated = case.protocol, case.protocol.numbers()
     contract.ensure_json(stated)
     expected = {name: getattr(protocol, name) for name in STATED}
-    expected |= {"fmrs": list(protocol.fmrs.values()), "controls": list(protocol.controls)}
+    expected |= {"controls": list(protocol.controls)}
     for name, value in expected.items():
         ensure(stated.get(name) == value, f"{name}: {value}, stated is {stated.get(name)}")
     if "folds" in stated:
@@ -204,9 +204,8 @@ def _stated(case: Case) -> str:
 
 @claims
 def _numbers(case: Case) -> str:
-    """Its rates are rates, and its controls blind attacks."""
+    """Its controls are blind attacks."""
     protocol = case.protocol
-    ensure(protocol.fmrs and all(0 < rate < 1 for rate in protocol.fmrs.values()), "fmrs")
     for name in protocol.controls:
         ensure(load("attack", name).blind, f"control {name} reads what is stolen")
     alien = set(protocol.rendered) - set(protocol.controls)

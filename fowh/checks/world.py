@@ -19,6 +19,8 @@ from fowh.core.target import Prepared, Target
 from fowh.kit.images import resize
 
 PEOPLE, READINGS, SIDE, DIMENSION = 12, 4, 32, 32
+NAMES = ["Ada", "Ben", "Cleo", "Dov", "Esi", "Fritz", "Gus", "Hanna", "Ivo", "Jun", "Kofi", "Lea"]
+LINES = ("home", "a song", "to him", "down what they saw")
 VICTIMS = 4  # of the people, where the system knows no closed set
 
 
@@ -68,9 +70,10 @@ def embed(images: NDArray[np.uint8]) -> Floats:
 
 def embed_any(samples: NDArray[Any]) -> Floats:
     """A linear recogniser of stand-ins of another modality (n, ...); (n, DIMENSION)."""
+    count = len(samples)
     if samples.dtype.kind == "U":
-        samples = samples.astype("U40").view(np.uint32)
-    flat = samples.reshape(len(samples), -1).astype(np.float32)
+        samples = samples.astype("U60").view(np.uint32)
+    flat = samples.reshape(count, -1).astype(np.float32)
     projection = np.random.default_rng(2).standard_normal((flat.shape[1], DIMENSION))
     said: Floats = flat @ (projection / flat.shape[1]).astype(np.float32)
     return said
@@ -160,7 +163,7 @@ def of_modality(modality: Modality) -> list[NDArray[Any]]:
     families: tuple[tuple[NDArray[Any], ...], ...] = (
         (vectors(),),
         (grey, np.stack([grey, grey // 2, 255 - grey], axis=-1)),
-        (np.array([f"person {p} wrote line {n}" for n, p in enumerate(whose)]),),
+        (np.array([f"{NAMES[p]} wrote {LINES[n % READINGS]}" for n, p in enumerate(whose)]),),
         (sound,),
     )
     for family in families:

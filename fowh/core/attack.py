@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from fowh.core.release import Floats
 from fowh.core.view import View
 
+CANDIDATES = 10  # reconstructions of one row, at most
+
 
 class Attack(ABC):
     """An inverter: a frozen dataclass whose fields are its hyper-parameters.
@@ -47,7 +49,9 @@ class Attack(ABC):
             rng: the only source of randomness; torch gets its generator from it.
 
         Returns:
-            One reconstruction per row, in order (see ``yields``).
+            One reconstruction per row, in order (see ``yields``). Embeddings may be (n, k, d): up
+            to ``CANDIDATES`` for each row, best first. The first is the answer; how often one of
+            the first k succeeds is stated beside it.
         """
 
 

@@ -19,6 +19,7 @@ from fowh.core.threat import Threat
 
 Stream = Callable[..., np.random.Generator]  # names of a stage -> its randomness
 Says = Callable[[Floats], Floats]
+Successes = Callable[[Columns, Columns], Columns]  # of what was observed, and of the terms
 Doubt = tuple[str, str]  # its name, and in words what raises it
 
 
@@ -32,6 +33,8 @@ class Headline:
         reference: in which it is read, unprotected.
         useless: from this value on (in the attacker's direction) the job is not done.
         success: what an attacker wants, most important first.
+        margin: how much more of its errors a system may make and still do its job as without
+            protection (a non-inferiority margin, stated before anything is measured).
         accepted: what the system itself takes for the victim, for comparisons; "" without.
     """
 
@@ -41,6 +44,7 @@ class Headline:
     useless: float
     success: tuple[str, ...]
     accepted: str = ""
+    margin: float = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,6 @@ class Setting:
         subjects: (n,) whose they are.
         fold: which rows are for what.
         threat: the policy of keys.
-        fmrs: rates that thresholds are set for, by name.
         stream: the randomness of a stage of this fold, by its names.
     """
 
@@ -63,7 +66,6 @@ class Setting:
     subjects: NDArray[np.int64]
     fold: Fold
     threat: Threat
-    fmrs: Mapping[str, float]
     stream: Stream
 
 
@@ -71,6 +73,7 @@ class System(ABC):
     """A deployed system with all its secrets; an attack gets what the threat grants of it.
 
     Attributes:
+        setting: what it was deployed from.
         scheme: fitted.
         keys: (n,) of the rows that are stolen.
         release: the (n) stolen rows as they left, with their keys.
@@ -79,12 +82,25 @@ class System(ABC):
         says_released: whether what ``says`` gives has passed the scheme.
     """
 
+    setting: Setting
     scheme: Scheme
     keys: Keys
     release: Release
     terms: Columns
     facts: Mapping[str, float]
     says_released: ClassVar[bool] = False
+
+    def under(self, values: Floats, stage: str) -> tuple[Scheme, Release]:
+        """The fitted scheme and what left of the stolen rows, had the target said other values.
+
+        Args:
+            values: (n, d) of every sample of the dataset, as an earlier version of it said.
+            stage: names the randomness.
+        """
+        setting, fold = self.setting, self.setting.fold
+        fitted = setting.scheme.fit(values[fold.development])
+        rng = setting.stream("enrol", stage)
+        return fitted, fitted.release(values[fold.stolen], self.keys, rng)
 
     @abstractmethod
     def utility(self) -> dict[str, Columns]:
@@ -93,6 +109,24 @@ class System(ABC):
     @abstractmethod
     def judge(self, made: Floats) -> Columns:
         """Raw observations of (n, d) reconstructions, row i of stolen row i."""
+
+    def tries(self, guesses: Floats, successes: Successes) -> Columns:
+        """On which turn each stolen row falls to a list of guesses that knows nothing of it.
+
+        Args:
+            guesses: (g, d), in the order in which they are made.
+            successes: of the leak.
+
+        Returns:
+            (n,) float64 by success metric, from 1; inf where no guess succeeds.
+        """
+        made: dict[str, NDArray[Any]] = {}
+        for turn, guess in enumerate(guesses, 1):
+            same = np.broadcast_to(guess, (len(self.release), len(guess)))
+            for name, hit in successes(self.judge(same), self.terms).items():
+                turns = made.setdefault(name, np.full(len(same), np.inf))
+                turns[(hit == 1) & np.isinf(turns)] = turn
+        return made
 
     def says(self) -> Says:
         """What anybody who asks is told, as a function of what the target says; default: that.
@@ -134,6 +168,7 @@ class Leak(ABC):
         suite: the standard suite of attacks.
         headline: which numbers place a cell.
         scenarios: what tables call the scenarios of ``System.utility``, in their order.
+        metrics: of its own (``fowh.Metric``), where the table of metrics lacks what it measures.
     """
 
     closed_set: ClassVar[bool] = False
@@ -141,6 +176,7 @@ class Leak(ABC):
     suite: ClassVar[tuple[str, ...]]
     headline: ClassVar[Headline]
     scenarios: ClassVar[Mapping[str, str]]
+    metrics: ClassVar[tuple[Any, ...]] = ()
 
     def observed(self, target: Target) -> Target:
         """The function whose values leave the system; default: the target itself.
@@ -163,8 +199,10 @@ class Leak(ABC):
         """What a record says of this leak, as JSON values.
 
         Returns:
-            ``utility`` (by scenario and metric), ``data``, ``cost`` (numbers by name) and
-            ``properties`` (by section and name).
+            ``utility`` (by scenario and metric; the protected scenario's ``utility_loss`` is what
+            it errs more than the reference, paired), ``chance`` (by metric of success, what a
+            draw of lots reaches), ``data``, ``cost`` (numbers by name) and ``properties`` (by
+            section and name).
         """
 
     def doubts(self, record: Mapping[str, Any]) -> Iterator[Doubt]:

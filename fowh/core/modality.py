@@ -30,10 +30,12 @@ class Modality(ABC):
     Attributes:
         embedded: True where samples are what a target would say of them: no target is needed.
         target: the usual one, where the user names none; "" where there is none.
+        metrics: of its own (``fowh.Metric``), where the table of metrics lacks its likeness.
     """
 
     embedded: ClassVar[bool] = False
     target: ClassVar[str] = ""
+    metrics: ClassVar[tuple[Any, ...]] = ()
 
     @abstractmethod
     def check(self, made: NDArray[Any], count: int, like: NDArray[Any]) -> NDArray[Any]:

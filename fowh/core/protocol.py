@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,7 +27,8 @@ class Fold:
             a published protocol has it so, they may be of the same subjects.
         victims: samples of the enrolled subjects.
         stolen: rows (among ``victims``) that are attacked.
-        gallery: what Rank-1 searches; holds ``stolen``.
+        gallery: what Rank-1 searches: readings of victims and bystanders, ``stolen`` among them;
+            nobody's who is the attacker's, unless a published protocol has it so.
         bystanders: rows of ``gallery`` that are neither victims', nor development's, nor the
             attacker's.
         witness: what an independent recogniser may learn from.
@@ -56,19 +55,15 @@ class Protocol(ABC):
     """A protocol: its numbers are part of its name; change one and it is another protocol.
 
     Attributes:
-        fmrs: false match rates that thresholds are set for, by name.
         controls: blind attacks that run beside every cell.
         rendered: those of them that are rendered as samples too.
-        sample_folds: folds on which attacks that yield samples run (minutes each).
         max_own: the attacker's own samples, at most.
         max_stolen: rows that are attacked in a fold, at most.
         shown_readings: readings of each subject among the samples shown.
     """
 
-    fmrs: ClassVar[Mapping[str, float]] = MappingProxyType({"1e-2": 1e-2, "1e-3": 1e-3})
     controls: ClassVar[tuple[str, ...]] = ("random", "mean", "medoid")
     rendered: ClassVar[tuple[str, ...]] = ("mean",)
-    sample_folds: ClassVar[int] = 1
     max_own: ClassVar[int] = 2000
     max_stolen: ClassVar[int] = 400
     shown_readings: ClassVar[int] = 1
@@ -76,8 +71,6 @@ class Protocol(ABC):
     def numbers(self) -> dict[str, Any]:
         """What a record's spec says beside the name, as JSON values."""
         return {
-            "sample_folds": self.sample_folds,
-            "fmrs": list(self.fmrs.values()),
             "controls": list(self.controls),
             "max_own": self.max_own,
             "max_stolen": self.max_stolen,

@@ -2,7 +2,8 @@
 
 Third parties register modules through entry points (groups ``fowh.schemes``, ``fowh.attacks``,
 ``fowh.datasets`` and so on for every kind) or name a class directly as ``package.module:Class``.
-Listing reads file names and docstrings only, so that ``fowh list`` imports nothing heavy.
+Listing reads file names and docstrings only, and of schemes what they protect, so that ``fowh
+list`` imports nothing heavy.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def _member(value: Any) -> Any:
     if isinstance(value, _WRAPPERS):
         return [_member(getattr(value, name, None)) for name in _HELD]
     if inspect.isfunction(value):
-        return [_compiled(value.__code__), _written(value.__defaults__)]
+        return [_compiled(value.__code__), _written([value.__defaults__, value.__kwdefaults__])]
     return _written(value)
 
 

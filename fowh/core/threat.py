@@ -40,10 +40,10 @@ class Threat:
             if typing.get_origin(hint) is Literal and given not in typing.get_args(hint):
                 choices = typing.get_args(hint)
                 words = " or ".join([", ".join(choices[:-1]), choices[-1]])
-                raise InputError(f"--{axis.name} {given}: expected {words}")
+                raise InputError(f"threat, {axis.name}: {given!r}; expected {words}")
             if hint in (int, bool) and type(given) is not hint:
                 expected = "an integer" if hint is int else "True or False"
-                raise InputError(f"--{axis.name} {given}: expected {expected}")
+                raise InputError(f"threat, {axis.name}: {given!r}; expected {expected}")
         if self.queries < 0:
             raise InputError(f"--queries {self.queries}: expected numbers of at least 0")
         if self.samples < 2:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.attack import Attack, unfit
+from fowh.core.attack import CANDIDATES, Attack, unfit
 from fowh.core.view import View
 from fowh.engine.cell import row_name
 from fowh.engine.judge import Judge, Judged
@@ -82,8 +82,11 @@ def judged_as(yields: str, made: NDArray[Any], view: View, judge: Judge) -> Judg
         assert prepared is not None
         return judge.samples(judge.plan.modality.check(made, count, prepared))
     width = view.embeddings.shape[1]
-    if made.shape != (count, width) or not np.isfinite(made).all():
+    several = made.ndim == 3 and 0 < made.shape[1] <= CANDIDATES
+    expected = (count, made.shape[1], width) if several else (count, width)
+    if made.shape != expected or not np.isfinite(made).all():
         raise ValueError(
-            f"returned {made.shape} {made.dtype}, expected ({count}, {width}) finite embeddings"
+            f"returned {made.shape} {made.dtype}, expected ({count}, {width}) finite embeddings, "
+            f"or ({count}, k, {width}) with up to {CANDIDATES} candidates a row"
         )
     return judge.embeddings(made.astype(np.float32, copy=False))

@@ -18,6 +18,7 @@ from fowh.core.scheme import Scheme
 from fowh.core.sources import code_digest
 from fowh.core.target import Target
 from fowh.core.threat import Threat
+from fowh.metrics import Metric, learn
 
 HOME = Path(__file__).parents[1]
 ROOMS = ("core", "kit", "metrics", "engine", "records")  # that measure, whatever the plug-ins
@@ -71,6 +72,15 @@ class Cell:
             InputError: a target or a witness that these samples cannot have.
         """
         kind, target = modality_of(samples), self.target
+        try:
+            learn(own_metrics(self, samples))
+        except ValueError as error:
+            raise InputError(f"leak or modality: {error}") from error
+        if kind.embedded and self.leak.closed_set:
+            raise InputError(
+                f"leak {describe(self.leak, 'leak')['name']} is about what a classifier answers, "
+                "and this dataset holds embeddings: name a dataset of samples"
+            )
         if kind.embedded:
             if target is not None or self.witness is not None:
                 which = "a target embeds" if target is not None else "a witness looks at"
@@ -100,6 +110,11 @@ def modality_of(samples: Samples) -> Modality:
     """The plug-in that knows what these samples are."""
     made: Modality = load("modality", samples.modality)
     return made
+
+
+def own_metrics(cell: Cell, samples: Samples) -> tuple[Metric, ...]:
+    """What the leak and the modality measure beside what the table of metrics has."""
+    return (*cell.leak.metrics, *modality_of(samples).metrics)
 
 
 def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:

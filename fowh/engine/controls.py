@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from fowh.core.leak import Stream
+from fowh.core.leak import Stream, System
+from fowh.core.modality import Columns
 from fowh.core.protocol import Fold
 from fowh.engine.attempt import Attempt
+from fowh.engine.cell import Cell
 from fowh.engine.judge import Judge, Judged, unmeasured
 from fowh.engine.plan import Plan
+from fowh.kit.guesses import cover
 from fowh.kit.pairing import another_reading, nearest_rows, other_subject
+
+GUESSES = 1000  # blind ones, at most
 
 
 def references(
@@ -39,6 +44,19 @@ def references(
         found["unprotected"] = Judged(plain.embeddings, plain.columns, said)
     found["mated_probe"] = _mated_probe(plan, fold, judge)
     return [Attempt("controls", name, "embeddings", judged) for name, judged in found.items()]
+
+
+def blind_tries(
+    cell: Cell, plan: Plan, fold: Fold, system: System, rng: np.random.Generator
+) -> Columns:
+    """The turn on which a list of blind guesses succeeds, (n,) by metric; inf where none does.
+
+    The list is made from what the attacker has of his own, before anything is stolen.
+    """
+    own = fold.attacker
+    says = system.says()
+    guesses = cover(says(plan.values[own]), plan.samples.subjects[own], GUESSES, rng)
+    return system.tries(guesses, cell.leak.successes)
 
 
 def _mated_probe(plan: Plan, fold: Fold, judge: Judge) -> Judged:

@@ -50,6 +50,7 @@ class FoldResult:
         terms: what success is measured by.
         facts: single numbers.
         attempts: rows of the table.
+        tries: on which turn a list of blind guesses succeeds, by metric.
         seconds: by stage.
     """
 
@@ -58,6 +59,7 @@ class FoldResult:
     terms: Columns
     facts: Mapping[str, float]
     attempts: list[Attempt]
+    tries: Columns
     seconds: Mapping[str, float]
 
 
@@ -68,7 +70,7 @@ class Findings:
     Attributes:
         not_found: samples that a detector missed; None where nothing is detected.
         utility: per scenario, one entry per fold.
-        terms, facts, stolen: one per fold; ``stolen`` are the subjects of the stolen rows.
+        terms, facts, tries, stolen: one per fold; ``stolen`` are the subjects of the stolen rows.
         rows: per row of the table, its attempts that were judged, with the number of the fold.
         skipped, failed: reasons by attack.
         seconds: by stage or attack.
@@ -82,6 +84,7 @@ class Findings:
     utility: dict[str, list[Columns]] = field(default_factory=lambda: defaultdict(list))
     terms: list[Columns] = field(default_factory=list)
     facts: list[Mapping[str, float]] = field(default_factory=list)
+    tries: list[Columns] = field(default_factory=list)
     stolen: list[NDArray[np.int64]] = field(default_factory=list)
     rows: dict[Row, list[tuple[int, Attempt]]] = field(default_factory=lambda: defaultdict(list))
     skipped: dict[str, str] = field(default_factory=dict)
@@ -98,6 +101,7 @@ class Findings:
             self.utility[scenario].append(columns)
         self.terms.append(result.terms)
         self.facts.append(result.facts)
+        self.tries.append(result.tries)
         self.stolen.append(plan.samples.subjects[result.fold.stolen])
         for stage, seconds in result.seconds.items():
             self.seconds[stage] += seconds
@@ -145,6 +149,7 @@ class Findings:
             columns = joined([each.judged.columns for _, each in attempts if each.judged])
             made |= {f"{section.removesuffix('s')}.{name}.{n}": v for n, v in columns.items()}
         made |= {f"term.{n}": v for n, v in joined(self.terms).items()}
+        made |= {f"guesses.{n}": v for n, v in joined(self.tries).items()}
         return made | {f"shown.{name}": samples for name, samples in self.shown.items()}
 
 

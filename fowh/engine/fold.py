@@ -13,7 +13,7 @@ from fowh.core.randomness import stream
 from fowh.core.target import Progress
 from fowh.engine.attempt import Attempt, attempt
 from fowh.engine.cell import Cell, control, plugin_name, row_name
-from fowh.engine.controls import references
+from fowh.engine.controls import blind_tries, references
 from fowh.engine.findings import Clock, FoldResult
 from fowh.engine.grant import grant, granted_versions
 from fowh.engine.judge import Judge
@@ -50,33 +50,34 @@ def run_fold(
     with clock("recognition"):
         setting = Setting(
             *(cell.scheme, plan.values, plan.samples.subjects, fold),
-            *(cell.threat, cell.protocol.fmrs, rng),
+            *(cell.threat, rng),
         )
         system = cell.leak.deploy(setting)
         utility = system.utility()
-    early = fold.number < cell.protocol.sample_folds
-    sampled = early and plan.prepared is not None
     witness = None
-    if sampled and cell.witness is not None:
+    if plan.prepared is not None and cell.witness is not None:
         say("training the witness", 0.05)
         with clock("witness"):
             witness = Witness.make(cell, plan, fold, device, rng("witness"))
     judge = Judge(cell.leak, system, plan, fold, witness, device)
-    versions = granted_versions(cell, plan, fold, system, rng)
+    versions = granted_versions(cell, plan, fold, system)
     view = partial(grant, cell, plan, fold, system, versions, device)
     attempts: list[Attempt] = []
     for attack in (*map(control, cell.protocol.controls), *cell.attacks):
-        if row_name(attack) in broken or (attack.yields == "samples" and not early):
+        if row_name(attack) in broken:
             continue
         say(row_name(attack), 0.1)
         seen = view(attack, _within(note, 0.1, 0.8))
         attempts.append(attempt(attack, seen, judge, rng("attack", plugin_name(attack))))
     controls = references(plan, fold, judge, attempts, rng)
-    if sampled:
+    if plan.prepared is not None:
         with clock("rendering"):
             attempts += rendered(cell, plan, fold, view, judge, attempts, rng, say)
+    say("blind guesses", 0.95)
+    with clock("guesses"):
+        tries = blind_tries(cell, plan, fold, system, rng("guesses"))
     return FoldResult(
-        fold, utility, system.terms, system.facts, [*attempts, *controls], clock.seconds
+        *(fold, utility, system.terms, system.facts, [*attempts, *controls], tries, clock.seconds)
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from fowh.core.attack import Attack
-from fowh.core.leak import Says, Stream, System
+from fowh.core.leak import Says, System
 from fowh.core.protocol import Fold
 from fowh.core.release import Floats, Release
 from fowh.core.target import Progress, Target
@@ -18,20 +18,16 @@ from fowh.engine.cell import Cell, source_of
 from fowh.engine.plan import Plan
 
 
-def granted_versions(
-    cell: Cell, plan: Plan, fold: Fold, system: System, rng: Stream
-) -> tuple[Version, ...]:
+def granted_versions(cell: Cell, plan: Plan, fold: Fold, system: System) -> tuple[Version, ...]:
     """What the threat grants of each version: the system protected them all in one way."""
     granted = cell.threat.versions
     if granted == "final" or not plan.versions:
         return ()
     made, says = [], system.says()
     for name, values in plan.versions[:-1]:
-        fitted, left = cell.scheme.fit(values[fold.development]), None
-        if granted == "all":
-            left = fitted.release(values[fold.stolen], system.keys, rng("enrol", name))
-            left = _leaked(cell, left)
-        made.append(Version(name, fitted, says(values[fold.attacker]), left))
+        fitted, left = system.under(values, name)
+        shown = _leaked(cell, left) if granted == "all" else None
+        made.append(Version(name, fitted, says(values[fold.attacker]), shown))
     name, values = plan.versions[-1]
     own = says(values[fold.attacker])
     return (*made, Version(name, system.scheme, own, _leaked(cell, system.release)))

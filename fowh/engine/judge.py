@@ -14,6 +14,9 @@ from fowh.core.protocol import Fold
 from fowh.core.release import Floats
 from fowh.engine.plan import Plan
 from fowh.engine.witness import Witness
+from fowh.metrics.inversion import first
+
+TRIES = "tries_"  # begins the column that says on which turn a row's candidates succeed
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +57,24 @@ class Judge:
     device: str
 
     def embeddings(self, made: Floats) -> Judged:
-        """Judge (n, d) embeddings, row i of stolen row i."""
+        """Judge (n, d) embeddings, row i of stolen row i.
+
+        Of candidates (n, k, d) the first is judged; of all of them, on which turn one succeeds.
+        """
         stolen = self.fold.stolen
         labels = {
             "subject": self.plan.samples.subjects[stolen],
             "fold": np.full(len(stolen), self.fold.number),
         }
-        return Judged(made, labels | self.system.judge(made), {})
+        if made.ndim == 2:
+            return Judged(made, labels | self.system.judge(made), {})
+        turns = [self.system.judge(made[:, turn]) for turn in range(made.shape[1])]
+        hits = [self.leak.successes(seen, self.system.terms) for seen in turns]
+        tries = {
+            f"{TRIES}{name}": first(np.stack([hit[name] == 1 for hit in hits], axis=1))
+            for name in self.leak.headline.success
+        }
+        return Judged(made[:, 0], labels | turns[0] | tries, {})
 
     def samples(self, made: NDArray[Any]) -> Judged:
         """Embed samples again and judge that; beside it their likeness to the originals."""

@@ -18,7 +18,7 @@ from fowh.core.target import Lessons, Target
 from fowh.engine.cell import Cell
 from fowh.engine.plan import Plan
 from fowh.kit.comparing import compare_vectors
-from fowh.metrics import inversion, recognition
+from fowh.metrics import FMRS, inversion, recognition
 from fowh.metrics.realism import Manifold
 
 REFERENCE = 2000  # samples that say what the modality looks like
@@ -70,8 +70,7 @@ class Witness:
             subjects=subjects[fold.gallery],
             stolen=np.searchsorted(fold.gallery, fold.stolen),
             thresholds={
-                name: -recognition.threshold_at_fmr(strangers, rate)
-                for name, rate in cell.protocol.fmrs.items()
+                name: -recognition.threshold_at_fmr(strangers, rate) for name, rate in FMRS.items()
             },
             manifold=Manifold.of(fitted.appearance(known, device)),
             like=known[:1],

@@ -10,13 +10,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.leak import Setting, System
+from fowh.core.leak import Setting, Successes, System
 from fowh.core.modality import Columns
+from fowh.core.protocol import Fold
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import TemplateScheme
+from fowh.kit import matching
 from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_keys
 from fowh.kit.pairing import another_reading
-from fowh.metrics import inversion, recognition
+from fowh.metrics import FMRS, inversion, recognition
 from fowh.metrics.inversion import Outcome
 from fowh.metrics.security import effective_dimension
 
@@ -62,7 +64,7 @@ class Enrolled(System):
         rate = len(victims) / (time.perf_counter() - started)
         stolen = np.searchsorted(fold.victims, fold.stolen)
         mate = another_reading(whose)[stolen]
-        limits, strangers = _thresholds(setting, scheme)
+        limits, counts = _thresholds(setting, scheme)
         return cls(
             setting,
             scheme,
@@ -76,13 +78,14 @@ class Enrolled(System):
             mean=develop.mean(axis=0),
             terms={name: np.full(len(stolen), limit) for name, limit in limits.items()},
             facts={
-                **_population(develop, setting.subjects[fold.development]),
-                "development_non_mated": strangers,
+                **_population(develop, setting.subjects[fold.development], limits),
+                **counts,
                 "enrolments_per_s": rate,
                 "verifications_per_s": _speed(scheme, templates, victims),
                 "bytes_per_template": templates.bytes_each,
                 "dimension": victims.shape[1],
                 "own": len(fold.attacker),
+                **_chance(setting.subjects[fold.gallery], fold),
                 "comparison_cap": scheme.comparison_cap,
             },
         )
@@ -120,16 +123,35 @@ class Enrolled(System):
             "renewed_score": np.where(self.alone, np.nan, renewed),
         }
 
+    def tries(self, guesses: Floats, successes: Successes) -> Columns:
+        """As in ``System``, all guesses in one product each; purities are no success."""
+        rows, gallery, subjects = self._gallery[2], *self._gallery[:2]
+        budget = max(1, self.scheme.comparison_cap // max(1, len(rows)))
+        scored = self.scheme.scores(self.release, guesses[:budget])
+        distance = matching.l2(gallery[rows], guesses)
+        found = {"rank1": inversion.rank1_of_each(guesses, gallery, subjects, rows)}
+        for name, limit in self.terms.items():
+            kind, _, fmr = name.partition(".")
+            if kind == "t_embedding":
+                found[f"type1_at_fmr_{fmr}"] = distance <= limit[:, None]
+            else:
+                found[f"accept_at_fmr_{fmr}"] = scored >= limit[:, None]
+        return {name: inversion.first(hits) for name, hits in found.items()}
+
 
 def outcome_of(columns: Columns) -> Outcome:
     """The columns of ``Enrolled.judge`` as the metrics take them."""
     return Outcome(**{name: columns[name] for name in Outcome.__dataclass_fields__})
 
 
-def _thresholds(setting: Setting, scheme: TemplateScheme) -> tuple[dict[str, float], int]:
-    """Thresholds from non-mated development comparisons, and the fewest that one rests on.
+def _thresholds(
+    setting: Setting, scheme: TemplateScheme
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Thresholds from non-mated development comparisons, and on how many they rest.
 
-    ``t_embedding`` are distances of raw embeddings, ``t_protected`` scores of the scheme.
+    ``t_embedding`` are distances of raw embeddings, ``t_protected`` scores of the scheme. Of the
+    strictest ones it is counted how many pairs of people have a comparison above them: those of one
+    pair rise and fall together.
     """
     rows, stream = setting.fold.development, setting.stream
     develop, whose = setting.values[rows], setting.subjects[rows]
@@ -138,22 +160,52 @@ def _thresholds(setting: Setting, scheme: TemplateScheme) -> tuple[dict[str, flo
     plain = compare_vectors(develop, whose, stream("development pairs"))
     seen = compare(scheme, enrolled, develop, whose, stream("development pairs"))
     clear, coded = (part.score[~part.mated] for part in (plain, seen))
-    made = {}
-    for name, rate in setting.fmrs.items():
+    made, above = {}, []
+    for name, rate in FMRS.items():
         made[f"t_embedding.{name}"] = -recognition.threshold_at_fmr(clear, rate)
         made[f"t_protected.{name}"] = recognition.threshold_at_fmr(coded, rate)
-    return made, min(len(clear), len(coded))
+        above.append(_pairs_above(plain, -made[f"t_embedding.{name}"]))
+        above.append(_pairs_above(seen, made[f"t_protected.{name}"]))
+    fewest = min(len(clear), len(coded))
+    return made, {"development_non_mated": fewest, "pairs_above": min(above, default=0)}
 
 
-def _population(develop: Floats, subjects: NDArray[np.int64]) -> dict[str, float]:
-    """How far mated samples are apart, and how many dimensions the embeddings fill."""
-    centred, mate = develop - develop.mean(axis=0), another_reading(subjects)
-    paired = mate != np.arange(len(mate))
-    left, right = centred[paired], centred[mate[paired]]
-    norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
-    cosine = np.clip((left * right).sum(axis=1) / norms, -1, 1)
-    angle = float(np.median(np.arccos(cosine))) if len(cosine) else np.nan
-    return {"mated_angle": angle, "effective_dimension": effective_dimension(develop)}
+def _pairs_above(seen: Comparisons, limit: float) -> int:
+    """How many pairs of people have a non-mated comparison at or above a threshold."""
+    above = (seen.score >= limit) & ~seen.mated
+    pairs = np.sort(np.stack([seen.subject_a[above], seen.subject_b[above]], axis=1), axis=1)
+    return len(np.unique(pairs, axis=0))
+
+
+def _population(
+    develop: Floats, subjects: NDArray[np.int64], limits: Mapping[str, float]
+) -> dict[str, float]:
+    """The strictest threshold as an angle, and how many dimensions subjects fill.
+
+    The angle is that of two embeddings at the threshold's distance, both as far from the mean as
+    embeddings are. Subjects are counted, not samples: each by its mean.
+    """
+    centred = develop - develop.mean(axis=0)
+    radius = float(np.sqrt(np.square(centred).sum(axis=1).mean()))
+    distance = min(limit for name, limit in limits.items() if name.startswith("t_embedding"))
+    _, codes, counts = np.unique(subjects, return_inverse=True, return_counts=True)
+    means = np.zeros((len(counts), develop.shape[1]))
+    np.add.at(means, codes, develop)
+    return {
+        "operating_angle": 2 * float(np.arcsin(np.clip(distance / (2 * radius), 0, 1))),
+        "effective_dimension": effective_dimension(means / counts[:, None]),
+    }
+
+
+def _chance(subjects: NDArray[np.int64], fold: Fold) -> dict[str, float]:
+    """The gallery's size, and how often its reading drawn at random is the victim's."""
+    _, codes, counts = np.unique(subjects, return_inverse=True, return_counts=True)
+    mates = counts[codes[np.searchsorted(fold.gallery, fold.stolen)]] - 1
+    return {
+        "gallery_readings": len(subjects),
+        "gallery_subjects": len(counts),
+        "chance_rank1": float(mates.mean() / max(1, len(subjects) - 1)),
+    }
 
 
 def _speed(scheme: TemplateScheme, templates: Release, victims: Floats) -> float:

@@ -65,17 +65,17 @@ def _strict(observed: Observed) -> tuple[float, int]:
 
 
 def bounds(observed: Observed) -> dict[str, float]:
-    """Bounds in bits for any scheme that recognises as well, and the scheme's own secret."""
-    angle, dimension = (observed.facts[0][k] for k in ("mated_angle", "effective_dimension"))
+    """What guessing costs: estimates in bits, and the scheme's own secret."""
+    angle, dimension = (observed.facts[0][k] for k in ("operating_angle", "effective_dimension"))
     fmr, strangers = _strict(observed)
     made = {
         "effective_dimension": dimension,
-        "mated_angle_degrees": float(np.degrees(angle)),
+        "operating_angle_degrees": float(np.degrees(angle)),
         "guessing_bits": security.guessing_bits(fmr, strangers),
         "dictionary_success": security.guessing_probability(fmr, int(observed.facts[0]["own"])),
     }
     if 0 < angle <= np.pi and dimension > 1:
-        made["cap_bound_bits"] = security.cap_bound_bits(angle, dimension)
+        made["cap_estimate_bits"] = security.cap_bound_bits(angle, dimension)
     if observed.scheme.secret_bits is not None:
         made["secret_bits"] = float(observed.scheme.secret_bits)
     return made

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.cache import digest
 from fowh.core.errors import InputError
 from fowh.core.leak import Headline, Leak, Observed, Says, Setting, System
 from fowh.core.modality import Columns
@@ -85,8 +86,15 @@ class Outputs(Leak):
             value = intervals.rate(correct, subject, observed.stream(scenario))
             made[scenario] = {"accuracy": value.to_json()}
         first = observed.facts[0]
+        clear, left = (
+            np.concatenate([part["correct"] for part in observed.utility[scenario]])
+            for scenario in ("unprotected", "protected")
+        )
+        lost = intervals.difference(clear, left, subject, observed.stream("loss"))
+        made["protected"]["utility_loss"] = lost.to_json()
         return {
             "utility": made,
+            "chance": {"named": 1 / first["classes"]},
             "data": {"dimension": int(first["classes"])},
             "properties": {},
             "cost": {"bytes_per_answer": first["bytes_per_answer"]},
@@ -122,8 +130,7 @@ class Answering(System):
         }
 
     def says(self) -> Says:
-        # A stream of its own for each attack: what one asks must not shift what another is told.
-        return partial(_limited, copy.deepcopy(self.scheme), self.setting.stream("asked"))
+        return partial(_limited, copy.deepcopy(self.scheme), self.setting.stream("asked").bytes(16))
 
     def judge(self, made: Floats) -> Columns:
         """``correct``: 1 where the model takes the reconstruction for its subject, else 0."""
@@ -133,5 +140,10 @@ class Answering(System):
         return {"correct": np.asarray(usable & (taken == whose), dtype=np.float64)}
 
 
-def _limited(scheme: OutputScheme, rng: np.random.Generator, values: Floats) -> Floats:
-    return scheme.limit(values, rng)
+def _limited(scheme: OutputScheme, seed: bytes, values: Floats) -> Floats:
+    """Answers as they leave. Who asks the same again is told the same, by whatever way he asks.
+
+    So noise cannot be averaged away, and what one attack asks shifts nothing that another is told.
+    """
+    whole = digest(seed.hex(), values)
+    return scheme.limit(values, np.random.default_rng(int(whole, 16)))

@@ -17,7 +17,7 @@ from fowh.leaks._enrolled import Enrolled, outcome_of
 from fowh.metrics import inversion
 
 CHEAP = 0.1  # Type-1 of a blind guess from which Type-1 says little
-FEW = 10  # non-mated development comparisons above a threshold, at least
+FEW = 10  # pairs of development subjects above the strict threshold, at least
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,12 @@ class Templates(Leak):
         first = observed.facts[0]
         return {
             "utility": _recognition.rates(observed),
+            "chance": {"rank1": float(np.mean([f["chance_rank1"] for f in observed.facts]))},
             "data": {
                 "dimension": int(first["dimension"]),
+                "gallery_readings": int(first["gallery_readings"]),
+                "gallery_subjects": int(first["gallery_subjects"]),
+                "pairs_above": int(min(facts["pairs_above"] for facts in observed.facts)),
                 "comparisons": _recognition.counts(observed),
                 "development_non_mated": int(
                     min(facts["development_non_mated"] for facts in observed.facts)
@@ -94,12 +98,12 @@ class Templates(Leak):
                 f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
                 "read Rank-1 and the advantage instead",
             )
-        pairs = record["data"]["development_non_mated"]
-        if pairs * 1e-3 < FEW:
+        pairs = record["data"]["pairs_above"]
+        if pairs < FEW:
             yield (
                 "few-comparisons",
-                f"the threshold at FMR 0.1 % rests on {pairs} non-mated development comparisons, "
-                "fewer than ten of them above it",
+                f"the threshold at FMR 0.1 % rests on the comparisons of {pairs} pairs of people "
+                f"above it, fewer than {FEW}: with others it would be another one",
             )
 
 

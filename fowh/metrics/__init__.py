@@ -6,9 +6,10 @@ LPIPS is not among the image metrics: its weights cannot be shipped or fetched o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import inf
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from math import inf, isfinite
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,20 @@ METRICS: tuple[Metric, ...] = (
         "utility",
     ),
     Metric(
+        "utility_loss",
+        "Utility lost",
+        "higher",
+        (-1.0, 1.0),
+        "How much more the protected system errs than the unprotected one, paired by subject.",
+        "utility",
+    ),
+    Metric(
         "rank1",
         "Rank-1",
         "higher",
         _RATE,
-        "The reading nearest to the reconstruction, the stolen one left out, is the victim's.",
+        "Of all readings of victims and bystanders, the stolen one left out, the nearest to the "
+        "reconstruction is the victim's.",
         "success",
         heading=("rank 1", ""),
         goal="identifies {} % of the victims at rank 1",
@@ -242,11 +252,12 @@ METRICS: tuple[Metric, ...] = (
         "cost",
     ),
     Metric(
-        "cap_bound_bits",
-        "Cap bound (bits)",
+        "cap_estimate_bits",
+        "Cap estimate (bits)",
         "lower",
         _BITS,
-        "No matcher with this acceptance angle can be harder to guess on a uniform sphere.",
+        "Work of guessing at the angle of the threshold for FMR 0.1 %, if subjects were spread "
+        "evenly on a sphere of the effective dimension: an estimate, no bound.",
         "cost",
     ),
     Metric(
@@ -262,8 +273,54 @@ METRICS: tuple[Metric, ...] = (
         "Effective dimension",
         "lower",
         (1.0, inf),
-        "Participation ratio of the embeddings' covariance spectrum.",
+        "Participation ratio of the covariance spectrum of subjects' means; below their number.",
         "cost",
     ),
 )
+# of attacks that return several candidates a row, of which one is right
+METRICS += tuple(
+    Metric(
+        f"{name}_within_{k}",
+        f"{label} within {k} candidates",
+        "higher",
+        _RATE,
+        f"One of the first {k} reconstructions of a row succeeds.",
+        "success",
+        heading=(label, f"in {k}"),
+    )
+    for name, label in (
+        ("rank1", "Rank-1"),
+        ("type1_at_fmr_1e-3", "Type-1 at FMR 0.1 %"),
+        ("named", "Named by the target"),
+    )
+    for k in (2, 10)
+)
 BY_NAME = {metric.name: metric for metric in METRICS}
+BUILT_IN = frozenset(BY_NAME)
+FMRS = {"1e-2": 1e-2, "1e-3": 1e-3}  # false match rates that thresholds are set for, by name
+
+
+def learn(metrics: Iterable[Metric]) -> None:
+    """Take a plug-in's own metrics into the table; a name keeps its meaning.
+
+    Raises:
+        ValueError: another metric has that name.
+    """
+    for metric in metrics:
+        if BY_NAME.setdefault(metric.name, metric) != metric:
+            raise ValueError(
+                f"there is a metric {metric.name!r} already, which says something else"
+            )
+
+
+def to_json(metric: Metric) -> dict[str, Any]:
+    """A metric as JSON values, for a record; a limit that is infinite becomes None."""
+    limits = [end if isfinite(end) else None for end in metric.limits]
+    return asdict(metric) | {"limits": limits, "heading": list(metric.heading)}
+
+
+def from_json(given: Mapping[str, Any]) -> Metric:
+    """A metric as a record has it."""
+    low, high = given["limits"]
+    limits = (-inf if low is None else low, inf if high is None else high)
+    return Metric(**dict(given) | {"limits": limits, "heading": tuple(given["heading"])})

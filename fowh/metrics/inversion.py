@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.metrics import METRICS, intervals
+from fowh.metrics import BY_NAME, intervals
 
 Array = NDArray[Any]
 Rates = NDArray[np.float64]
-LIMITS = {metric.name: metric.limits for metric in METRICS}
 _BLOCK = 2**19  # float64 numbers in one temporary: 4 MB
 
 
@@ -81,13 +80,12 @@ def compare(
     """Compare reconstructions with the true embeddings, in L2 and float64.
 
     ``rank1``: the gallery's nearest reading, the stolen one left out, is of the same subject; of
-    equally near ones the first in the gallery counts. As the gallery holds the attacker's samples
-    too, handing one of them back is a miss. So is a victim without another reading.
+    equally near ones the first in the gallery counts. A victim without another reading is a miss.
 
     Args:
         reconstructions: (n, d) embeddings. A row with NaN, infinity or absurd numbers has failed:
             infinite distances, no rank-1, purity 0 (which is also the cosine of a zero row).
-        gallery: (g, d) every reading of the dataset, of development subjects and victims.
+        gallery: (g, d) readings of victims and bystanders.
         gallery_subjects: (g,) whose they are.
         stolen: (n,) row of each stolen reading in the gallery.
         mean: (d,) development mean.
@@ -121,6 +119,42 @@ def compare(
         nearest = _nearest(points, gallery, rows[block])
         out.rank1[block] = (nearest >= 0) & (labels[nearest] == labels[rows[block]])
     return out
+
+
+def rank1_of_each(
+    guesses: Array, gallery: Array, gallery_subjects: Array, stolen: Array
+) -> NDArray[np.bool_]:
+    """Rank-1 of every guess against every stolen row, as ``compare`` has it of one guess a row.
+
+    Args:
+        guesses: (m, d) embeddings.
+        gallery: (g, d) readings of victims and bystanders.
+        gallery_subjects: (g,) whose they are.
+        stolen: (n,) row of each stolen reading in the gallery.
+
+    Returns:
+        (n, m) bool. Two readings suffice of each guess: the nearest, and the next where the nearest
+        is the stolen one itself.
+    """
+    labels, points = np.asarray(gallery_subjects), np.asarray(guesses, dtype=np.float64)
+    nobody = np.full(len(points), -1)
+    first = _nearest(points, gallery, nobody)
+    second = _nearest(points, gallery, first)
+    near = np.where(first[None] == np.asarray(stolen)[:, None], second[None], first[None])
+    hit: NDArray[np.bool_] = (near >= 0) & (labels[near] == labels[stolen][:, None])
+    return hit
+
+
+def first(hits: NDArray[np.bool_]) -> Rates:
+    """(n, m) hits, turn by turn, to the turn of each row's first one, from 1; inf without any."""
+    if not hits.shape[1]:
+        return np.full(len(hits), np.inf)
+    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
+
+
+def within(turns: Array, count: int) -> Rates:
+    """1.0 where a success came within so many turns, else 0.0; NaN where nothing was measured."""
+    return np.where(np.isnan(turns), np.nan, np.asarray(turns) <= count)
 
 
 def successes(outcome: Outcome, thresholds: Thresholds) -> dict[str, Rates]:
@@ -161,7 +195,7 @@ def summarise(
     """Every metric with its interval, clustered by subject.
 
     Args:
-        successes: (n,) arrays by name, all of them in ``METRICS``.
+        successes: (n,) arrays by name, all of them in the table.
         subjects: (n,) victims.
         rng: draws the resamples.
 
@@ -170,7 +204,9 @@ def summarise(
     """
     seed = int(rng.integers(2**63))  # the same resamples for all: one metric more changes none
     return {
-        name: intervals.mean(values, subjects, np.random.default_rng(seed), limits=LIMITS[name])
+        name: intervals.mean(
+            values, subjects, np.random.default_rng(seed), limits=BY_NAME[name].limits
+        )
         for name, values in successes.items()
     }
 

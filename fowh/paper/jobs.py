@@ -53,7 +53,7 @@ class Job:
         """The cell itself; its keys are shared, so that slots hold the templates themselves.
 
         Raises:
-            InputError: as ``suite.make_cell``.
+            InputError: as ``cells.make_cell``.
         """
         joint = "," if ":" in self.target else ":"
         return make_cell(

@@ -1,4 +1,4 @@
-"""Five subject-disjoint folds; four fifths develop and attack, a fifth is attacked."""
+"""Five subject-disjoint folds: a fifth is attacked, a fifth stands by, three fifths attack."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ FOLDS = 5  # subject-disjoint; every subject is a victim once
 
 @dataclass(frozen=True)
 class Standard(Protocol):
-    """For a target that comes trained: development, attacker and victims are different people.
+    """For a target that comes trained: nobody who is attacked develops or attacks.
 
-    In each fold a fifth of the subjects are victims; the others are development subjects, who also
-    are the attacker's. The gallery is every reading of the dataset.
+    In each fold a fifth of the subjects are victims and the next fifth bystanders; the others are
+    development subjects, who also are the attacker's. The gallery is every reading of the victims
+    and bystanders, so that handing back a sample of one's own is neither a hit nor a sure miss.
+    With fewer than eight subjects there are no bystanders.
     """
 
     def numbers(self) -> dict[str, Any]:
@@ -43,11 +45,12 @@ class Standard(Protocol):
                 f"the dataset has {len(people)} subjects, the protocol needs at least 4"
             )
         shuffled = stream(seed, "folds").permutation(people)
-        nobody, everything = np.empty(0, dtype=np.intp), np.arange(len(subjects))
+        parts = np.array_split(shuffled, min(FOLDS, len(people) // 2))
         made = []
-        for number, few in enumerate(np.array_split(shuffled, min(FOLDS, len(people) // 2))):
-            victims = np.flatnonzero(np.isin(subjects, few))
-            rest = np.flatnonzero(~np.isin(subjects, few))
+        for number, few in enumerate(parts):
+            others = parts[(number + 1) % len(parts)] if len(parts) > 3 else few[:0]
+            victims, bystanders = (np.flatnonzero(np.isin(subjects, p)) for p in (few, others))
+            rest = np.flatnonzero(~np.isin(subjects, np.concatenate([few, others])))
             own = sample(rest, min(threat.samples, self.max_own), stream(seed, "own", number))
             stolen = sample(victims, self.max_stolen, stream(seed, "stolen", number))
             made.append(
@@ -57,8 +60,8 @@ class Standard(Protocol):
                     attacker=own,
                     victims=victims,
                     stolen=stolen,
-                    gallery=everything,
-                    bystanders=nobody,
+                    gallery=np.union1d(victims, bystanders),
+                    bystanders=bystanders,
                     witness=rest,
                 )
             )

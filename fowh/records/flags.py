@@ -115,9 +115,21 @@ def _under_trained(
         mine, closed = _value(row, main), best.get(row["yields"])
         if not row["learned"] or row["closed_form"] or mine is None or closed is None:
             continue
-        if mine < closed - MARGIN:
+        if mine >= closed - MARGIN:
+            continue
+        said = (
+            f"{name} ({BY_NAME[main].label} {100 * mine:.1f} %) loses to the closed form "
+            f"({100 * closed:.1f} %)"
+        )
+        gain = _value(row, f"advantage_{main}", "ci_low")
+        if gain is not None and gain <= 0:
             yield (
-                "learned-below-closed-form",
-                f"{name} ({BY_NAME[main].label} {100 * mine:.1f} %) loses to the closed form "
-                f"({100 * closed:.1f} %): it is under-trained, and its rate understates the leak",
+                "not-identifiable",
+                f"{said} and does no better than a blind guess: what it reads does not tell it "
+                "whom it sees, and its rate says nothing about the leak",
+            )
+        else:
+            yield (
+                "under-trained",
+                f"{said}: it is under-trained, and its rate understates the leak",
             )

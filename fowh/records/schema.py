@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-VERSION = 2
-FILE = Path(__file__).with_name("record-2.schema.json")
+VERSION = 3
+FILE = Path(__file__).with_name("record-3.schema.json")
 
 
 def problem(record: Any) -> str | None:

@@ -72,10 +72,10 @@ def load(path: Path) -> Record | None:
         record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {file}: {error}; delete it and run again") from error
-    if isinstance(record, dict) and record.get("schema") == 1:
+    if isinstance(record, dict) and record.get("schema") in range(1, SCHEMA):
         raise InputError(
-            f"{file} is a record of schema 1, which is no longer read: delete its folder and run "
-            "the cell again"
+            f"{file} is a record of schema {record['schema']}, which is no longer read: delete its "
+            "folder and run the cell again"
         )
     problem = schema.problem(record)
     if problem:

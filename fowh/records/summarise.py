@@ -13,17 +13,18 @@ from fowh.core.dataset import Samples
 from fowh.core.leak import Observed
 from fowh.core.modality import Columns
 from fowh.core.randomness import stream
-from fowh.engine.cell import Cell, row_name, spec_of
+from fowh.engine.cell import Cell, own_metrics, row_name, spec_of
 from fowh.engine.findings import Findings, Row
-from fowh.metrics import METRICS, inversion
+from fowh.engine.judge import TRIES
+from fowh.metrics import BY_NAME, inversion, to_json
 from fowh.metrics.intervals import difference
-from fowh.records import flags
+from fowh.records import flags, strongest
 from fowh.records.store import SCHEMA, Record, environment, finite, record_id
 
 SECTIONS = ("attacks", "rendered", "controls")
 SHUFFLED = "shuffled"  # the strongest attack with somebody else's row: blind, but derived
 RENDERED = "_rendered"  # ending of controls that are samples
-SUCCESS = {metric.name for metric in METRICS if metric.role == "success"}
+WITHIN = (2, 10)  # candidates of an attack that returns several
 
 
 def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tuple[Record, Arrays]:
@@ -34,7 +35,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
     sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     for (section, name), columns in table.items():
         first = found.rows[section, name][0][1]
-        metrics = _summary(columns, subjects, _stream(cell, section, name))
+        metrics = _summary(_measures(columns), subjects, _stream(cell, section, name))
         if section != "controls":
             metrics |= _advantages(cell, table, (section, name), first.yields, subjects)
         entry: dict[str, Any] = {
@@ -48,8 +49,9 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
             entry |= {"blind": _is_blind(cell, name), "derived": derived}
         sections[section][name] = entry
     sections["attacks"] = _attacks(cell, sections["attacks"], found)
+    rows, streams = strongest.counted(cell, table, sections), partial(_stream, cell)
     leak = cell.leak.summary(
-        Observed(found.utility, found.terms, found.facts, cell.scheme, partial(_stream, cell))
+        Observed(found.utility, found.terms, found.facts, cell.scheme, streams)
     )
     data = {
         "samples": len(samples),
@@ -67,8 +69,11 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         "headline": vars(cell.leak.headline) | {"scenarios": dict(cell.leak.scenarios)},
         **leak,
         "data": data | leak["data"],
+        "metrics": {m.name: to_json(m) for m in own_metrics(cell, samples)},
         **sections,
-        "worst": _worst(cell, table, sections, subjects, found),
+        "best": strongest.best(cell, table, rows, subjects, streams),
+        "worst": strongest.worst(cell, table, rows, found, subjects, streams),
+        "guesses": strongest.guesses(found, subjects, streams),
         "stats": {"seconds": dict(found.seconds), "queries": sum(found.queries.values())},
         "environment": environment(device),
     }
@@ -104,10 +109,22 @@ def _align(cell: Cell, found: Findings) -> tuple[dict[Row, Columns], NDArray[np.
         for fold, made in attempts:
             assert made.judged is not None  # only those come in
             success = cell.leak.successes(made.judged.columns, found.terms[fold])
-            for name, values in (success | made.judged.likeness).items():
+            tries = {k: v for k, v in made.judged.columns.items() if k.startswith(TRIES)}
+            own = {"fold": np.full(len(made.judged.embeddings), fold)} | tries
+            for name, values in (success | made.judged.likeness | own).items():
                 column = columns.setdefault(name, np.full(ends[-1], np.nan))
                 column[starts[fold] : ends[fold]] = values
     return table, np.concatenate(found.stolen)
+
+
+def _measures(columns: Columns) -> Columns:
+    """What a record states of a row: metrics, and success within several candidates."""
+    made = {name: values for name, values in columns.items() if name in BY_NAME}
+    for name, turns in columns.items():
+        if name.startswith(TRIES):
+            metric = name.removeprefix(TRIES)
+            made |= {f"{metric}_within_{k}": inversion.within(turns, k) for k in WITHIN}
+    return made
 
 
 def _is_blind(cell: Cell, name: str) -> bool:
@@ -170,27 +187,3 @@ def _attacks(cell: Cell, measured: dict[str, Any], found: Findings) -> dict[str,
                 entry |= {"status": status, "reason": reasons[name]}
         made[name] = entry
     return made
-
-
-def _worst(
-    cell: Cell,
-    table: dict[Row, Columns],
-    sections: dict[str, dict[str, Any]],
-    subjects: NDArray[np.int64],
-    found: Findings,
-) -> dict[str, Any]:
-    """Per stolen row, success of any attack; those that yield samples count where they ran.
-
-    What only the attacked target believes is no reconstruction and does not count.
-    """
-    doubted = flags.adversarial(sections, cell.leak.headline.success[0])
-    rows = [row for row in table if row[0] in ("attacks", "rendered") and row not in doubted]
-    if not rows:
-        return {"metrics": {}, "folds": 0, "of": []}
-    columns = inversion.worst([table[row] for row in rows])
-    columns = {name: values for name, values in columns.items() if name in SUCCESS}
-    return {
-        "metrics": _summary(columns, subjects, _stream(cell, "worst")),
-        "folds": max(len(found.rows[row]) for row in rows),
-        "of": [name if section == "attacks" else f"{name} > rendered" for section, name in rows],
-    }

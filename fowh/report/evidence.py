@@ -10,6 +10,7 @@ from fowh.records.store import Record
 from fowh.report.numbers import ADVANTAGE, Number
 
 Metrics = Mapping[str, Any]  # of one row of a record
+MOST = 1000  # blind guesses that a verdict quotes
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,18 @@ def _known(rows: Iterable[Metrics], metric: str, which: str) -> list[float]:
     """That part of a metric from every row that has it."""
     found = [getattr(Number.of(metric, row.get(metric)), which) for row in rows]
     return [value for value in found if value is not None]
+
+
+def strongest(record: Record, metric: str) -> Number:
+    """What the best single attack reaches, chosen on other people than it is counted on."""
+    return Number.of(metric, record["best"]["metrics"].get(metric))
+
+
+def chosen(record: Record, metric: str) -> str:
+    """Which attack that is; several, if other people lead to other choices."""
+    return " / ".join(dict.fromkeys(record["best"]["chosen"].get(metric, ())))
+
+
+def many_guesses(record: Record, metric: str, count: int = MOST) -> Number:
+    """What a list of blind guesses reaches."""
+    return Number.of(metric, record["guesses"].get(metric, {}).get(str(count)))

@@ -24,6 +24,10 @@ AIM = (
 )
 _FIGURES = {  # heading and what to see, for figures that were drawn
     "plane": ("Utility against inversion", AIM),
+    "guesses": (
+        "Success within so many guesses",
+        "What a list of blind guesses reaches, beside the best single attack on the same people.",
+    ),
     "det": (
         "Recognition errors (DET)",
         "Lower is better. Vertical lines mark FMR 0.1 % and 1 %.",
@@ -49,6 +53,7 @@ def render(record: Record, observations: Observations) -> str:
     cell = page(record, observations)
     figures = {
         "plane": plane.planes([cell]),
+        "guesses": plots.guesses_plots(record, observations),
         "det": plots.det_plots(record, observations),
         "scores": plots.scores_plots(record, observations),
     }

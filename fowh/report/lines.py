@@ -6,18 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fowh.metrics import BY_NAME, METRICS
+from fowh.metrics import BY_NAME
 from fowh.records.store import Record
-from fowh.report.evidence import beats, worst_level
+from fowh.report.evidence import beats, chosen, many_guesses, worst_level
 from fowh.report.numbers import ADVANTAGE, Number, heading, label
 from fowh.report.words import control_order, row_label, scenario
 
-Kind = Literal["attack", "rendered", "worst", "blind", "control", "scenario"]
+Kind = Literal["attack", "rendered", "best", "worst", "blind", "control", "scenario"]
+GUESSES = (10, 100, 1000)  # blind ones that have a line
 
 BLOCKS: dict[Kind, str] = {  # parts of the table of attacks, in order
     "attack": "Attacks",
     "rendered": "Their reconstructions made into samples, embedded again",
-    "worst": "Worst case: any of them",
+    "best": "The best of them, chosen on other people than it is counted on",
+    "worst": "Any of them, and any of as many blind guesses",
     "blind": "Blind controls: attackers who never read what was stolen",
     "control": "References: what the truth itself reaches",
 }
@@ -95,13 +97,21 @@ def success_lines(record: Record) -> list[Line]:
         for name, row in record[section].items():
             made.append(_line(record, kind, row_label(record, section, name), row, row["yields"]))
     if record["worst"]["metrics"]:
-        won = [line for line in made if line.numbers]
-        worst = _line(record, "worst", "worst case", record["worst"], worst_level(record), won)
-        made.append(worst)
+        won, level = [line for line in made if line.numbers], worst_level(record)
+        name = chosen(record, record["headline"]["success"][0]) or "best attack"
+        made.append(_line(record, "best", name, record["best"], level, won))
+        made.append(_line(record, "worst", "union of attacks", record["worst"], level, won))
+        count = len(record["worst"]["of"])
+        words = f"{count} blind guess{'es' * (count != 1)}"
+        made.append(_line(record, "worst", words, {"metrics": record["worst"]["blind"]}, level))
     for name in sorted(record["controls"], key=control_order):
         row = record["controls"][name]
         of: Kind = "blind" if row["blind"] else "control"
         made.append(_line(record, of, row_label(record, "controls", name), row, row["yields"]))
+    for count in GUESSES:
+        numbers = {metric: many_guesses(record, metric, count) for metric in record["guesses"]}
+        if numbers:
+            made.append(Line("blind", f"{count:,} blind guesses", numbers))
     return made
 
 
@@ -134,7 +144,7 @@ def success(record: Record) -> Grid:
     """The table of attacks: what its leak is about, and what else of note was measured."""
     lines = success_lines(record)
     found = _measured(lines) | set(record["headline"]["success"])
-    shown = [metric.name for metric in METRICS if any(metric.heading) and metric.name in found]
+    shown = [m.name for m in BY_NAME.values() if any(m.heading) and m.name in found]
     return Grid(shown, lines)
 
 
@@ -189,7 +199,7 @@ def narrowed(table: Grid, most: int, record: Record) -> Grid:
 def explained(tables: Iterable[Grid], more: Iterable[str]) -> dict[str, str]:
     """Label and description of each metric in the tables, and of more of them."""
     used = {name for table in tables for name in _measured(table.lines)} | set(more)
-    texts = {metric.label: metric.description for metric in METRICS if metric.name in used}
+    texts = {metric.label: metric.description for metric in BY_NAME.values() if metric.name in used}
     return texts | {label(name): GAIN for name in sorted(used) if name.startswith(ADVANTAGE)}
 
 

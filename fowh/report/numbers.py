@@ -81,7 +81,9 @@ def heading(metric: str) -> tuple[str, str]:
 def is_rate(metric: str) -> bool:
     """Whether a metric is a share of cases (and so is shown in percent)."""
     known = BY_NAME.get(metric.removeprefix(ADVANTAGE))
-    return known is not None and known.limits == (0.0, 1.0) and known.role != "cost"
+    if known is None or known.role == "cost":
+        return False
+    return known.role == "utility" or known.limits == (0.0, 1.0)
 
 
 def number(metric: str, value: float | None) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fowh.metrics import BY_NAME
+from fowh.metrics import BY_NAME, from_json, learn
 from fowh.records.store import Record
 from fowh.report import lines, words
-from fowh.report.evidence import Guess, best_guess, worst_level
+from fowh.report.evidence import Guess, best_guess, strongest, worst_level
 from fowh.report.lines import Grid, Line
 from fowh.report.numbers import Number, heading, label
 from fowh.report.samples import Observations, Strip, strips, victims
@@ -21,7 +21,7 @@ class Place:
 
     Attributes:
         utility: as protected.
-        success: of the worst case.
+        success: of the best single attack.
         clear: the same two without protection.
         guess: the best blind control; None where none was measured.
         axes: what the two are called.
@@ -50,7 +50,8 @@ class Page:
         success: the table of attacks.
         utility: the table of scenarios.
         everything: all values of all attacks.
-        headline: the values that place the cell: utility, then the worst case.
+        chance: of the successes that can be drawn by lot, in words.
+        headline: the values that place the cell: utility, then the best single attack.
         heads: their headings, in two lines.
         places: the same, with what they are compared with, by metric of success.
         strips: samples; none where no observations were given.
@@ -73,6 +74,7 @@ class Page:
     success: Grid
     utility: Grid
     everything: Grid
+    chance: str
     headline: Sequence[Number]
     heads: Sequence[tuple[str, str]]
     places: Mapping[str, Place]
@@ -94,15 +96,16 @@ def page(record: Record, observations: Observations | None = None) -> Page:
     """The page of a cell.
 
     Args:
-        record: of the cell, schema 2.
+        record: of the cell.
         observations: its raw ones, for samples; None for a page without.
 
     Raises:
         InputError: samples of a modality, or of a leak, that is not installed.
     """
     observations = {} if observations is None else observations
+    learn(map(from_json, record["metrics"].values()))
     success, utility = lines.success(record), lines.utility(record)
-    places = _places(record, success.lines)
+    places = _places(record)
     wanted = record["headline"]["success"]
     properties = [name for part in record["properties"].values() for name in part]
     return Page(
@@ -117,10 +120,11 @@ def page(record: Record, observations: Observations | None = None) -> Page:
         success=success,
         utility=utility,
         everything=lines.everything(success),
+        chance=words.chance(record),
         headline=[places[wanted[0]].utility, *(place.success for place in places.values())],
         heads=[
             heading(record["headline"]["utility"]),
-            *((f"worst {first}", second) for first, second in map(heading, wanted)),
+            *((f"best {first}", second) for first, second in map(heading, wanted)),
         ],
         places=places,
         strips=strips(record, observations),
@@ -141,19 +145,18 @@ def grouped(pages: Iterable[Page]) -> dict[str, list[Page]]:
     return groups
 
 
-def _places(record: Record, found: Sequence[Line]) -> dict[str, Place]:
+def _places(record: Record) -> dict[str, Place]:
     headline = record["headline"]
     kept, clear = lines.protected_and_clear(record)
-    worst = next((line for line in found if line.kind == "worst"), None)
     reference = record["controls"].get("unprotected", {"metrics": {}})["metrics"]
     spoken = f"{label(kept.metric)}, {words.scenario(record, headline['scenario'])}"
     return {
         wanted: Place(
             kept,
-            worst[wanted] if worst else Number(wanted),
+            strongest(record, wanted),
             (clear, Number.of(wanted, reference.get(wanted))),
             best_guess(record, wanted, worst_level(record)),
-            (spoken, f"worst case, {label(wanted)}"),
+            (spoken, f"best attack, {label(wanted)}"),
         )
         for wanted in headline["success"]
     }

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from fowh.metrics.recognition import det
 from fowh.records.store import Record
 from fowh.report import plane
-from fowh.report.numbers import wrapped
+from fowh.report.evidence import chosen, strongest
+from fowh.report.numbers import label, wrapped
 from fowh.report.page import page
 from fowh.report.plane import BLIND_COLOUR, CELL, CLEAR, GOAL, INK, dress
 from fowh.report.samples import Observations, Strip
@@ -99,6 +100,44 @@ def draw_det(axes: Axes, record: Record, observations: Observations) -> bool:
     return drawn
 
 
+def guesses_plots(record: Record, observations: Observations) -> list[Figure]:
+    """Success within so many guesses, for each success that the leak is about."""
+    from matplotlib.figure import Figure
+
+    figures = []
+    for metric in record["headline"]["success"]:
+        figure = Figure(figsize=(5.2, 4.2), layout="constrained")
+        if draw_guesses(figure.subplots(), record, observations, metric):
+            figures.append(figure)
+    return figures
+
+
+def draw_guesses(axes: Axes, record: Record, observations: Observations, metric: str) -> bool:
+    """Draw a list of blind guesses beside the best single attack; whether there was a list."""
+    turns = observations.get(f"guesses.{metric}")
+    dress(axes)
+    if turns is None or not len(turns):
+        return False
+    most = max(map(int, record["guesses"][metric]))
+    counts = np.unique(np.geomspace(1, most, 100).astype(np.int64))
+    share = [float(np.mean(turns <= count)) for count in counts]
+    axes.step(counts, share, where="post", color=BLIND_COLOUR, lw=1.8, label="blind guesses")
+    best = strongest(record, metric)
+    if best.value is not None:
+        words = f"best attack, {chosen(record, metric)}"
+        axes.axhline(best.value, color=CELL, lw=1.8, label=words)
+        if best.low is not None and best.high is not None:
+            axes.axhspan(best.low, best.high, color=CELL, alpha=0.15, lw=0)
+    chance = record["chance"].get(metric)
+    if chance is not None:
+        axes.axhline(chance, color=INK, lw=0.8, ls=":", label="chance")
+    axes.set(xscale="log", xlim=(1, most), ylim=(0, 1), xlabel="guesses for each victim")
+    axes.set_ylabel(f"{label(metric)} (%)")
+    axes.set_yticks(np.linspace(0, 1, 6), [f"{100 * tick:g}" for tick in np.linspace(0, 1, 6)])
+    axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    return True
+
+
 def scores_plots(record: Record, observations: Observations) -> list[Figure]:
     """Per scenario, mated and non-mated scores with the thresholds that attacks are judged by."""
     from matplotlib.figure import Figure
@@ -172,14 +211,17 @@ def summary(record: Record, observations: Observations) -> bytes:
 
     cell = page(record, observations)
     heights = [6.0, 0.85 * len(cell.strips)] if cell.strips else [6.0]
-    figure = Figure(figsize=(13, sum(heights)), layout="constrained")
+    across = max(_ACROSS, len(cell.places) + 2)
+    figure = Figure(figsize=(4.4 * across, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
     title = wrapped(f"{cell.title}, {cell.comparable}", _LINE)
     words = f"{title}\n{wrapped(cell.verdict.text, _LINE)}"
     parts[0].suptitle(words, fontsize=10, x=0.01, ha="left", color=INK)
-    room = list(parts[0].subplots(1, max(_ACROSS, len(cell.places) + 1)).ravel())
+    room = list(parts[0].subplots(1, across).ravel())
     for metric in cell.places:
         plane.draw(room.pop(0), [cell], metric)
+    if draw_guesses(room[0], record, observations, record["headline"]["success"][0]):
+        room.pop(0)
     if draw_det(room[0], record, observations):
         room.pop(0)
     for axes in room:

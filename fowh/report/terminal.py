@@ -84,6 +84,8 @@ def print_cell(
         if cell.success.lines:
             _heading("Inversion: success in percent [95 % interval]", console)
             console.print(_success(cell, room))
+            if cell.chance:
+                _line(cell.chance, console, "dim")
             reasons = {line.label: line.reason for line in cell.success.lines if line.reason}
             if reasons:
                 console.print()
@@ -144,7 +146,7 @@ def _success(cell: Page, room: _Room) -> Table:
 
 def _name(line: Line, room: _Room) -> Text:
     """What a line is called, and what it rests on."""
-    name = room.text(line.label, "bold" if line.kind == "worst" else "")
+    name = room.text(line.label, "bold" if line.kind == "best" else "")
     if line.n is not None and room.width >= _FULL:
         folds = f", {line.folds} fold{'s' * (line.folds != 1)}" if line.folds else ""
         name.append(room.gap).append(f"n {line.n:,}{folds}", "dim")

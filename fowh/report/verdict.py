@@ -9,12 +9,12 @@ from typing import Literal
 from fowh.metrics import BY_NAME
 from fowh.records.flags import lost
 from fowh.records.store import Record
-from fowh.report.evidence import best_guess, worst_level
+from fowh.report.evidence import MOST, best_guess, many_guesses, strongest, worst_level
 from fowh.report.lines import Line, protected_and_clear
 from fowh.report.numbers import Number, label
 from fowh.report.words import scenario, thief
 
-BROKEN = 0.5  # worst case from which a scheme is "broken"; a smaller gain over blind "leaks"
+BROKEN = 0.5  # success of the best attack that breaks a scheme; a smaller gain over blind "leaks"
 
 Tone = Literal["bad", "neutral", "good"]
 
@@ -46,8 +46,8 @@ def decide(record: Record, lines: Sequence[Line]) -> Verdict:
     """The verdict on a cell.
 
     A cell is *broken* or *leaks* only if one single attack beats every blind control of its level
-    (embeddings, samples) beyond chance, in something that an attacker of this leak wants. The worst
-    case alone cannot show that: the union of several blind guesses beats each of them.
+    (embeddings, samples) beyond chance, in something that an attacker of this leak wants. The union
+    of all attacks cannot show that: the union of several blind guesses beats each of them.
 
     Args:
         record: of the cell.
@@ -72,6 +72,8 @@ def _utility(record: Record) -> tuple[str, str]:
     headline = record["headline"]
     metric = headline["utility"]
     kept, clear = protected_and_clear(record)
+    scenarios = record["utility"].get(headline["scenario"], {})
+    loss = Number.of("utility_loss", scenarios.get("utility_loss"))
     if kept.value is None:
         return "unclear", f"{label(metric)} was not measured."
     text = f"{label(metric)} is {kept.words} ({scenario(record, headline['scenario'])})"
@@ -79,12 +81,15 @@ def _utility(record: Record) -> tuple[str, str]:
         text += f" against {clear.words} ({scenario(record, headline['reference'])})"
     if lost(record):
         return "lost", f"{text}."
-    higher = BY_NAME[metric].attacker_prefers == "higher"
-    worse, better = (kept.low, clear.high) if higher else (clear.low, kept.high)
-    if worse is None or better is None:
+    if loss.value is None or loss.low is None or loss.high is None:
         return "unclear", f"{text}."
-    state = "suffers" if worse > better else "kept"
-    return state, f"Utility {'suffers' if state == 'suffers' else 'is kept'}: {text}."
+    margin = headline["margin"]
+    text += f"; lost: {loss.text} {loss.interval} points, {100 * margin:g} would do no harm"
+    if loss.high <= margin:
+        return "kept", f"Utility is kept: {text}."
+    if loss.low > margin:
+        return "suffers", f"Utility suffers: {text}."
+    return "unclear", f"That utility is kept is not shown: {text}."
 
 
 def _attacked(record: Record, lines: Sequence[Line]) -> tuple[str, str, str]:
@@ -96,31 +101,37 @@ def _attacked(record: Record, lines: Sequence[Line]) -> tuple[str, str, str]:
         return "Not attacked", "", "no attack of the suite ran, so nothing is known about it."
     if any(best_guess(record, wanted[0], line.level) is None for line in ran):
         return "Undecided", "", "no blind control ran that the attacks could be compared with."
-    worst = [line for line in lines if line.kind == "worst"]
     won, failed, top = [], [], 0.0
     for metric in wanted:
-        best, level = 0.0, worst_level(record)
-        for line in (*worst, *ran):
-            if (line[metric].value or 0.0) > best:
-                best, level = line[metric].value or 0.0, line.level
-        guess = best_guess(record, metric, level)
-        blind = Number(metric, guess.value if guess else None).words
-        said = f"{_goal(metric, best)} (a blind guess: {blind})"
+        best = strongest(record, metric).value or 0.0
+        said = f"{_goal(metric, best)} ({'; '.join(_beside(record, metric))})"
         if any(line[metric].alarm for line in ran):
             won.append(said)
             top = max(top, best)
         else:
             failed.append(said)
     if won:
-        return "Broken" if top >= BROKEN else "Leaks", "", f"{thief(record)} {' and '.join(won)}."
+        said = f"{thief(record)} {' and '.join(won)}, by the best single attack."
+        return "Broken" if top >= BROKEN else "Leaks", "", said
     part = "no attack"
     if len(ran) < len(tried):
         part = f"none of the {len(ran)} attacks that ran ({len(tried) - len(ran)} did not)"
     return (
         "Not broken by this suite",
         " (which proves nothing about stronger attacks)",
-        f"{part} beats a blind guess; whoever tries them all {' and '.join(failed)}.",
+        f"{part} beats a blind guess; the best of them {' and '.join(failed)}.",
     )
+
+
+def _beside(record: Record, metric: str) -> list[str]:
+    """What a rate is to be compared with: lots, one blind guess, very many of them."""
+    guess = best_guess(record, metric, worst_level(record))
+    found = {
+        "chance": record["chance"].get(metric),
+        "a blind guess": guess.value if guess else None,
+        f"{MOST:,} blind guesses": many_guesses(record, metric).value,
+    }
+    return [f"{name}: {Number(metric, v).words}" for name, v in found.items() if v is not None]
 
 
 def _goal(metric: str, value: float) -> str:

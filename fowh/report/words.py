@@ -152,6 +152,21 @@ def operating(record: Record) -> list[str]:
     ]
 
 
+def chance(record: Record) -> str:
+    """What a draw of lots reaches, and among how many it is drawn; empty where nobody said."""
+    said = [f"{label(name)} {number(name, rate)} %" for name, rate in record["chance"].items()]
+    data = record["data"]
+    if not said:
+        return ""
+    text = f"Chance: {', '.join(said)}"
+    if data.get("gallery_readings"):
+        text += (
+            f", in a gallery of {count(data['gallery_readings'])} readings of "
+            f"{count(data['gallery_subjects'])} people, none of them the attacker's"
+        )
+    return text
+
+
 def command(record: Record) -> str:
     """The shell command that measures this cell again, every parameter written out."""
     spec, threat = record["spec"], record["spec"]["threat"]

@@ -317,8 +317,7 @@ PROTOCOLS = [
         np.arange(len(samples)), np.arange(0))), "What the target learns"),
     (variant(Standard, "Seedless", folds=seedless), "The same seed"),
     (variant(Standard, "Silent", numbers=lambda self: {"folds": 5}), "Every number is stated"),
-    (variant(Standard, "Sighted", controls=("ridge",)), "Its rates are rates"),
-    (variant(Standard, "Rates", fmrs={"1e-2": 2.0}), "Its rates are rates"),
+    (variant(Standard, "Sighted", controls=("ridge",)), "Its controls are blind"),
     (variant(Standard, "Crashes", folds=crash), "A dataset that is too small"),
     (Adjustable(), "It has no parameters"),
 ]  # fmt: skip

@@ -102,8 +102,6 @@ def test_what_a_record_says() -> None:
     said = Standard().numbers()
     assert said == {
         "folds": 5,
-        "sample_folds": 1,
-        "fmrs": [1e-2, 1e-3],
         "controls": ["random", "mean", "medoid"],
         "max_own": 2000,
         "max_stolen": 400,

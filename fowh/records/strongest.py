@@ -1,0 +1,132 @@
+"""What attackers reach at most: the best single attack, all together, and blind guesses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.engine.cell import Cell
+from fowh.engine.findings import Findings, Row, joined
+from fowh.metrics import BY_NAME, inversion
+from fowh.metrics.intervals import rate
+from fowh.metrics.inversion import within
+from fowh.records import flags
+
+Table = Mapping[Row, Mapping[str, NDArray[Any]]]  # success of every row on all stolen rows
+Streams = Callable[..., np.random.Generator]
+COUNTS = (1, 10, 100, 1000)  # blind guesses that a record states
+
+
+def counted(cell: Cell, table: Table, sections: Mapping[str, Any]) -> list[Row]:
+    """Rows of attacks that count: what only the attacked target believes is no reconstruction."""
+    doubted = flags.adversarial(sections, cell.leak.headline.success[0])
+    return [row for row in table if row[0] in ("attacks", "rendered") and row not in doubted]
+
+
+def best(
+    cell: Cell, table: Table, rows: list[Row], subjects: NDArray[np.int64], stream: Streams
+) -> dict[str, Any]:
+    """The best single attack, chosen on other people than it is counted on.
+
+    For each fold it is the attack that does best on all the others; with a single fold each half of
+    its subjects is counted with what does best on the other half. An attacker cannot know which of
+    many attacks will do best on those whom he attacks: the largest of several rates flatters him.
+
+    Returns:
+        ``metrics`` (a value each) and ``chosen`` (by metric, the name of each part's choice).
+    """
+    parts = _parts(table, rows, subjects, stream)
+    metrics, chosen = {}, {}
+    there = dict.fromkeys(name for row in rows for name in table[row])
+    for metric in filter(_is_success, there):
+        able = [row for row in rows if metric in table[row]]
+        values = np.stack([table[row][metric] for row in able])
+        found, names = np.full(len(subjects), np.nan), []
+        for part in np.unique(parts):
+            here = parts == part
+            with np.errstate(invalid="ignore"):
+                elsewhere = np.array([_mean(column[~here]) for column in values])
+            if np.isnan(elsewhere).all():
+                continue
+            pick = int(np.nanargmax(elsewhere))
+            found[here] = values[pick][here]
+            names.append(named(able[pick]))
+        value = inversion.summarise({metric: found}, subjects, stream("best", metric))[metric]
+        metrics[metric], chosen[metric] = value.to_json(), names
+    return {"metrics": metrics, "chosen": chosen}
+
+
+def worst(
+    cell: Cell,
+    table: Table,
+    rows: list[Row],
+    found: Findings,
+    subjects: NDArray[np.int64],
+    stream: Streams,
+) -> dict[str, Any]:
+    """Per stolen row, success of any attack; beside it any of as many blind guesses.
+
+    Returns:
+        ``metrics``, ``of`` (the attacks), ``folds``, and ``blind``: of as many guesses by metric.
+    """
+    if not rows:
+        return {"metrics": {}, "folds": 0, "of": [], "blind": {}}
+    columns = inversion.worst([table[row] for row in rows])
+    columns = {name: values for name, values in columns.items() if _is_success(name)}
+    values = inversion.summarise(columns, subjects, stream("worst"))
+    turns = joined(found.tries)
+    return {
+        "metrics": {name: value.to_json() for name, value in values.items()},
+        "folds": max(len(found.rows[row]) for row in rows),
+        "of": [named(row) for row in rows],
+        "blind": {
+            name: rate(within(column, len(rows)), subjects, stream("blind", name)).to_json()
+            for name, column in turns.items()
+            if name in columns
+        },
+    }
+
+
+def guesses(
+    found: Findings, subjects: NDArray[np.int64], stream: Streams
+) -> dict[str, dict[str, Any]]:
+    """Success of a list of blind guesses, by metric and by how many are made."""
+    return {
+        name: {
+            str(count): rate(
+                within(turns, count), subjects, stream("guesses", name, str(count))
+            ).to_json()
+            for count in COUNTS
+        }
+        for name, turns in joined(found.tries).items()
+    }
+
+
+def named(row: Row) -> str:
+    """What a row is called among others of both sections."""
+    section, name = row
+    return name if section == "attacks" else f"{name} > rendered"
+
+
+def _is_success(name: str) -> bool:
+    return name in BY_NAME and BY_NAME[name].role == "success"
+
+
+def _parts(
+    table: Table, rows: list[Row], subjects: NDArray[np.int64], stream: Streams
+) -> NDArray[Any]:
+    """Which part each stolen row is counted in: its fold; of a single one, halves of its people."""
+    folds = next((table[row]["fold"] for row in rows), np.zeros(len(subjects)))
+    if len(np.unique(folds)) > 1:
+        return folds
+    people = np.unique(subjects)
+    half = stream("best", "halves").permutation(people)[: len(people) // 2]
+    return np.isin(subjects, half).astype(np.int64)
+
+
+def _mean(column: NDArray[Any]) -> float:
+    there = column[~np.isnan(column)]
+    return float(there.mean()) if len(there) else np.nan
