@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.metrics.intervals import Value, interval, resamples
+from fowh.metrics.bootstrap import accepted, interval, levels, resamples
+from fowh.metrics.intervals import Value, joined, rate
 
 Floats = NDArray[np.floating[Any]]
 Rates = NDArray[np.float64]
 FMRS = {"fnmr_at_fmr_1e-2": 1e-2, "fnmr_at_fmr_1e-3": 1e-3}
-LEVELS = 4096
 
 
 def det(mated: NDArray[Any], non_mated: NDArray[Any]) -> tuple[Rates, Rates, Rates]:
@@ -139,7 +139,9 @@ def summary(
 
     The estimates are exact. In the resamples a mated comparison weighs as often as its subject
     was drawn, a non-mated one as often as both were, the threshold is set anew each time, and
-    more than ``LEVELS`` distinct scores are thinned to that many thresholds (see ``_levels``).
+    more than ``LEVELS`` distinct scores are thinned to that many thresholds (``bootstrap.levels``).
+    Resampling sees nothing where all subjects agree: the interval also spans the one of ``rate``
+    for the mated comparisons rejected at the estimate's own threshold.
 
     Args:
         scores: (n,) of all comparisons.
@@ -160,31 +162,90 @@ def summary(
     if n in (0, len(values)):
         return {name: Value(None, None, None, n) for name in (*FMRS, "eer")}
     fmr, fnmr, thresholds = det(values[mated], values[~mated])
-    levels = _levels(values, mated, thresholds[:-1].astype(values.dtype))
+    chosen = levels(values, mated, thresholds[:-1].astype(values.dtype))
     labels, codes = np.unique(np.concatenate([subject_a, subject_b]), return_inverse=True)
     order = np.argsort(values)
-    starts = np.searchsorted(values, levels, sorter=order)
-    bins = np.repeat(np.arange(len(levels)), np.diff(starts, append=len(values)))
+    starts = np.searchsorted(values, chosen, sorter=order)
+    bins = np.repeat(np.arange(len(chosen)), np.diff(starts, append=len(values)))
     mated, left, right = mated[order], codes[: len(values)][order], codes[len(values) :][order]
     weights = np.concatenate(list(resamples(len(labels), replicates, rng))).astype(np.int32)
     genuine, others = (
-        _accepted(bins[kind], len(levels), left[kind], right[kind], weights)
+        accepted(bins[kind], len(chosen), left[kind], right[kind], weights)
         for kind in (mated, ~mated)
     )
     usable = (genuine[:, 0] > 0) & (others[:, 0] > 0)
     genuine, others = genuine[usable], others[usable]
     fmrs = others / others[:, :1]
     fnmrs = (genuine[:, :1] - genuine) / genuine[:, :1]
-    found = {
-        name: (float(fnmr_at(fmr, fnmr, level)), fnmr_at(fmrs, fnmrs, level))
-        for name, level in FMRS.items()
-    }
-    found["eer"] = float(eer(fmr, fnmr)), eer(fmrs, fnmrs)
-    clusters = len(np.unique(left[mated]))
-    return {
-        name: Value(value, *interval(value, drawn, clusters, (0.0, 1.0)), n)
-        for name, (value, drawn) in found.items()
-    }
+    at = {name: int(np.argmax(fmr <= level)) for name, level in FMRS.items()}
+    at["eer"] = int(np.argmax(fnmr >= fmr))
+    drawn = {name: fnmr_at(fmrs, fnmrs, level) for name, level in FMRS.items()}
+    drawn["eer"] = eer(fmrs, fnmrs)
+    out = {}
+    for name, point in at.items():
+        value = float(eer(fmr, fnmr) if name == "eer" else fnmr[point])
+        low, high = interval(value, drawn[name])
+        refused = ~(values[order][mated] >= thresholds[point])
+        plain = rate(refused, left[mated], rng)
+        assert plain.ci_low is not None and plain.ci_high is not None  # n > 0
+        out[name] = Value(value, min(low, plain.ci_low), max(high, plain.ci_high), n)
+    return out
+
+
+def only_decides(scores: NDArray[Any]) -> bool:
+    """Whether a scheme answers yes or no: no finite score but 0 and 1.
+
+    Args:
+        scores: (n,) of all comparisons.
+
+    Raises:
+        ValueError: no scores, or NaN among them.
+    """
+    values = _checked(scores)
+    return bool(np.isin(values[np.isfinite(values)], (0, 1)).all())
+
+
+def operating_point(
+    scores: NDArray[Any],
+    is_mated: NDArray[Any],
+    subject_a: NDArray[Any],
+    subject_b: NDArray[Any],
+    rng: np.random.Generator,
+) -> tuple[Value, Value]:
+    """FNMR and FMR of a scheme that answers yes or no, at its own decision: a score of 1 or more.
+
+    A DET of such scores has one point only; reading it at an FMR of 1 % says FNMR 100 % of a
+    scheme that accepts 1.1 % of the others. A non-mated comparison has two subjects, either of
+    whom may be easy to confuse: the intervals over the one and over the other are joined as if both
+    kinds of luck were independent (MOVER; Zou and Donner, 2008).
+
+    Args:
+        scores: (n,) of all comparisons, 0 or 1; -inf is a comparison that failed.
+        is_mated: (n,) bool.
+        subject_a: (n,) subject of the template.
+        subject_b: (n,) subject of the probe.
+        rng: as for ``rate``.
+
+    Returns:
+        fnmr, fmr, each with the number of comparisons behind it.
+
+    Raises:
+        ValueError: no scores, NaN among them, or scores between which a threshold can be chosen.
+    """
+    if not only_decides(scores):
+        raise ValueError("scores must be 0 or 1 (or -inf) to be a decision")
+    passed, mated = np.asarray(scores) >= 1, np.asarray(is_mated, dtype=bool)
+    fnmr = rate(~passed[mated], np.asarray(subject_a)[mated], rng)
+    first, second = (
+        rate(passed[~mated], np.asarray(whose)[~mated], rng) for whose in (subject_a, subject_b)
+    )
+    if first.value is None:
+        return fnmr, first
+    assert first.ci_low is not None and first.ci_high is not None
+    assert second.ci_low is not None and second.ci_high is not None
+    low = first.value - joined(first.value - first.ci_low, first.value - second.ci_low)
+    high = first.value + joined(first.ci_high - first.value, second.ci_high - first.value)
+    return fnmr, Value(first.value, max(low, 0.0), min(high, 1.0), first.n)
 
 
 def _checked(scores: NDArray[Any]) -> Floats:
@@ -203,46 +264,3 @@ def _above(score: np.floating[Any]) -> np.floating[Any]:
     with np.errstate(over="ignore"):  # the largest number of all: infinity is above it
         above: np.floating[Any] = np.nextafter(score, type(score)(np.inf))
     return above
-
-
-def _levels(values: Floats, mated: NDArray[np.bool_], distinct: Floats) -> Floats:
-    """Thresholds for the resamples: all, or quantiles of the scores of either kind.
-
-    Between two neighbours lies about 0.0005 of the mated and as much of the non-mated scores, ties
-    apart. That bounds the error in FNMR at any FMR by the former, in EER by the larger of both.
-    """
-    if len(distinct) <= LEVELS:
-        return distinct
-    chosen = [distinct[:1]]
-    for scores in (np.sort(values[mated]), np.sort(values[~mated])):
-        chosen.append(scores[np.linspace(0, len(scores) - 1, LEVELS // 2 - 1).astype(np.intp)])
-    return np.unique(np.concatenate(chosen))
-
-
-def _accepted(
-    bins: NDArray[np.intp],
-    levels: int,
-    left: NDArray[np.intp],
-    right: NDArray[np.intp],
-    weights: NDArray[np.int32],
-) -> Rates:
-    """(r, levels + 1) weight of the comparisons at or above each level; the last is zero.
-
-    A sparse product of (level, pair of subjects) counts with the pairs' weights: every comparison
-    is read once for many resamples. Integers, because float32 sums stop growing at 2^24.
-    """
-    from scipy.sparse import csr_array
-
-    subjects = weights.shape[1]
-    pairs, column = np.unique(left * subjects + right, return_inverse=True)
-    ones = np.ones(len(bins), dtype=np.int32)
-    counts = csr_array((ones, (bins, column)), shape=(levels, len(pairs)))
-    first, second = np.divmod(pairs, subjects)
-    out = np.zeros((len(weights), levels + 1))
-    step = max(1, 2**23 // len(pairs))
-    for start in range(0, len(weights), step):
-        drawn = np.ascontiguousarray(weights[start : start + step].T)
-        mass = drawn[first]
-        mass[first != second] *= drawn[second[first != second]]
-        out[start : start + step, :-1] = (counts @ mass).T
-    return np.cumsum(out[:, ::-1], axis=1)[:, ::-1]

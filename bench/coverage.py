@@ -1,0 +1,199 @@
+"""Coverage of the 95 % intervals by simulation: ``python -m bench.coverage [--runs 1000]``.
+
+Prints tables in markdown; docs/intervals.md holds them. Every number is the share, in percent, of
+simulated experiments whose interval contains the rate that they were drawn with. 10 templates per
+subject throughout. The same seed gives the same tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.metrics.intervals import Value, difference, mean, rate
+from fowh.metrics.recognition import operating_point
+from fowh.metrics.seeds import crossed
+
+Floats = NDArray[np.float64]
+Draw = np.random.Generator
+EACH = 10
+PEOPLE = (8, 40, 600)
+RATES = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
+ALIKE = (0.0, 0.2, 0.5, 0.9)
+SHARES = ((0.0, 0.01), (0.01, 0.01), (0.05, 0.2), (0.3, 0.3), (0.0, 0.5), (0.9, 0.02))  # a, b only
+KINDS = {  # rates of kinds of people and their shares: what no beta distribution fits
+    "half never, half 50 %": ((0.0, 0.5), (0.5, 0.5)),
+    "10 % always, the rest 2 %": ((1.0, 0.02), (0.1, 0.9)),
+    "20 % never, the rest 95 %": ((0.0, 0.95), (0.2, 0.8)),
+    "30 % at 90 %, the rest 10 %": ((0.9, 0.1), (0.3, 0.7)),
+}
+
+
+def whose(people: int) -> NDArray[np.intp]:
+    return np.repeat(np.arange(people), EACH)
+
+
+def rows_of(won: NDArray[np.int64]) -> Floats:
+    """Rows of 0 and 1 with these many successes for each subject."""
+    return (np.arange(EACH) < won[:, None]).ravel().astype(float)
+
+
+@cache
+def rate_of(won: tuple[int, ...]) -> Value:
+    return rate(rows_of(np.array(won)), whose(len(won)), np.random.default_rng(0))
+
+
+def chances(draw: Draw, p: float, rho: float, shape: tuple[int, ...]) -> Floats:
+    """Rates of people whose templates correlate by rho (Beta)."""
+    if rho == 0 or p in (0, 1):
+        return np.full(shape, p)
+    return draw.beta(p * (1 / rho - 1), (1 - p) * (1 / rho - 1), shape)
+
+
+def of_rate(people: int, rho: float, p: float, draw: Draw) -> tuple[Value, float]:
+    won = draw.binomial(EACH, chances(draw, p, rho, (people,)))
+    return rate_of(tuple(sorted(won.tolist()))), p
+
+
+def of_kinds(people: int, kind: str, draw: Draw) -> tuple[Value, float]:
+    rates, shares = KINDS[kind]
+    won = draw.binomial(EACH, draw.choice(rates, p=shares, size=people))
+    return rate_of(tuple(sorted(won.tolist()))), float(np.dot(rates, shares))
+
+
+def of_difference(
+    people: int, rho: float, shares: tuple[float, float], draw: Draw
+) -> tuple[Value, float]:
+    """Discordant and concordant shares of a person: Dirichlet."""
+    whole = np.array([*shares, 1 - sum(shares)])
+    own = np.tile(whole, (people, 1))
+    if rho > 0:
+        own = draw.gamma(np.maximum(whole, 1e-300) * (1 / rho - 1), size=(people, 3)) + 1e-300
+        own /= own.sum(axis=1, keepdims=True)
+    counts = draw.multinomial(EACH, own)
+    a, b = rows_of(counts[:, 0]), rows_of(counts[:, 1]).reshape(people, EACH)[:, ::-1].ravel()
+    return difference(a, b, whose(people), draw), shares[0] - shares[1]
+
+
+def of_mean(people: int, rho: float, kind: str, draw: Draw) -> tuple[Value, float]:
+    """Normal values; or skewed ones: the person's part and the rest are exponential."""
+    take = draw.standard_normal if kind == "normal" else draw.standard_exponential
+    values = np.sqrt(rho) * take(people)[:, None] + np.sqrt(1 - rho) * take((people, EACH))
+    truth = 0.0 if kind == "normal" else float(np.sqrt(rho) + np.sqrt(1 - rho))
+    return mean(values.ravel(), whose(people), draw), truth
+
+
+def of_fractions(people: int, rho: float, p: float, draw: Draw) -> tuple[Value, float]:
+    """Shares of 9, as Type-2: each row has a rate of its own, correlated within its subject."""
+    own = np.clip(chances(draw, p, rho, (people,)), 1e-9, 1 - 1e-9)[:, None]
+    shares = draw.binomial(9, draw.beta(own * 2, (1 - own) * 2, (people, EACH))) / 9
+    return rate(shares.ravel(), whose(people), draw), p
+
+
+def of_runs(
+    people: int, spread: float, targets: int, known: bool, draw: Draw
+) -> tuple[Value, float]:
+    """Logistic: person, target and run each add a normal part; three runs for each target."""
+    person = draw.normal(0, 1.5, people)
+    target, run = draw.normal(0, spread, targets), draw.normal(0, spread, (targets, 3))
+    if targets == 1:
+        target *= 0  # runs differ, against one target that is not a draw
+    chance = 1 / (1 + np.exp(-(person + (target[:, None] + run)[..., None])))
+    hits = draw.binomial(EACH, chance).reshape(-1, people)
+    groups = np.repeat(np.arange(targets), 3).tolist() if known else None
+    columns = [rows_of(won) for won in hits]
+    return crossed(columns, [whose(people)] * len(columns), draw, groups=groups), 0.5
+
+
+def of_false_matches(people: int, rho: float, p: float, draw: Draw) -> tuple[Value, float]:
+    """All pairs of people, one comparison each way; some people are lambs, some wolves."""
+    a, b = np.nonzero(~np.eye(people, dtype=bool))
+    own = [chances(draw, np.sqrt(p), rho, (people,)) for _ in range(2)]
+    scores = (draw.random(len(a)) < own[0][a] * own[1][b]).astype(float)
+    return operating_point(scores, np.zeros(len(a), bool), a, b, draw)[1], p
+
+
+def covered(one: Callable[[Draw], tuple[Value, float]], runs: int) -> float:
+    draw, hits = np.random.default_rng(2026), 0
+    for _ in range(runs):
+        value, truth = one(draw)
+        assert value.ci_low is not None and value.ci_high is not None
+        hits += value.ci_low <= truth + 1e-12 and truth - 1e-12 <= value.ci_high
+    return 100 * hits / runs
+
+
+def table(
+    title: str,
+    points: list[tuple[str, list[Callable[[Draw], tuple[Value, float]]]]],
+    heads: list[str],
+    runs: int,
+    pool: ProcessPoolExecutor,
+) -> None:
+    flat = [one for _, row in points for one in row]
+    found = iter(pool.map(partial(covered, runs=runs), flat, chunksize=1))
+    print(f"\n### {title}\n\n| | {' | '.join(heads)} | mean |\n|---|{'---|' * (len(heads) + 1)}")
+    seen: list[float] = []
+    for name, row in points:
+        numbers = [next(found) for _ in row]
+        seen += numbers
+        cells = " | ".join(f"{number:.1f}" for number in (*numbers, np.mean(numbers)))
+        print(f"| {name} | {cells} |")
+    print(f"\nMean {np.mean(seen):.1f}, least {min(seen):.1f}; {runs} runs a point.", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=2)
+    given = parser.parse_args()
+    with ProcessPoolExecutor(given.jobs) as pool:
+
+        def show(
+            title: str,
+            one: Callable[..., tuple[Value, float]],
+            rows: list[tuple[object, ...]],
+            columns: tuple[object, ...],
+            runs: int,
+        ) -> None:
+            names = [", ".join(map(str, row)) for row in rows]
+            points = [
+                (name, [partial(one, *row, column) for column in columns])
+                for name, row in zip(names, rows, strict=True)
+            ]
+            table(title, points, [str(column) for column in columns], runs, pool)
+
+        fewer = max(1, given.runs // 2)
+        for people in PEOPLE:
+            clustered: list[tuple[object, ...]] = [(people, rho) for rho in ALIKE]
+            show(f"Rates, {people} people (people, rho)", of_rate, clustered, RATES, given.runs)
+        small: list[tuple[object, ...]] = [(n, rho) for n in (8, 40) for rho in ALIKE]
+        every: list[tuple[object, ...]] = [(n,) for n in PEOPLE]
+        show("Rates, people of few kinds", of_kinds, every, tuple(KINDS), given.runs)
+        show("Fractions (people, rho)", of_fractions, small, (0.01, 0.2, 0.5), fewer)
+        show("Differences (people, rho)", of_difference, small, SHARES, fewer)
+        show("Means (people, rho)", of_mean, small, ("normal", "exponential"), given.runs)
+        show("Rate of false matches (people, rho)", of_false_matches, small, (0.01, 0.1), fewer)
+        crossing: list[tuple[object, ...]] = [
+            (n, spread, targets)
+            for n in (8, 40)
+            for spread in (0.0, 0.3, 1.0)
+            for targets in (1, 3)
+        ]
+        show(
+            "Runs (people, spread, targets): groups given",
+            of_runs,
+            crossing,
+            (False, True)[:1],
+            fewer,
+        )
+        grouped = [row for row in crossing if row[2] == 3]
+        show("Runs by target", of_runs, grouped, (True,), fewer)
+
+
+if __name__ == "__main__":
+    main()
