@@ -14,7 +14,9 @@ from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
+from fowh.metrics import betabinomial
 from fowh.metrics.intervals import Value, difference, mean, rate
 from fowh.metrics.recognition import operating_point
 from fowh.metrics.seeds import crossed
@@ -26,6 +28,7 @@ PEOPLE = (8, 40, 600)
 RATES = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
 ALIKE = (0.0, 0.2, 0.5, 0.9)
 SHARES = ((0.0, 0.01), (0.01, 0.01), (0.05, 0.2), (0.3, 0.3), (0.0, 0.5), (0.9, 0.02))  # a, b only
+SPREADS = (0.0, 0.3, 1.0)  # of runs and of targets, in logits; people spread by 1.5
 KINDS = {  # rates of kinds of people and their shares: what no beta distribution fits
     "half never, half 50 %": ((0.0, 0.5), (0.5, 0.5)),
     "10 % always, the rest 2 %": ((1.0, 0.02), (0.1, 0.9)),
@@ -96,7 +99,7 @@ def of_fractions(people: int, rho: float, p: float, draw: Draw) -> tuple[Value, 
 
 
 def of_runs(
-    people: int, spread: float, targets: int, known: bool, draw: Draw
+    people: int, targets: int, known: bool, spread: float, draw: Draw
 ) -> tuple[Value, float]:
     """Logistic: person, target and run each add a normal part; three runs for each target."""
     person = draw.normal(0, 1.5, people)
@@ -108,6 +111,61 @@ def of_runs(
     groups = np.repeat(np.arange(targets), 3).tolist() if known else None
     columns = [rows_of(won) for won in hits]
     return crossed(columns, [whose(people)] * len(columns), draw, groups=groups), 0.5
+
+
+def posterior(won: NDArray[np.int64]) -> tuple[float, float]:
+    """The beta-binomial part of the rule alone."""
+    rows = np.full(len(won), float(EACH))
+    return 1 - betabinomial.posterior(rows - won, rows), betabinomial.posterior(won + 0.0, rows)
+
+
+def effective(won: NDArray[np.int64]) -> tuple[float, float]:
+    """The rate, and the rows that would vary as much were they independent."""
+    share, spread = won.mean() / EACH, won.var(ddof=1) / EACH**2 / len(won)
+    varies = spread > 0
+    return share, min(share * (1 - share) / spread, len(won) * EACH) if varies else len(won)
+
+
+def korn_graubard(won: NDArray[np.int64]) -> tuple[float, float]:
+    """Clopper and Pearson on the effective rows, times the squared ratio of t quantiles."""
+    share, rows = effective(won)
+    rows *= (stats.t.ppf(0.975, len(won) * EACH - 1) / stats.t.ppf(0.975, len(won) - 1)) ** 2
+    hits = share * rows
+    low = stats.beta.ppf(0.025, hits, rows - hits + 1) if share > 0 else 0.0
+    return low, stats.beta.ppf(0.975, hits + 1, rows - hits) if share < 1 else 1.0
+
+
+def wilson(won: NDArray[np.int64]) -> tuple[float, float]:
+    """Wilson on the effective rows, with the t quantile of the people."""
+    share, rows = effective(won)
+    z = stats.t.ppf(0.975, len(won) - 1) ** 2 / rows
+    half = np.sqrt(z * share * (1 - share) + z**2 / 4)
+    return (share + z / 2 - half) / (1 + z), (share + z / 2 + half) / (1 + z)
+
+
+RULES: dict[str, Callable[[NDArray[np.int64]], tuple[float, float]]] = {
+    "ours": lambda won: betabinomial.ends(won, np.full(len(won), EACH)),
+    "posterior alone": posterior,
+    "Korn-Graubard": korn_graubard,
+    "Wilson, t": wilson,
+}
+
+
+@cache
+def ends_of(rule: str, won: tuple[int, ...]) -> tuple[float, float]:
+    return RULES[rule](np.array(won))
+
+
+def of_rule(rule: str, people: int, world: float | str, draw: Draw) -> tuple[Value, float]:
+    """Another rule: clustered by rho at one of the rates in turn, or people of few kinds."""
+    if isinstance(world, str):
+        rates, shares = KINDS[world]
+        own, truth = draw.choice(rates, p=shares, size=people), float(np.dot(rates, shares))
+    else:
+        truth = float(draw.choice(RATES))
+        own = chances(draw, truth, world, (people,))
+    won = draw.binomial(EACH, own)
+    return Value(None, *ends_of(rule, tuple(sorted(won.tolist()))), people), truth
 
 
 def of_false_matches(people: int, rho: float, p: float, draw: Draw) -> tuple[Value, float]:
@@ -178,21 +236,13 @@ def main() -> None:
         show("Differences (people, rho)", of_difference, small, SHARES, fewer)
         show("Means (people, rho)", of_mean, small, ("normal", "exponential"), given.runs)
         show("Rate of false matches (people, rho)", of_false_matches, small, (0.01, 0.1), fewer)
-        crossing: list[tuple[object, ...]] = [
-            (n, spread, targets)
-            for n in (8, 40)
-            for spread in (0.0, 0.3, 1.0)
-            for targets in (1, 3)
-        ]
-        show(
-            "Runs (people, spread, targets): groups given",
-            of_runs,
-            crossing,
-            (False, True)[:1],
-            fewer,
-        )
-        grouped = [row for row in crossing if row[2] == 3]
-        show("Runs by target", of_runs, grouped, (True,), fewer)
+        three: list[tuple[object, ...]] = [(n, 1, False) for n in (8, 40)]
+        nine: list[tuple[object, ...]] = [(n, 3, known) for n in (8, 40) for known in (False, True)]
+        show("3 runs (people, targets, groups given)", of_runs, three, SPREADS, fewer)
+        show("3 x 3 runs (people, targets, groups given)", of_runs, nine, SPREADS, fewer)
+        others: list[tuple[object, ...]] = [(rule, n) for rule in RULES for n in PEOPLE]
+        show("Rules compared: clustered (rule, people)", of_rule, others, ALIKE, given.runs)
+        show("Rules compared: few kinds (rule, people)", of_rule, others, tuple(KINDS), given.runs)
 
 
 if __name__ == "__main__":

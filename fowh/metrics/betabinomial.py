@@ -33,7 +33,7 @@ _SINGLY, _FOLD = 32, 12  # counts taken one by one, then steps for each factor o
 
 
 def ends(won: NDArray[Any], rows: NDArray[Any]) -> tuple[float, float]:
-    """Both ends of the 95 % interval; 2.5 % of the posterior lie beyond each.
+    """Both ends of the 95 % interval.
 
     They are widened to contain the rate, and rise with the count where successes are added
     subject by subject or in turns (see ``_upper``).
@@ -68,7 +68,7 @@ def _upper(won: Floats, rows: Floats) -> float:
     lone[np.argmax(won)] = min(1.0, won.max())
     always = np.where(won >= rows, won, 0.0)
     return max(
-        *(_posterior(part, rows) for part in (won, lone)),
+        *(posterior(part, rows) for part in (won, lone)),
         *(_wilson(part, rows) for part in (won, always)),
     )
 
@@ -85,7 +85,13 @@ def _wilson(won: Floats, rows: Floats) -> float:
     return float((rate + share / 2 + half) / (1 + share))
 
 
-def _posterior(won: Floats, rows: Floats) -> float:
+def posterior(won: Floats, rows: Floats) -> float:
+    """The upper end by the model alone; 2.5 % of the posterior lie beyond it.
+
+    Args:
+        won: (k,) successes of each subject, fractions allowed.
+        rows: (k,) templates of each subject.
+    """
     places, *tallies = tallied(won, rows)
     return _quantile(*(tuple(each.tolist()) for each in (places, *tallies)))
 
