@@ -12,10 +12,15 @@ from numpy.typing import NDArray
 from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
 from fowh.core.release import Floats, Release
-from fowh.core.scheme import CodeScheme
 from fowh.kit import matching
 from fowh.kit.parallel import threaded
-from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key
+from fowh.kit.projection import (
+    ProjectionScheme,
+    gaussian,
+    projected,
+    projected_mean,
+    slack_by_key,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -24,12 +29,12 @@ Digits = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Iom(CodeScheme):
+class Iom(ProjectionScheme):
     """Per hash, the index of the largest of ``group`` Gaussian projections.
 
-    They are projections of the centred embedding. The score is the fraction of equal digits.
-    Source: Jin et al., "Ranking-Based Locality Sensitive Hashing-Enabled Cancelable Biometrics:
-    Index-of-Max Hashing", TIFS 2018, the Gaussian random projection (GRP) variant.
+    The score is the fraction of equal digits. Source: Jin et al., "Ranking-Based Locality Sensitive
+    Hashing-Enabled Cancelable Biometrics: Index-of-Max Hashing", TIFS 2018, the Gaussian random
+    projection (GRP) variant.
 
     Attributes:
         hashes: digits of a code.

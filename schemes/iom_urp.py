@@ -13,10 +13,9 @@ from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
 from fowh.core.randomness import key_stream
 from fowh.core.release import Floats, Release
-from fowh.core.scheme import CodeScheme
 from fowh.kit import matching
 from fowh.kit.parallel import threaded
-from fowh.kit.projection import slack_by_key
+from fowh.kit.projection import ProjectionScheme, slack_by_key
 
 if TYPE_CHECKING:
     import torch
@@ -26,13 +25,14 @@ WIDEST = 1 << 14  # columns that a learned attack is given at most
 
 
 @dataclass(frozen=True)
-class IomUrp(CodeScheme):
+class IomUrp(ProjectionScheme):
     """Per hash, the index of the largest of the first ``window`` products of permutations.
 
-    ``order`` random permutations of the centred embedding are multiplied entry by entry. The score
-    is the fraction of equal digits. Source: Jin et al., "Ranking-Based Locality Sensitive
-    Hashing-Enabled Cancelable Biometrics: Index-of-Max Hashing", TIFS 2018, the uniformly random
-    permutation (URP) variant.
+    ``order`` random permutations of the embedding are multiplied entry by entry. The score is the
+    fraction of equal digits. Source: Jin et al., "Ranking-Based Locality Sensitive Hashing-Enabled
+    Cancelable Biometrics: Index-of-Max Hashing", TIFS 2018, the uniformly random permutation (URP)
+    variant. Products of an even number of entries are those of -x too: where embeddings are
+    centred, a code leaves open on which side of the mean they lie.
 
     Attributes:
         hashes: digits of a code.
@@ -91,8 +91,8 @@ class IomUrp(CodeScheme):
     def slack(self, templates: Release) -> Slack:
         """The chosen product minus each of its window; (n, hashes * window).
 
-        Quadratic for two permutations: the gradient vanishes at the mean, where no closed-form
-        estimate exists either.
+        Quadratic for two permutations: its gradient vanishes at its own centre, which is the mean
+        where embeddings are centred, else zero. No closed-form estimate exists there either.
         """
         import torch
 

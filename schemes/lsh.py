@@ -15,7 +15,7 @@ from fowh.kit.signs import SignScheme
 
 @dataclass(frozen=True)
 class Lsh(SignScheme):
-    """Sign of ``bits`` Gaussian projections of the centred embedding (Charikar, STOC 2002).
+    """Sign of ``bits`` Gaussian projections of the embedding (Charikar, STOC 2002).
 
     The score is the fraction of equal bits; its expectation is 1 - angle / pi.
 

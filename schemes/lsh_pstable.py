@@ -12,10 +12,15 @@ from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
 from fowh.core.randomness import key_stream
 from fowh.core.release import Floats, Release
-from fowh.core.scheme import CodeScheme
 from fowh.kit import matching
 from fowh.kit.parallel import threaded
-from fowh.kit.projection import gaussian, projected, projected_mean, slack_by_key
+from fowh.kit.projection import (
+    ProjectionScheme,
+    gaussian,
+    projected,
+    projected_mean,
+    slack_by_key,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -24,10 +29,10 @@ Buckets = NDArray[np.int16]
 
 
 @dataclass(frozen=True)
-class LshPstable(CodeScheme):
+class LshPstable(ProjectionScheme):
     """floor((w . x + b) / width) per hash, w Gaussian and b uniform below the width.
 
-    x is the centred embedding; the score is the fraction of equal buckets. Source: Datar et al.,
+    x is the embedding; the score is the fraction of equal buckets. Source: Datar et al.,
     "Locality-sensitive hashing scheme based on p-stable distributions", SoCG 2004, p = 2.
 
     Attributes:

@@ -27,8 +27,9 @@ class Inequalities(Protocol):
     ``slack(templates)`` returns a function of x, an (n, d) float32 torch tensor in the *original*
     (uncentred) embedding space, to an (n, k) tensor that is >= 0 wherever the template's
     inequalities hold. It is differentiable, and it draws the key's projections once. Scaled so
-    that the gradient of its sum over k, at the development mean, is the closed-form estimate of
-    the centred embedding's direction where one exists. Needs the token.
+    that the gradient of its sum over k, where the scheme has its centre (the development mean, or
+    zero if it does not centre), is the closed-form estimate of the direction in which the
+    embedding lies from there, where one exists. Needs the token.
     """
 
     def slack(self, templates: Release) -> Slack: ...
@@ -88,8 +89,8 @@ class Searchable(Protocol):
 class Theory(Protocol):
     """Locality in closed form: the expected score of two unit vectors with this cosine.
 
-    Cosine of the *centred* embeddings; (n,) -> (n,) float64. ``trials`` is how many independent
-    draws the score averages, for binomial bounds.
+    Cosine of the embeddings as they are hashed, centred or not; (n,) -> (n,) float64. ``trials`` is how
+    many independent draws the score averages, for binomial bounds.
     """
 
     @property

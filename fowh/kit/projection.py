@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,23 @@ if TYPE_CHECKING:
     import torch
 
 BLOCK = 1 << 23  # products at a time (32 MiB): smaller blocks slow sgemm down
+
+
+@dataclass(frozen=True)
+class ProjectionScheme(CodeScheme):
+    """A code of random projections, of the embedding as it is or of what lies off its mean.
+
+    Attributes:
+        centred: whether the development mean is taken off first. No publication of these schemes
+            does; embeddings of real models are far from centred, so it alters how well a scheme
+            recognises, and what its codes leave open.
+    """
+
+    centred: bool = field(default=False, kw_only=True)
+
+    def fit(self, development: Floats) -> Self:
+        """Learn the development mean where embeddings are to be centred; else nothing."""
+        return super().fit(development) if self.centred else self
 
 
 # A key is used again and again, to enrol, compare and attack; a fold of 40 subjects fits. An entry

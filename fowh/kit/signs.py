@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from fowh.core.capability import Index, Slack
 from fowh.core.release import Floats, Release
-from fowh.core.scheme import CodeScheme
 from fowh.kit import matching
 from fowh.kit.parallel import threaded
-from fowh.kit.projection import projected, projected_mean, slack_by_key
+from fowh.kit.projection import ProjectionScheme, projected, projected_mean, slack_by_key
 
 if TYPE_CHECKING:
     import torch
@@ -23,8 +22,8 @@ Packed = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class SignScheme(CodeScheme):
-    """One bit for each of ``bits`` directions: on which side of it the centred embedding lies.
+class SignScheme(ProjectionScheme):
+    """One bit for each of ``bits`` directions: on which side of it the embedding lies.
 
     A subclass gives ``directions``. The score is the fraction of equal bits.
 

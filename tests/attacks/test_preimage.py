@@ -72,7 +72,7 @@ def test_finds_the_person_and_is_accepted(scheme: Scheme, shared: bool) -> None:
 
 
 def test_products_are_undone_up_to_their_sign() -> None:
-    view, truth = steal(IomUrp(window=DIMENSION))
+    view, truth = steal(IomUrp(window=DIMENSION, centred=True))
     mean = view.embeddings.mean(0)
     guess = Preimage().run(view, np.random.default_rng(0))
     found = cosine(guess, truth, mean)
@@ -84,7 +84,7 @@ def test_products_are_undone_up_to_their_sign() -> None:
 def test_an_asymmetrical_population_tells_the_sign() -> None:
     rng = np.random.default_rng(0)
     skewed = rng.gamma(0.3, size=(600, DIMENSION)).astype(np.float32)
-    scheme = IomUrp(hashes=300, window=DIMENSION).fit(skewed[:500])
+    scheme = IomUrp(hashes=300, window=DIMENSION, centred=True).fit(skewed[:500])
     truth = skewed[500:]
     stolen = scheme.release(truth, np.full(100, 7, np.uint64), rng)
     view = View(scheme, stolen, skewed[:500], np.arange(500))

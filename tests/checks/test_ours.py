@@ -25,6 +25,7 @@ VARIANTS: list[tuple[Kind, str]] = [
     ("scheme", "iom:hashes=10,group=200"),
     ("scheme", "iom_urp:hashes=50,window=20,order=1"),
     ("scheme", "lsh:bits=100"),
+    *(("scheme", f"{name}:centred=true") for name in ("iom", "iom_urp", "lsh", "lsh_pstable")),
     ("scheme", "round_scores:digits=0"),
     ("target", "densenet:epochs=1,schedule=update"),
     ("target", "resnet:epochs=1,schedule=downslope"),

@@ -62,10 +62,11 @@ def test_threaded_covers_all_rows_and_raises_what_they_raise():
         threaded(fail, 1000, 64)
 
 
-def test_digits_are_the_largest_centred_projections():
+@pytest.mark.parametrize("centred", [False, True])
+def test_digits_are_the_largest_projections(centred):
     enrolled, _ = people()
-    scheme = Iom(hashes=9, group=5).fit(enrolled)
-    values = (enrolled - enrolled.mean(axis=0)) @ public_draws(5, "iom", (128, 45))
+    scheme = Iom(hashes=9, group=5, centred=centred).fit(enrolled)
+    values = (enrolled - centred * enrolled.mean(axis=0)) @ public_draws(5, "iom", (128, 45))
     expected = values.reshape(30, 5, 9).argmax(axis=1)
     np.testing.assert_array_equal(scheme.protect(enrolled, 5), expected)
 
@@ -81,17 +82,18 @@ def test_by_hand(monkeypatch):
 
 
 def test_an_embedding_at_the_mean_has_a_code():
-    """The blind attackers present it; without a mean, all its projections tie at zero."""
+    """The blind attackers present it; centred, all its projections tie near zero."""
     enrolled, _ = people()
     mean = enrolled.mean(axis=0, keepdims=True)
-    assert (Iom(hashes=7, group=4).fit(enrolled).protect(mean, 1) < 4).all()
+    assert (Iom(hashes=7, group=4, centred=True).fit(enrolled).protect(mean, 1) < 4).all()
     assert (Iom(hashes=7, group=4).protect(np.zeros_like(mean), 1) == 0).all()
 
 
 def test_grouping_scores_and_search_agree():
-    assert_consistent(Iom(), tolerance=4e-3)
+    for centred in (False, True):
+        assert_consistent(Iom(centred=centred), tolerance=4e-3)
+        assert_consistent(IomUrp(centred=centred), tolerance=2e-3)
     assert_consistent(Iom(hashes=40, group=50), tolerance=0.03)
-    assert_consistent(IomUrp(), tolerance=2e-3)
     assert_consistent(IomUrp(hashes=30, window=128, order=3), tolerance=0.04)
 
 
@@ -141,8 +143,10 @@ def test_the_gradient_at_the_mean_is_the_closed_form():
     assert purity(Iom(hashes=300, group=16), count=30) == pytest.approx(expected, abs=0.01)
 
 
-def test_slack():
-    for scheme in (Iom(hashes=20, group=8), IomUrp(hashes=20, window=30)):
+@pytest.mark.parametrize("centred", [False, True])
+def test_slack(centred):
+    made = Iom(hashes=20, group=8, centred=centred), IomUrp(hashes=20, window=30, centred=centred)
+    for scheme in made:
         assert_slack_holds_where_enrolled(scheme)
         assert isinstance(scheme, Inequalities) and isinstance(scheme, Searchable)
     assert isinstance(Iom(), Theory) and not isinstance(IomUrp(), Theory)
@@ -172,15 +176,41 @@ def test_wide_codes_are_folded():
     assert np.abs(kept - exact).mean() < 25
 
 
-def test_urp_by_definition():
+@pytest.mark.parametrize("centred", [False, True])
+def test_urp_by_definition(centred):
     enrolled = people()[0]
-    scheme = IomUrp(hashes=12, window=10, order=2).fit(enrolled)
+    scheme = IomUrp(hashes=12, window=10, order=2, centred=centred).fit(enrolled)
     rows = np.tile(np.arange(128), (24, 1))
     permutations = key_stream(5, "iom_urp").permuted(rows, axis=1).reshape(2, 12, 128)
-    centred = enrolled - enrolled.mean(axis=0)
-    for row, code in zip(centred, scheme.protect(enrolled, 5), strict=True):
+    hashed = enrolled - centred * enrolled.mean(axis=0)
+    for row, code in zip(hashed, scheme.protect(enrolled, 5), strict=True):
         for digit, first, second in zip(code, *permutations, strict=True):
             assert digit == (row[first] * row[second])[:10].argmax()
+
+
+@pytest.mark.parametrize("make", [Iom, IomUrp, Lsh, LshPstable])
+def test_as_published_nothing_is_centred(make):
+    """None of the publications does; the mean is learnt only where it is asked for."""
+    enrolled, _ = people()
+    published, centred = make(), make(centred=True).fit(enrolled)
+    assert published.fit(enrolled) is published
+    np.testing.assert_allclose(centred.public["mean"], enrolled.mean(axis=0), rtol=1e-5)
+    shifted = enrolled - centred.public["mean"]
+    same = centred.protect(enrolled, 5) == published.protect(shifted, 5)
+    assert same.mean() > 0.999  # rounding may flip one
+    assert (published.protect(enrolled, 5) != centred.protect(enrolled, 5)).any()
+
+
+def test_only_about_its_centre_is_a_code_of_products_even():
+    enrolled, _ = people()
+    mean = enrolled.mean(axis=0)
+    for order, even in ((2, True), (3, False)):
+        scheme = IomUrp(order=order, centred=True).fit(enrolled)
+        mirrored = scheme.protect(2 * mean - enrolled, 5) == scheme.protect(enrolled, 5)
+        assert (mirrored.mean() > 0.999) == even
+    published = IomUrp()
+    mirrored = published.protect(2 * mean - enrolled, 5) == published.protect(enrolled, 5)
+    assert mirrored.mean() < 0.2
 
 
 def test_nonsense_is_refused():

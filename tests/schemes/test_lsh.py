@@ -18,10 +18,11 @@ from tests.schemes.common import (
 )
 
 
-def test_bits_are_the_signs_of_the_centred_projections():
+@pytest.mark.parametrize("centred", [False, True])
+def test_bits_are_the_signs_of_the_projections(centred):
     enrolled, _ = people()
-    scheme = Lsh(bits=20).fit(enrolled)
-    values = (enrolled - enrolled.mean(axis=0)) @ public_draws(5, "lsh", (128, 20))
+    scheme = Lsh(bits=20, centred=centred).fit(enrolled)
+    values = (enrolled - centred * enrolled.mean(axis=0)) @ public_draws(5, "lsh", (128, 20))
     expected = np.packbits(values > 0, axis=1)
     assert expected.shape == (30, 3)
     np.testing.assert_array_equal(scheme.protect(enrolled, 5), expected)
@@ -38,6 +39,7 @@ def test_by_hand(monkeypatch):
 
 def test_grouping_scores_and_search_agree():
     assert_consistent(Lsh())
+    assert_consistent(Lsh(centred=True))
     assert_consistent(Lsh(bits=61), tolerance=0.02)
 
 
@@ -64,7 +66,8 @@ def test_the_gradient_at_the_mean_is_the_closed_form():
 
 
 def test_slack():
-    assert_slack_holds_where_enrolled(Lsh(bits=64))
+    for centred in (False, True):
+        assert_slack_holds_where_enrolled(Lsh(bits=64, centred=centred))
     scheme = Lsh()
     assert all(isinstance(scheme, kind) for kind in (Inequalities, Searchable, Theory))
 

@@ -42,6 +42,7 @@ def test_theory_is_exact_at_its_ends():
 
 def test_grouping_scores_and_search_agree():
     assert_consistent(LshPstable(width=4.0), tolerance=2e-3)
+    assert_consistent(LshPstable(width=4.0, centred=True), tolerance=2e-3)
     assert_consistent(LshPstable(hashes=200, width=0.3), tolerance=5e-3)  # many buckets
 
 
@@ -54,7 +55,8 @@ def test_the_gradient_at_the_mean_leads_to_the_enrolled_embedding():
 
 
 def test_slack():
-    assert_slack_holds_where_enrolled(LshPstable(hashes=64, width=4.0))
+    for centred in (False, True):
+        assert_slack_holds_where_enrolled(LshPstable(hashes=64, width=4.0, centred=centred))
     scheme = LshPstable()
     assert all(isinstance(scheme, kind) for kind in (Inequalities, Searchable, Theory))
 
