@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from fowh.core.capability import Inequalities, Unprotect
 from fowh.core.release import Floats, Keys, Release
+from fowh.core.scheme import TemplateScheme
 from fowh.core.view import View
 
 if TYPE_CHECKING:
     import torch
 
     from fowh.core.capability import Slack
+
+
+ASCENT = 4  # power iterations; one is exact where slack is linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +132,15 @@ def release_lessons(
     return view.simulate(known, fresh, rng).without_token()
 
 
-def read(view: View, release: Release, population: Population) -> Floats:
+def read(
+    view: View, release: Release, population: Population, starts: Floats | None = None
+) -> Floats:
     """What one product tells of a row under its own key; (n, d), or else (n, f) features.
 
     An estimate of the embedding where the keys are known and the scheme can be un-protected or
-    implies inequalities; it means the same under every key.
+    implies inequalities; it means the same under every key. Of a code that is even about the mean
+    the slack's gradient vanishes there: it is followed from the best scoring of ``starts`` (m, d)
+    instead, to an estimate of either sign.
     """
     import torch
 
@@ -142,7 +150,11 @@ def read(view: View, release: Release, population: Population) -> Floats:
         return view.scheme.unprotect(release)
     out = np.empty((len(release), len(population.mean)), dtype=np.float32)
     for rows in blocks(release):
-        start = torch.from_numpy(population.mean).to(view.device).repeat(len(rows), 1)
+        start = np.tile(population.mean, (len(rows), 1))
+        if starts is not None and isinstance(view.scheme, TemplateScheme):
+            start = starts[view.scheme.scores(release[rows], starts).argmax(axis=1)]
         slack = view.scheme.slack(release[rows])
-        out[rows] = ascend(slack, start, population, 1).cpu().numpy()
+        begin = torch.from_numpy(start).to(view.device)
+        steps = 1 if starts is None else ASCENT
+        out[rows] = ascend(slack, begin, population, steps).cpu().numpy()
     return out

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from attacks._even import TRIED, Moments, is_even
 from attacks._readout import Population, read, with_token
+from fowh.core.capability import Inequalities, Unprotect
 from fowh.core.release import Floats, Release
 from fowh.core.view import View
 from fowh.kit import ridge
@@ -18,7 +20,8 @@ class Reader:
     """Release -> embeddings: the scheme's own inversion if it offers one, then a linear map.
 
     Fitted to the attacker's samples, passed through the scheme under the stolen keys (random ones
-    if none leaked).
+    if none leaked). Of a code that is even about the mean it maps to products of coordinates, and
+    takes the likelier sign (``Moments``).
 
     Attributes:
         known: (n, d) the embeddings it was fitted to, the attacker's own first.
@@ -30,16 +33,21 @@ class Reader:
         self.known = np.concatenate(
             [view.embeddings, more, self.population.draw(SYNTHETIC, rng)], dtype=np.float32
         )
+        even = not isinstance(view.scheme, Unprotect) and is_even(view, self.population, rng)
+        self.moments = Moments(view, self.population) if even else None
+        self.starts = self.population.draw(TRIED, rng) if even else None
         token = with_token(view).token
         keys = rng.integers(2**64, size=KEYS, dtype=np.uint64) if token is None else token
         used = rng.choice(np.unique(keys)[:, None], len(self.known))[:, 0]
         mine = view.simulate(self.known, used, rng)
         seen = self._read(mine if token is not None else mine.without_token())
         self.centre = seen.mean(axis=0)
+        target, self.level = self.known, self.population.mean
+        if self.moments is not None:
+            target = self.moments.of(self.known)
+            self.level = target.mean(axis=0)
         tenth = np.arange(len(seen)) % 10 == 0
-        self.weights = ridge.fit_held_out(
-            seen - self.centre, self.known - self.population.mean, tenth, STRENGTHS
-        )
+        self.weights = ridge.fit_held_out(seen - self.centre, target - self.level, tenth, STRENGTHS)
         self.approximations = self._map(seen)
 
     def __call__(self, release: Release) -> Floats:
@@ -47,8 +55,10 @@ class Reader:
         return self._map(self._read(release))
 
     def _read(self, release: Release) -> Floats:
-        return read(self.view, release, self.population)
+        values = read(self.view, release, self.population, self.starts)
+        estimated = isinstance(self.view.scheme, Inequalities) and release.token is not None
+        return values if self.moments is None or not estimated else self.moments.of(values)
 
     def _map(self, seen: Floats) -> Floats:
-        mapped: Floats = self.population.mean + (seen - self.centre) @ self.weights
-        return mapped
+        mapped: Floats = self.level + (seen - self.centre) @ self.weights
+        return mapped if self.moments is None else self.moments.candidates(mapped)[:, 0]

@@ -129,7 +129,12 @@ class Case:
             except ValueError as error:
                 raise contract.Broken(str(error)) from error
             return
-        ensure(made.shape == (count, width), f"shape {made.shape}, not {(count, width)}")
+        most = self.attack.candidates
+        if made.ndim == 3:
+            few = made.shape[0] == count and 1 <= made.shape[1] <= most and made.shape[2] == width
+            ensure(few, f"shape {made.shape}, not ({count}, at most {most} candidates, {width})")
+        else:
+            ensure(made.shape == (count, width), f"shape {made.shape}, not {(count, width)}")
         ensure(made.dtype == np.float32, f"dtype {made.dtype}, not float32")
         ensure(np.isfinite(made).all(), "a reconstruction is not finite")
 
@@ -139,6 +144,7 @@ def _declared(case: Case) -> str:
     """It says what it is."""
     attack, words = case.attack, []
     ensure(attack.yields in ("embeddings", "samples"), f"it yields {attack.yields!r}")
+    ensure(attack.candidates >= 1, f"it has {attack.candidates} candidates for a row")
     for name in ("blind", "learned", "closed_form"):
         ensure(isinstance(getattr(attack, name), bool), f"{name} is {getattr(attack, name)!r}")
         words += [name.replace("_", " ")] * getattr(attack, name)

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from fowh.core.release import Floats
 from fowh.core.view import View
 
-CANDIDATES = 10  # reconstructions of one row, at most
-
-
 class Attack(ABC):
     """An inverter: a frozen dataclass whose fields are its hyper-parameters.
 
     Attributes:
         yields: what ``run`` returns: "embeddings" (n, d) float32, or "samples" in the target's
             canonical form, as the dataset's modality has them.
+        candidates: how many embeddings ``run`` may return for each row, at most, where what was
+            released leaves several open.
         modality: the one kind of samples that it works on; None where any will do.
         blind: True for a control that never reads the release.
         learned: True when it trains on the attacker's own samples.
@@ -30,6 +29,7 @@ class Attack(ABC):
     """
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "embeddings"
+    candidates: ClassVar[int] = 1
     modality: ClassVar[str | None] = None
     blind: ClassVar[bool] = False
     learned: ClassVar[bool] = False
@@ -49,9 +49,9 @@ class Attack(ABC):
             rng: the only source of randomness; torch gets its generator from it.
 
         Returns:
-            One reconstruction per row, in order (see ``yields``). Embeddings may be (n, k, d): up
-            to ``CANDIDATES`` for each row, best first. The first is the answer; how often one of
-            the first k succeeds is stated beside it.
+            One reconstruction per row, in order (see ``yields``). Of embeddings also (n, k, d),
+            k at most ``candidates``: several per row, best first. The first is the attack's answer;
+            the others count only as found within so many guesses.
         """
 
 

@@ -89,8 +89,8 @@ class Searchable(Protocol):
 class Theory(Protocol):
     """Locality in closed form: the expected score of two unit vectors with this cosine.
 
-    Cosine of the embeddings as they are hashed, centred or not; (n,) -> (n,) float64. ``trials`` is how
-    many independent draws the score averages, for binomial bounds.
+    Cosine of the embeddings as they are hashed, centred or not; (n,) -> (n,) float64.
+    ``trials`` is how many independent draws the score averages, for binomial bounds.
     """
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.attack import CANDIDATES, Attack, unfit
+from fowh.core.attack import Attack, unfit
 from fowh.core.view import View
 from fowh.engine.cell import row_name
 from fowh.engine.judge import Judge, Judged
@@ -57,7 +57,7 @@ def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) 
             return Attempt(section, name, attack.yields, None, "skipped", reason)
         made = attack.run(view, rng)
         seconds = time.perf_counter() - started
-        judged = judged_as(attack.yields, made, view, judge)
+        judged = judged_as(attack.yields, made, view, judge, attack.candidates)
     except Exception:  # one broken attack must not lose the results of the others
         return Attempt(section, name, attack.yields, None, "failed", traceback.format_exc())
     used, budget = (view.query.used, view.query.budget) if view.query else (0, 0)
@@ -70,7 +70,9 @@ def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) 
     )
 
 
-def judged_as(yields: str, made: NDArray[Any], view: View, judge: Judge) -> Judged:
+def judged_as(
+    yields: str, made: NDArray[Any], view: View, judge: Judge, candidates: int = 1
+) -> Judged:
     """What an attack made, if it is one usable reconstruction per row, judged.
 
     Raises:
@@ -82,11 +84,11 @@ def judged_as(yields: str, made: NDArray[Any], view: View, judge: Judge) -> Judg
         assert prepared is not None
         return judge.samples(judge.plan.modality.check(made, count, prepared))
     width = view.embeddings.shape[1]
-    several = made.ndim == 3 and 0 < made.shape[1] <= CANDIDATES
+    several = made.ndim == 3 and 0 < made.shape[1] <= candidates
     expected = (count, made.shape[1], width) if several else (count, width)
     if made.shape != expected or not np.isfinite(made).all():
         raise ValueError(
             f"returned {made.shape} {made.dtype}, expected ({count}, {width}) finite embeddings, "
-            f"or ({count}, k, {width}) with up to {CANDIDATES} candidates a row"
+            f"or ({count}, k, {width}) with up to {candidates} candidates a row"
         )
     return judge.embeddings(made.astype(np.float32, copy=False))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attacks._readout import Population
-from attacks.preimage import Preimage
+from attacks.preimage import Preimage, _ranked
 from fowh.core.errors import InputError
 from fowh.core.release import Floats
 from fowh.core.scheme import Scheme
@@ -75,10 +75,24 @@ def test_products_are_undone_up_to_their_sign() -> None:
     view, truth = steal(IomUrp(window=DIMENSION, centred=True))
     mean = view.embeddings.mean(0)
     guess = Preimage().run(view, np.random.default_rng(0))
-    found = cosine(guess, truth, mean)
+    assert guess.shape == (len(truth), Preimage.candidates, DIMENSION)
+    found = cosine(guess[:, 0], truth, mean)
     assert np.abs(found).mean() > 0.85
-    mirrored = view.scheme.score(view.release, 2 * mean - guess)
-    np.testing.assert_allclose(mirrored, view.scheme.score(view.release, guess), atol=0.2)
+    mirrored = view.scheme.score(view.release, guess[:, 1])
+    np.testing.assert_allclose(mirrored, view.scheme.score(view.release, guess[:, 0]), atol=0.2)
+    np.testing.assert_allclose(guess[:, ::2] + guess[:, 1::2], 2 * mean, atol=1e-4)
+
+
+def test_only_where_the_sign_is_open_there_are_candidates() -> None:
+    for scheme in (IomUrp(window=DIMENSION), Lsh(bits=64, centred=True), Iom(hashes=32), Raw()):
+        view, truth = steal(scheme)
+        assert Preimage().run(view, np.random.default_rng(0)).shape == truth.shape
+
+
+def test_better_solutions_come_first_and_repetitions_last() -> None:
+    solved = np.array([[[1, 0], [-1, 0.1], [0, 2], [3, 0]]], dtype=np.float32)
+    ranked = _ranked(solved, np.array([[0.7, 0.9, 0.8, 0.1]]), np.zeros(2, np.float32))
+    np.testing.assert_allclose(ranked[0], [[-1, 0.1], [0, 2], [1, 0], [3, 0]])
 
 
 def test_an_asymmetrical_population_tells_the_sign() -> None:
@@ -88,7 +102,7 @@ def test_an_asymmetrical_population_tells_the_sign() -> None:
     truth = skewed[500:]
     stolen = scheme.release(truth, np.full(100, 7, np.uint64), rng)
     view = View(scheme, stolen, skewed[:500], np.arange(500))
-    guess = Preimage().run(view, np.random.default_rng(0))
+    guess = Preimage().run(view, np.random.default_rng(0))[:, 0]
     assert (cosine(guess, truth, skewed[:500].mean(0)) > 0).mean() > 0.8
 
 
