@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.capability import Inequalities, Unprotect
+from fowh.core.capability import Inequalities, unprotects
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import TemplateScheme
 from fowh.core.view import View
@@ -144,10 +144,10 @@ def read(
     """
     import torch
 
-    if release.token is None or not isinstance(view.scheme, (Unprotect, Inequalities)):
-        return view.scheme.features(release)
-    if isinstance(view.scheme, Unprotect):
+    if release.token is not None and unprotects(view.scheme):
         return view.scheme.unprotect(release)
+    if release.token is None or not isinstance(view.scheme, Inequalities):
+        return view.scheme.features(release)
     out = np.empty((len(release), len(population.mean)), dtype=np.float32)
     for rows in blocks(release):
         start = np.tile(population.mean, (len(rows), 1))

@@ -11,7 +11,7 @@ import numpy as np
 from attacks._even import both_signs
 from attacks._readout import ASCENT, Population, ascend, blocks, with_token
 from fowh.core.attack import Attack
-from fowh.core.capability import Inequalities, Slack, Unprotect
+from fowh.core.capability import Inequalities, Slack, unprotects
 from fowh.core.errors import InputError
 from fowh.core.release import Floats, Release
 from fowh.core.scheme import TemplateScheme
@@ -64,7 +64,7 @@ class Preimage(Attack):
 
     def unsupported(self, view: View) -> str | None:
         compared = isinstance(view.scheme, Inequalities) and isinstance(view.scheme, TemplateScheme)
-        if not (compared or isinstance(view.scheme, Unprotect)):
+        if not (compared or unprotects(view.scheme)):
             return "the scheme offers neither un-protection nor inequalities"
         if view.release.token is None and view.scheme.keyed:
             return "the keys did not leak: the projections behind each row are unknown"
@@ -72,7 +72,7 @@ class Preimage(Attack):
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
         release = with_token(view)
-        if isinstance(view.scheme, Unprotect):
+        if unprotects(view.scheme):
             return view.scheme.unprotect(release)
         scheme = view.scheme  # see unsupported
         assert isinstance(scheme, TemplateScheme)

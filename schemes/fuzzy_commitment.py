@@ -1,27 +1,31 @@
 """Fuzzy commitment: a random codeword, masked by the bits of the embedding.
 
-Juels and Wattenberg, ACM CCS 1999. Bits are signs of key-seeded Gaussian projections; the code is
-BCH, each bit of it repeated over projections of its own. Stored: salt, codeword xor bits (helper),
-digest of the codeword.
+Juels and Wattenberg, ACM CCS 1999, section 4; bits are signs of key-seeded Gaussian projections,
+the code is BCH. Stored: salt, codeword xor bits (helper), digest of the codeword.
 
-Helper data fix all but ``message`` bits, so 2^message hashes certainly open a template. Repetition
-tells more, which bits of a group are equal (Koeberl et al., "The repetition code pitfall", HOST
-2014): for projections, the embedding up to sign (``unprotect``). Without it remain dictionaries.
+The helper data fix all but ``message`` bits, so 2^message digests certainly open a template (attack
+``brute_force``), and a false match opens it sooner. They are the same for x and -x about the
+centre, for all bits inverted are the other word of a pair (all-ones is a codeword of every
+narrow-sense BCH code, whose roots do not include 1): only the digest tells x from -x.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from fowh.core.capability import Ids, Slack
 from fowh.core.errors import InputError
 from fowh.core.release import Floats, Keys, Release, by_key, known_token
 from fowh.core.scheme import TemplateScheme
 from fowh.kit import hashing
 from fowh.kit.bch import Bch, Bits
-from fowh.kit.projection import gaussian
+from fowh.kit.projection import gaussian, slack_by_key
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -31,16 +35,19 @@ class FuzzyCommitment(TemplateScheme):
     A score is 1.0 where the probe opens the commitment, else 0.0.
 
     Attributes:
-        length: bits of a BCH codeword: 127, 255, 511 or 1023.
+        length: bits of a BCH codeword: 31, 63, 127, 255, 511 or 1023.
         message: bits of the committed secret; each length has its own choice.
-        repeat: odd number of projections that each bit of the codeword masks, for a majority vote:
-            faces show 19 % mated bit errors. FNMR / FMR on ORL with dlib and the key stolen:
-            4 / 0.1 % by default, 2 / 0.2 % (message 49), 29 / 0 % (message 28, repeat 1).
+        repeat: odd number of projections that each bit of the codeword masks, for a majority vote.
+            More than 1 is a known flaw (``pitfalls``), kept to be measured.
+        centred: whether bits are taken about the development mean. Fuzzy commitments of faces
+            threshold at it (Kevenaar et al., AutoID 2005, section 3), for the scheme is no more
+            than a mask: bits that are alike for everybody give the codeword away.
     """
 
     length: int = 511
-    message: int = 76
-    repeat: int = 5
+    message: int = 28
+    repeat: int = 1
+    centred: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         if not 1 <= self.repeat <= 255 or self.repeat % 2 == 0:
@@ -57,11 +64,29 @@ class FuzzyCommitment(TemplateScheme):
 
     @property
     def secret_bits(self) -> int:
-        return self.message  # 2^message hashes certainly open a template
+        return self.message
+
+    @property
+    def pitfalls(self) -> tuple[str, ...]:
+        """Repetition: which bits of a group are equal is stored in the clear (see ``unprotect``)."""
+        if self.repeat == 1:
+            return ()
+        return (
+            f"every bit of the code masks {self.repeat} bits of the embedding: the helper data say "
+            "in the clear which of them are equal (Koeberl et al., The repetition code pitfall, "
+            "HOST 2014)",
+        )
+
+    @property
+    def unprotectable(self) -> bool:
+        return self.repeat > 1
 
     def fit(self, development: Floats) -> Self:
-        """Learn the mean and, for ``unprotect``, the usual distance to it."""
+        """Learn where the centre is and, for ``unprotect``, the usual distance to it."""
         fitted = super().fit(development)
+        if not self.centred:
+            origin = np.zeros_like(fitted.public["mean"])
+            fitted = replace(fitted, public={"mean": origin})
         norm = np.linalg.norm(fitted.centre(development), axis=1).mean(keepdims=True)
         return replace(fitted, public={**fitted.public, "norm": norm})
 
@@ -109,7 +134,7 @@ class FuzzyCommitment(TemplateScheme):
         return _signs(helper ^ codeword[:, None]).reshape(len(helper), -1)
 
     def unprotect(self, templates: Release) -> Floats:
-        """Embeddings (n, d) from templates and keys; a blind guess where ``repeat`` is 1.
+        """Embeddings (n, d) from templates and keys, because of repetition; blind without it.
 
         A group's projections, signed by the helper bits, sum to +-a vector that leans towards the
         embedding, so the sums' first principal axis is the embedding up to sign. Each sum's side
@@ -129,6 +154,27 @@ class FuzzyCommitment(TemplateScheme):
         out *= self.public["norm"] / np.linalg.norm(out, axis=1, keepdims=True)
         out += self.public["mean"]
         return out
+
+    def guess(self, templates: Release, first: int, count: int) -> Ids:
+        """Salts differ, so each template is searched on its own. Bit j of number xor number / 2 is
+        bit j of the secret, and bits beyond the 62nd are 0.
+        """
+        basis = self.bch.encode(np.eye(min(self.message, 62), self.message, dtype=np.uint8))
+        flips = np.packbits(basis, axis=1)
+        return hashing.guess(templates.aux["salt"], flips, templates.code, first, count)
+
+    def opened(self, templates: Release, numbers: Ids) -> Slack:
+        """All bits of the embedding are known: their projections, each with the sign it has."""
+        places = np.arange(min(self.message, 62))
+        secret = np.zeros((len(numbers), self.message), dtype=np.uint8)
+        secret[:, places] = ((numbers ^ (numbers >> 1))[:, None] >> places) & 1
+        bits = self._helper(templates) ^ self.bch.encode(secret)[:, None]
+        signs = Release(_signs(bits).reshape(len(bits), -1), token=templates.token)
+
+        def slack(x: torch.Tensor, signs: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+            return x @ planes * signs
+
+        return slack_by_key(self, signs, lambda key, d: (self._planes(key, d).reshape(d, -1),), slack)
 
     def _planes(self, key: int, dimension: int) -> Floats:
         return gaussian(key, "fuzzy_commitment", (dimension, self.repeat, self.length))

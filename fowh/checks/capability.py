@@ -10,7 +10,7 @@ import numpy as np
 from fowh.checks.contract import Claims, close, ensure
 from fowh.checks.release import COUNT, DIMENSION
 from fowh.checks.scheme import NOISES, Case
-from fowh.core.capability import Inequalities, Searchable, Shortcut, Theory, Unprotect
+from fowh.core.capability import Inequalities, Searchable, Shortcut, Theory, unprotects
 from fowh.core.release import Floats
 
 claims = Claims()
@@ -36,7 +36,7 @@ def _inequalities(case: Case) -> str | None:
 @claims
 def _unprotection(case: Case) -> str | None:
     """Un-protection gives embeddings."""
-    if not isinstance(case.fitted, Unprotect):
+    if not unprotects(case.fitted):
         return None
     estimate = case.fitted.unprotect(case.enroll())
     ensure(estimate.shape == case.given.shape, f"shape {estimate.shape}")

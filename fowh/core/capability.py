@@ -6,7 +6,7 @@ Each is a small protocol found by isinstance; none of them is needed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,47 @@ class Inequalities(Protocol):
 
 @runtime_checkable
 class Unprotect(Protocol):
-    """Algebraic un-protection: (n, d) float32 estimates of the embeddings, from the key alone."""
+    """Algebraic un-protection: (n, d) float32 estimates of the embeddings, from the key alone.
+
+    A scheme where this depends on its parameters says so in a bool property ``unprotectable``: ask
+    ``unprotects``.
+    """
 
     def unprotect(self, templates: Release) -> Floats: ...
+
+
+def unprotects(scheme: object) -> TypeGuard[Unprotect]:
+    """Whether a scheme can be un-protected with the parameters that it has."""
+    return isinstance(scheme, Unprotect) and bool(getattr(scheme, "unprotectable", True))
+
+
+@runtime_checkable
+class Guessable(Protocol):
+    """A template commits to a secret of few bits behind a fast digest, which tells right guesses.
+
+    Secrets are numbered from 0 to 2^secret_bits - 1, in an order of the scheme's choice in which
+    a guess is cheap. No key is needed to guess; ``opened`` needs the token.
+    """
+
+    @property
+    def secret_bits(self) -> float | None: ...
+
+    def guess(self, templates: Release, first: int, count: int) -> Ids:
+        """(n,) int64: which of the secrets ``first`` to ``first + count - 1`` opens each; else -1.
+
+        On as many threads as torch uses.
+        """
+
+    def opened(self, templates: Release, numbers: Ids) -> Slack:
+        """What the embedding satisfies, given each template's secret (n,); as ``Inequalities``."""
+
+
+@runtime_checkable
+class Pitfalls(Protocol):
+    """A scheme that knows of flaws of the parameters that it has: one sentence for each."""
+
+    @property
+    def pitfalls(self) -> tuple[str, ...]: ...
 
 
 @runtime_checkable

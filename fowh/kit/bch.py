@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Bits = NDArray[np.uint8]  # one bit in each byte
 
-LENGTHS = (127, 255, 511, 1023)
+LENGTHS = (31, 63, 127, 255, 511, 1023)
 
 
 @dataclass(frozen=True)

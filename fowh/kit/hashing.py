@@ -38,6 +38,27 @@ def digests(
     return np.frombuffer(b"".join(parts), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
 
 
+def guess(salt: Bytes, flips: Bytes, code: Bytes, first: int, count: int) -> NDArray[np.int64]:
+    """Which sum of ``flips`` is the secret behind each SHA-256 digest, by trying.
+
+    Args:
+        salt: (n, 16) uint8.
+        flips: (k, bytes) uint8, linearly independent; at most 62.
+        code: (n, 32) uint8, digests of salt and secret.
+        first: number of the first guess; see ``sha256.find`` for the order.
+        count: guesses at each.
+
+    Returns:
+        (n,) numbers of the secrets, -1 where none of these was it.
+    """
+    from fowh.kit.sha256 import find
+
+    behind = np.pad(flips, ((0, 0), (SALT_BYTES, 0)))
+    whole = np.pad(salt, ((0, 0), (0, flips.shape[1])))
+    found = [find(w, behind, c, first, count) for w, c in zip(whole, code, strict=True)]
+    return np.array(found, dtype=np.int64)
+
+
 def equal(left: Bytes, right: Bytes) -> Floats:
     """1.0 where digests (n, 32) are equal, else 0.0; (n,) float32.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fowh.core.capability import Slack
 from fowh.core.randomness import key_stream
 from fowh.core.release import Floats, Release, by_key, known_token
-from fowh.core.scheme import CodeScheme
+from fowh.core.scheme import CodeScheme, TemplateScheme
 
 if TYPE_CHECKING:
     import torch
@@ -84,7 +84,7 @@ def projected_mean(scheme: CodeScheme, matrix: Floats) -> Floats:
 
 
 def slack_by_key(
-    scheme: CodeScheme,
+    scheme: TemplateScheme,
     templates: Release,
     draw: Callable[[int, int], tuple[NDArray[Any], ...]],
     slack: Callable[..., torch.Tensor],
