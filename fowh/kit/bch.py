@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Bits = NDArray[np.uint8]  # one bit in each byte
 
 LENGTHS = (31, 63, 127, 255, 511, 1023)
+COUNTED = 62  # bits of a number, at most
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,21 @@ class Bch:
         """Systematic codewords (n, length), the message (n, message) in front."""
         return np.asarray(_library(self).encode(message)).astype(np.uint8)
 
+    @property
+    def steps(self) -> Bits:
+        """Codewords (k, length) of the messages with one bit: a basis, its first 62 at most."""
+        return _steps(self)
+
+    def numbered(self, numbers: NDArray[np.int64]) -> Bits:
+        """Codewords (n, length) in Gray-code order, in which each differs by a step from the next.
+
+        Bit j of the message of codeword number i is bit j of i xor i / 2; beyond the 62nd it is 0.
+        """
+        gray, places = numbers ^ (numbers >> 1), np.arange(min(self.message, COUNTED))
+        message = np.zeros((len(numbers), self.message), dtype=np.uint8)
+        message[:, places] = (gray[:, None] >> places) & 1
+        return self.encode(message)
+
     def decode(self, words: Bits) -> Bits:
         """The codewords (n, length) nearest to words (n, length), or the words themselves."""
         import numba  # what the library compiles with
@@ -87,6 +103,11 @@ def design_distances(length: int) -> dict[int, int]:
             roots.add(exponent)
             exponent = 2 * exponent % length
     return table
+
+
+@cache
+def _steps(code: Bch) -> Bits:
+    return code.encode(np.eye(min(code.message, COUNTED), code.message, dtype=np.uint8))
 
 
 @cache

@@ -25,7 +25,7 @@ STEP = 1 << 20  # guesses between two looks at whether another thread has found 
 
 
 def _roots(power: int, count: int) -> Words:
-    """The first 32 bits of the fractional parts of the roots of the first primes (section 4.2.2)."""
+    """The first 32 bits behind the point of the first primes' roots (sections 4.2.2, 5.3.3)."""
     primes = [n for n in range(2, 312) if all(n % d for d in range(2, math.isqrt(n) + 1))][:count]
     high = 1 << 40  # an integer root with 40 bits behind the point, exactly
     roots = []
@@ -86,8 +86,16 @@ def _compress(m: Words) -> None:
         m[8 * LANES + i] = m[i]
     for k in range(0, 64, 16):
         for at in range(8 * LANES, 9 * LANES):
-            s = (m[at], m[at + LANES], m[at + 2 * LANES], m[at + 3 * LANES],
-                 m[at + 4 * LANES], m[at + 5 * LANES], m[at + 6 * LANES], m[at + 7 * LANES])
+            s = (
+                m[at],
+                m[at + LANES],
+                m[at + 2 * LANES],
+                m[at + 3 * LANES],
+                m[at + 4 * LANES],
+                m[at + 5 * LANES],
+                m[at + 6 * LANES],
+                m[at + 7 * LANES],
+            )
             s = _four(s, m, at + 8 * LANES, k)
             s = _four(s, m, at + 12 * LANES, k + 4)
             s = _four(s, m, at + 16 * LANES, k + 8)
@@ -117,7 +125,10 @@ def _absorb(m: Words, words: Words) -> None:
 @njit(nogil=True, cache=True)
 def _digests(words: Words, out: Words) -> None:
     """Digests (n, 8) of padded messages (n, blocks * 16)."""
-    m, side = np.empty(32 * LANES, np.uint32), np.empty((words.shape[1] // 16, 16 * LANES), np.uint32)
+    m, side = (
+        np.empty(32 * LANES, np.uint32),
+        np.empty((words.shape[1] // 16, 16 * LANES), np.uint32),
+    )
     for start in range(0, len(words), LANES):
         count = min(LANES, len(words) - start)
         for lane in range(LANES):
