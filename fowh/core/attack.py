@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fowh.core.release import Floats
 from fowh.core.view import View
 
+
 class Attack(ABC):
     """An inverter: a frozen dataclass whose fields are its hyper-parameters.
 

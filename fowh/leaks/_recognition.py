@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from fowh.core.leak import Observed
 from fowh.core.modality import Columns
 from fowh.metrics import recognition, security
+from fowh.metrics.intervals import Value
+from fowh.metrics.loss import fnmr_loss
 from fowh.metrics.unlinkability import d_sys, m_linkability
 
 STRICT = "t_protected.1e-3"
+COLUMNS = ("score", "mated", "subject_a", "subject_b")
 
 
 def rates(observed: Observed) -> dict[str, Any]:
@@ -29,6 +32,9 @@ def rates(observed: Observed) -> dict[str, Any]:
             _joined(parts, "subject_b"),
             observed.stream(scenario),
         )
+        columns = {name: _joined(parts, name) for name in COLUMNS}
+        if recognition.only_decides(columns["score"]):
+            values |= _decided(columns, observed.stream(scenario, "decision"))
         made[scenario] = {name: value.to_json() for name, value in values.items()}
         if scenario == "stolen_key":
             for name in observed.terms[0]:
@@ -36,6 +42,28 @@ def rates(observed: Observed) -> dict[str, Any]:
                     fmr, fnmr = _attained(observed, parts, name)
                     at = f"measured_at_fmr_{name.removeprefix('t_protected.')}"
                     made[scenario][at] = {"fmr": fmr, "fnmr": fnmr}
+    return made
+
+
+def lost(observed: Observed) -> dict[str, Any]:
+    """What the scheme costs: FNMR at FMR 1 % with stolen keys, less that without protection."""
+    protected, clear = (
+        {name: _joined(observed.utility[scenario], name) for name in COLUMNS}
+        for scenario in ("stolen_key", "unprotected")
+    )
+    return fnmr_loss(protected, clear, observed.stream("loss")).to_json()
+
+
+def _decided(columns: Columns, rng: np.random.Generator) -> dict[str, Value]:
+    """Both error rates of a scheme that answers yes or no, at its own decision.
+
+    Where that admits at most 1 % of the non-mated, its FNMR is that at FMR 1 %: there is no other
+    decision to be had, but for rejecting everybody.
+    """
+    fnmr, fmr = recognition.operating_point(*[columns[name] for name in COLUMNS], rng=rng)
+    made = {"fnmr": fnmr, "fmr": fmr}
+    if fmr.value is not None:
+        made |= {name: fnmr for name, at in recognition.FMRS.items() if fmr.value <= at}
     return made
 
 
@@ -76,8 +104,8 @@ def bounds(observed: Observed) -> dict[str, float]:
     }
     if 0 < angle <= np.pi and dimension > 1:
         made["cap_estimate_bits"] = security.cap_bound_bits(angle, dimension)
-    if observed.scheme.secret_bits is not None:
-        made["secret_bits"] = float(observed.scheme.secret_bits)
+    if observed.scheme.secret_bits is not None:  # no secret outlives a false match
+        made["secret_bits"] = float(min(observed.scheme.secret_bits, made["guessing_bits"]))
     return made
 
 

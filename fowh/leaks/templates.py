@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fowh.core.capability import Pitfalls
 from fowh.core.errors import InputError
 from fowh.core.leak import Doubt, Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
@@ -60,9 +61,11 @@ class Templates(Leak):
         return dict(inversion.successes(outcome_of(columns), thresholds))
 
     def summary(self, observed: Observed) -> dict[str, Any]:
-        first = observed.facts[0]
+        first, utility = observed.facts[0], _recognition.rates(observed)
+        utility["stolen_key"]["utility_loss"] = _recognition.lost(observed)
+        scheme = observed.scheme
         return {
-            "utility": _recognition.rates(observed),
+            "utility": utility,
             "chance": {"rank1": float(np.mean([f["chance_rank1"] for f in observed.facts]))},
             "data": {
                 "dimension": int(first["dimension"]),
@@ -74,6 +77,7 @@ class Templates(Leak):
                     min(facts["development_non_mated"] for facts in observed.facts)
                 ),
                 "comparison_cap": int(first["comparison_cap"]),
+                "pitfalls": list(scheme.pitfalls) if isinstance(scheme, Pitfalls) else [],
             },
             "properties": {
                 "unlinkability": _recognition.unlinkability(observed),
@@ -98,6 +102,8 @@ class Templates(Leak):
                 f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
                 "read Rank-1 and the advantage instead",
             )
+        for text in record["data"]["pitfalls"]:
+            yield "known-pitfall", text
         pairs = record["data"]["pairs_above"]
         if pairs < FEW:
             yield (

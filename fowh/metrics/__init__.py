@@ -61,6 +61,22 @@ METRICS: tuple[Metric, ...] = (
         "Share of mated comparisons rejected when at most 0.1 % of non-mated ones are accepted.",
         "utility",
     ),
+    Metric(
+        "fnmr",
+        "FNMR",
+        "higher",
+        _RATE,
+        "Share of mated comparisons that a scheme which answers yes or no rejects.",
+        "utility",
+    ),
+    Metric(
+        "fmr",
+        "FMR",
+        "higher",
+        _RATE,
+        "Share of non-mated comparisons that a scheme which answers yes or no accepts.",
+        "utility",
+    ),
     Metric("eer", "EER", "higher", _RATE, "Error rate where FMR and FNMR are equal.", "utility"),
     Metric(
         "accuracy",
