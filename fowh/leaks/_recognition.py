@@ -60,7 +60,8 @@ def _decided(columns: Columns, rng: np.random.Generator) -> dict[str, Value]:
     Where that admits at most 1 % of the non-mated, its FNMR is that at FMR 1 %: there is no other
     decision to be had, but for rejecting everybody.
     """
-    fnmr, fmr = recognition.operating_point(*[columns[name] for name in COLUMNS], rng=rng)
+    score, mated, one, other = (columns[name] for name in COLUMNS)
+    fnmr, fmr = recognition.operating_point(score, mated, one, other, rng)
     made = {"fnmr": fnmr, "fmr": fmr}
     if fmr.value is not None:
         made |= {name: fnmr for name, at in recognition.FMRS.items() if fmr.value <= at}

@@ -98,8 +98,17 @@ def success_lines(record: Record) -> list[Line]:
             made.append(_line(record, kind, row_label(record, section, name), row, row["yields"]))
     if record["worst"]["metrics"]:
         won, level = [line for line in made if line.numbers], worst_level(record)
-        name = chosen(record, record["headline"]["success"][0]) or "best attack"
-        made.append(_line(record, "best", name, record["best"], level, won))
+        name = chosen(record, record["headline"]["success"][0])
+        made.append(
+            _line(
+                record,
+                "best",
+                f"best: {name}" if name else "best attack",
+                record["best"],
+                level,
+                won,
+            )
+        )
         made.append(_line(record, "worst", "union of attacks", record["worst"], level, won))
         count = len(record["worst"]["of"])
         words = f"{count} blind guess{'es' * (count != 1)}"
