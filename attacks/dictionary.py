@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from attacks._readout import blocks, with_token
 from fowh.core.attack import Attack
+from fowh.core.errors import InputError
 from fowh.core.release import Floats, Release
-from fowh.core.scheme import COMPARISONS, TemplateScheme
+from fowh.core.scheme import TemplateScheme
 from fowh.core.view import View
 from fowh.kit import matching
 
@@ -20,11 +22,21 @@ class Dictionary(Attack):
     """Score every own sample against every row of the release, under the row's own key.
 
     No template scheme that recognises people withstands this: it costs the attacker one comparison
-    per sample and wins whenever one of them is a false match. A scheme whose comparison is slow on
-    purpose meets as many random own samples as its ``comparison_cap`` pays for. Where the scheme
-    compares nothing, as with answers, an own sample scores by what would have left of it: the
-    nearer to the row, in the features that the scheme shows, the better. Ties fall at random.
+    per sample and wins whenever one of them is a false match. Where the scheme compares nothing, as
+    with answers, an own sample scores by what would have left of it: the nearer to the row, in the
+    features that the scheme shows, the better. Ties fall at random.
+
+    Attributes:
+        comparisons: that he pays for in a fold, whatever one costs; as many random own samples meet
+            every row. A scheme whose comparison is slow on purpose makes them last.
     """
+
+    quick: ClassVar[Mapping[str, Any]] = {"comparisons": 512}
+    comparisons: int = 2**20
+
+    def __post_init__(self) -> None:
+        if self.comparisons < 1:
+            raise InputError(f"dictionary: comparisons is {self.comparisons}; give 1 or more")
 
     def unsupported(self, view: View) -> str | None:
         if view.release.token is None and view.scheme.keyed:
@@ -32,9 +44,8 @@ class Dictionary(Attack):
         return None
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
-        release, own, scheme = with_token(view), view.embeddings, view.scheme
-        cap = scheme.comparison_cap if isinstance(scheme, TemplateScheme) else COMPARISONS
-        most = max(1, cap // max(1, len(release)))
+        release, own = with_token(view), view.embeddings
+        most = max(1, self.comparisons // max(1, len(release)))
         if len(own) > most:
             own = own[rng.choice(len(own), most, replace=False)]
         scored = _scored(view, own, rng)

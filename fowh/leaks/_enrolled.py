@@ -124,17 +124,20 @@ class Enrolled(System):
         }
 
     def tries(self, guesses: Floats, successes: Successes) -> Columns:
-        """As in ``System``, all guesses in one product each; purities are no success."""
-        rows, gallery, subjects = self._gallery[2], *self._gallery[:2]
-        budget = max(1, self.scheme.comparison_cap // max(1, len(rows)))
-        scored = self.scheme.scores(self.release, guesses[:budget])
+        """As in ``System``, all guesses in one product each; purities are no success.
+
+        What a slow scheme accepts is not measured where so many verifications cannot be afforded.
+        """
+        gallery, subjects, rows = self._gallery
+        affordable = len(rows) * len(guesses) <= self.scheme.comparison_cap
+        scored = self.scheme.scores(self.release, guesses) if affordable else None
         distance = matching.l2(gallery[rows], guesses)
         found = {"rank1": inversion.rank1_of_each(guesses, gallery, subjects, rows)}
         for name, limit in self.terms.items():
             kind, _, fmr = name.partition(".")
             if kind == "t_embedding":
                 found[f"type1_at_fmr_{fmr}"] = distance <= limit[:, None]
-            else:
+            elif scored is not None:
                 found[f"accept_at_fmr_{fmr}"] = scored >= limit[:, None]
         return {name: inversion.first(hits) for name, hits in found.items()}
 

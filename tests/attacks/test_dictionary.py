@@ -42,13 +42,8 @@ def test_scores_under_the_templates_own_keys(shared: bool) -> None:
 class Half(TemplateScheme):
     """Says yes to every probe whose first value exceeds 1/2, and counts what it is asked."""
 
-    cap: int = 2**20
     public: Mapping[str, NDArray[Any]] = field(default_factory=dict, kw_only=True)
     asked: list[int] = field(default_factory=list, compare=False)
-
-    @property
-    def comparison_cap(self) -> int:
-        return self.cap
 
     def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         return Release(np.zeros((len(embeddings), 1), np.uint8), token=keys)
@@ -65,9 +60,9 @@ def test_ties_fall_at_random_among_the_accepted() -> None:
     assert len(np.unique(guess, axis=0)) > 20
 
 
-def test_a_slow_scheme_meets_as_many_samples_as_its_cap_pays_for() -> None:
-    view, truth = steal(Half(cap=1000))
-    Dictionary().run(view, np.random.default_rng(0))
+def test_every_row_meets_as_many_samples_as_the_budget_pays_for() -> None:
+    view, truth = steal(Half())
+    Dictionary(comparisons=1000).run(view, np.random.default_rng(0))
     assert isinstance(view.scheme, Half)
     assert sum(view.scheme.asked) == len(truth) * (1000 // len(truth))
 
