@@ -65,6 +65,14 @@ def both_signs(x: Floats, own: Floats, population: Population) -> Floats:
     return pair.reshape(*x.shape[:-1], 2, x.shape[-1]).astype(np.float32)
 
 
+def facing(x: Floats, estimate: Floats, population: Population) -> Floats:
+    """Each of x (n, d), or its mirror image: whichever lies on the side of an estimate of it."""
+    centred = x - population.mean
+    side = np.einsum("ij,ij->i", centred, estimate - population.mean) < 0
+    turned: Floats = population.mean + np.where(side[:, None], -centred, centred)
+    return turned
+
+
 class Moments:
     """Embeddings to the products of their whitened leading components, and back up to the sign.
 

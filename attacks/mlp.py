@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._even import TRIED, Moments, is_even
+from attacks._even import TRIED, Moments, both_signs, facing, is_even
 from attacks._own import groups
 from attacks._readout import Population, blocks, lessons, read, release_lessons, with_token
 from fowh.core.attack import Attack
 from fowh.core.capability import Inequalities, Unprotect
 from fowh.core.errors import InputError
-from fowh.core.release import Floats, Release
+from fowh.core.release import Floats
 from fowh.core.view import View
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class Mlp(Attack):
     ``scheme.features``, under the stolen keys, or under random ones where none leaked. It trains on
     the attacker's own samples and on embeddings drawn from a Gaussian fitted to them.
 
-    Of a code that is even about the mean, and not un-protected, it learns products of coordinates
-    (``Moments``) from those of the estimate, and returns two candidates, one for each sign.
+    Of a code that is even about the mean, and not un-protected, it learns embeddings up to their
+    sign: that of the estimate, or products of coordinates (``Moments``) where there is none. It
+    returns two candidates then.
 
     Attributes:
         synthetic: how many embeddings are drawn.
@@ -75,32 +76,34 @@ class Mlp(Attack):
         if keys is not None and len(keys) > KEYS:
             keys = rng.choice(keys, KEYS, replace=False)
         view.progress("releasing the attacker's own samples", 0.0)
-        estimated = isinstance(view.scheme, Inequalities)
         even = not isinstance(view.scheme, Unprotect) and is_even(view, population, rng)
-        moments = Moments(view, population) if even else None
-        starts = population.draw(TRIED, rng) if even else None
-
-        def seen(release: Release) -> Floats:
-            values = read(view, release, population, starts)
-            if moments is None or release.token is None or not estimated:
-                return values
-            return moments.of(values)
-
-        inputs = seen(release_lessons(view, known, keys, rng))
+        estimated = even and isinstance(view.scheme, Inequalities)
+        starts = population.draw(TRIED, rng) if estimated else None
+        inputs = read(view, release_lessons(view, known, keys, rng), population, starts)
+        moments = Moments(view, population) if even and not estimated else None
+        level, unit = population.mean, np.float32(population.norm / known.shape[1] ** 0.5)
+        if estimated:  # up to the sign, as the estimate is
+            known = facing(known, inputs, population)
+        if moments is not None:
+            known = moments.of(known)
+            level, unit = known.mean(axis=0), np.float32(1)
         whose = groups(view)
         people = np.unique(whose)
         held = rng.choice(people, max(1, round(HELD_OUT * len(people))), replace=False)
         validate = np.flatnonzero(np.isin(whose, held))
         centre, scale = inputs.mean(axis=0), float(inputs.std()) or 1.0
-        unit = np.float32(population.norm / known.shape[1] ** 0.5)
-        targets = (known - population.mean) / unit if moments is None else moments.of(known)
+        targets = (known - level) / unit
         learned = np.setdiff1d(np.arange(len(known)), validate)
         parts = self._train((inputs - centre) / scale, targets, learned, validate, view, rng)
         out = np.empty((len(stolen), targets.shape[1]), dtype=np.float32)
         for rows in blocks(stolen, 4096):
-            asked = torch.from_numpy((seen(stolen[rows]) - centre) / scale)
-            out[rows] = _forward(asked.to(view.device), *parts).cpu().numpy()
-        return population.mean + unit * out if moments is None else moments.candidates(out)
+            asked = torch.from_numpy(
+                (read(view, stolen[rows], population, starts) - centre) / scale
+            )
+            out[rows] = level + unit * _forward(asked.to(view.device), *parts).cpu().numpy()
+        if moments is not None:
+            return moments.candidates(out)
+        return both_signs(out, view.embeddings, population) if estimated else out
 
     def _train(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from attacks._even import TRIED, Moments, is_even
+from attacks._even import TRIED, Moments, both_signs, facing, is_even
 from attacks._readout import Population, read, with_token
 from fowh.core.capability import Inequalities, Unprotect
 from fowh.core.release import Floats, Release
@@ -20,8 +20,8 @@ class Reader:
     """Release -> embeddings: the scheme's own inversion if it offers one, then a linear map.
 
     Fitted to the attacker's samples, passed through the scheme under the stolen keys (random ones
-    if none leaked). Of a code that is even about the mean it maps to products of coordinates, and
-    takes the likelier sign (``Moments``).
+    if none leaked). Of a code that is even about the mean it maps to embeddings up to their sign,
+    or to products of coordinates where there is no estimate, and takes the likelier sign.
 
     Attributes:
         known: (n, d) the embeddings it was fitted to, the attacker's own first.
@@ -34,8 +34,10 @@ class Reader:
             [view.embeddings, more, self.population.draw(SYNTHETIC, rng)], dtype=np.float32
         )
         even = not isinstance(view.scheme, Unprotect) and is_even(view, self.population, rng)
-        self.moments = Moments(view, self.population) if even else None
-        self.starts = self.population.draw(TRIED, rng) if even else None
+        self.signed = not even
+        estimated = even and isinstance(view.scheme, Inequalities)
+        self.starts = self.population.draw(TRIED, rng) if estimated else None
+        self.moments = Moments(view, self.population) if even and not estimated else None
         token = with_token(view).token
         keys = rng.integers(2**64, size=KEYS, dtype=np.uint64) if token is None else token
         used = rng.choice(np.unique(keys)[:, None], len(self.known))[:, 0]
@@ -46,6 +48,8 @@ class Reader:
         if self.moments is not None:
             target = self.moments.of(self.known)
             self.level = target.mean(axis=0)
+        elif even:
+            target = facing(self.known, seen, self.population)
         tenth = np.arange(len(seen)) % 10 == 0
         self.weights = ridge.fit_held_out(seen - self.centre, target - self.level, tenth, STRENGTHS)
         self.approximations = self._map(seen)
@@ -55,10 +59,12 @@ class Reader:
         return self._map(self._read(release))
 
     def _read(self, release: Release) -> Floats:
-        values = read(self.view, release, self.population, self.starts)
-        estimated = isinstance(self.view.scheme, Inequalities) and release.token is not None
-        return values if self.moments is None or not estimated else self.moments.of(values)
+        return read(self.view, release, self.population, self.starts)
 
     def _map(self, seen: Floats) -> Floats:
         mapped: Floats = self.level + (seen - self.centre) @ self.weights
-        return mapped if self.moments is None else self.moments.candidates(mapped)[:, 0]
+        if self.signed:
+            return mapped
+        if self.moments is not None:
+            return self.moments.candidates(mapped)[:, 0]
+        return both_signs(mapped, self.view.embeddings, self.population)[:, 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attacks._even import Moments, both_signs, improbable, is_even
+from attacks._even import Moments, both_signs, facing, improbable, is_even
 from attacks._morph.estimate import Reader
 from attacks._readout import Population
 from attacks.mlp import Mlp
@@ -22,7 +22,7 @@ from schemes.raw import Raw
 from schemes.salted_hash import SaltedHash
 from tests.attacks.world import DIMENSION, cosine, rank1, steal
 
-URP = IomUrp(hashes=300, window=DIMENSION, centred=True)
+URP = IomUrp(hashes=150, window=DIMENSION, centred=True)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,17 @@ def test_the_likelier_sign_is_that_of_the_third_moment() -> None:
     np.testing.assert_array_equal(both_signs(x, own, population)[:, 0], [[-1, 0], [-1, 0]])
 
 
-@pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("attack", [Ridge(), Mlp()])
+def test_what_lies_opposite_to_its_estimate_is_turned_about_the_mean() -> None:
+    population = Population(np.ones(2, np.float32), np.eye(2), 1.0)
+    x = np.array([[3, 1], [3, 1]], dtype=np.float32)
+    estimate = np.array([[2, 9], [0, 9]], dtype=np.float32)
+    np.testing.assert_array_equal(facing(x, estimate, population), [[3, 1], [-1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("attack", "shared"),
+    [(Ridge(synthetic=250), True), (Mlp(synthetic=1500), True), (Mlp(synthetic=1500), False)],
+)
 def test_even_codes_are_read_up_to_the_sign(attack: Attack, shared: bool) -> None:
     view, truth = steal(URP, shared)
     made = attack.run(view, np.random.default_rng(0))
@@ -85,7 +94,7 @@ def test_even_codes_are_read_up_to_the_sign(attack: Attack, shared: bool) -> Non
     assert rank1(better, truth) > 0.9
     other = np.roll(truth, 8, axis=0)  # another's row: what two signs reach by chance
     chance = np.abs(cosine(made[:, 0], other, mean)).mean()
-    assert chance < 0.4
+    assert chance < 0.5
 
 
 def test_the_image_attacks_reader_reads_them_too() -> None:
