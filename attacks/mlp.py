@@ -87,8 +87,7 @@ class Mlp(Attack):
         if moments is not None:
             known = moments.of(known)
             level, unit = known.mean(axis=0), np.float32(1)
-        whose = groups(view)
-        people = np.unique(whose)
+        people = np.unique(whose := groups(view))
         held = rng.choice(people, max(1, round(HELD_OUT * len(people))), replace=False)
         validate = np.flatnonzero(np.isin(whose, held))
         centre, scale = inputs.mean(axis=0), float(inputs.std()) or 1.0
