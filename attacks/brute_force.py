@@ -89,7 +89,7 @@ class BruteForce(Attack):
         rate = guesses / max(seconds, 1e-9)
         view.remarks.append(
             f"{len(tried)} of {len(release)} templates tried, {budget:,} guesses at most each: "
-            f"{int((numbers >= 0).sum())} opened; {guesses:,} guesses in {seconds:.1f} core s, "
+            f"{int((numbers >= 0).sum())} opened; {guesses:,} guesses in {seconds:.1f} s x core, "
             f"{rate / 1e6:.3g} M a second and core"
         )
         if budget < 2**bits:

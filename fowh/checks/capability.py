@@ -10,9 +10,10 @@ import numpy as np
 from fowh.checks.contract import Claims, close, ensure
 from fowh.checks.release import COUNT, DIMENSION
 from fowh.checks.scheme import NOISES, Case
-from fowh.core.capability import Inequalities, Searchable, Shortcut, Theory, unprotects
+from fowh.core.capability import Guessable, Inequalities, Searchable, Shortcut, Theory, unprotects
 from fowh.core.release import Floats
 
+FEW_GUESSES = 2**12
 claims = Claims()
 
 
@@ -43,6 +44,34 @@ def _unprotection(case: Case) -> str | None:
     ensure(estimate.dtype == np.float32 and np.isfinite(estimate).all(), "not finite float32")
     mean = case.values(1, 200).mean(axis=0)
     return f"centred cosine to the truth {_cosine(estimate - mean, case.given - mean):.2f}"
+
+
+@claims
+def _guesses(case: Case) -> str | None:
+    """A secret that is found opens its template."""
+    if not isinstance(case.fitted, Guessable):
+        return None
+    import torch
+
+    templates, bits = case.enroll(), case.fitted.secret_bits
+    ensure(bits is not None and bits > 0, "it says not how many secrets there are")
+    count = int(min(2 ** (bits or 0), FEW_GUESSES))
+    numbers = case.fitted.guess(templates, 0, count)
+    ensure(numbers.shape == (COUNT,) and numbers.dtype == np.int64, f"{numbers.dtype} numbers")
+    ensure(bool((numbers < count).all()), "it finds what it did not try")
+    again = case.fitted.guess(templates, count // 2, count - count // 2)
+    later = np.where(numbers >= count // 2, numbers, -1)
+    ensure(np.array_equal(again, later), "the same secret has several numbers")
+    found = np.flatnonzero(numbers >= 0)
+    if count == 2 ** (bits or 0):
+        ensure(len(found) == COUNT, f"{COUNT - len(found)} templates have no secret at all")
+    if len(found):
+        slack = case.fitted.opened(templates[found], numbers[found])
+        truth = slack(torch.from_numpy(case.given[found]))
+        ensure(float(truth.min()) >= -1e-4 * float(truth.abs().max()), "the embedding is outside")
+        stranger = slack(torch.from_numpy(np.roll(case.given, 1, axis=0)[found]))
+        ensure(bool((stranger < 0).any()), "a stranger satisfies it all: it says nothing")
+    return f"{len(found)} of {COUNT} opened with {count:,} of 2^{bits:g} guesses"
 
 
 @claims

@@ -19,6 +19,8 @@ def flipped(words: np.ndarray, weights: np.ndarray, rng: np.random.Generator) ->
 @pytest.mark.parametrize(
     ("length", "message", "t"),
     [  # Lin and Costello, Error Control Coding, appendix C
+        (31, 6, 7),
+        (63, 18, 10),
         (127, 64, 10),
         (127, 29, 21),
         (127, 15, 27),
@@ -72,6 +74,30 @@ def test_the_long_codes_correct_t_errors_and_no_more(message, t):
     assert np.array_equal(returned, weights <= t)
 
 
+def test_numbered_codewords_are_all_of_them_each_a_step_from_the_next():
+    code = Bch(31, 6)
+    words = code.numbered(np.arange(64))
+    every = code.encode((np.arange(64)[:, None] >> np.arange(6) & 1).astype(np.uint8))
+    assert {word.tobytes() for word in words} == {word.tobytes() for word in every}
+    changes = words[1:] ^ words[:-1]
+    lowest = [(n & -n).bit_length() - 1 for n in range(1, 64)]  # what a Gray code changes
+    assert np.array_equal(changes, code.steps[lowest])
+    assert not words[0].any()
+
+
+@pytest.mark.parametrize(("length", "message"), [(31, 6), (127, 29)])
+def test_all_ones_is_a_codeword(length, message):
+    ones = np.ones((1, length), dtype=np.uint8)
+    assert np.array_equal(Bch(length, message).encode(ones[:, :message]), ones)
+
+
+def test_a_secret_longer_than_a_number_is_counted_in_its_first_bits():
+    code = Bch(127, 64)
+    assert code.steps.shape == (62, 127)
+    word = code.numbered(np.array([2**61]))[0]
+    assert np.array_equal(word, code.steps[61] ^ code.steps[60])
+
+
 @pytest.mark.parametrize("length", LENGTHS)
 def test_an_absent_code_is_an_input_error_that_names_its_neighbours(length):
     smallest = min(design_distances(length))
@@ -81,5 +107,5 @@ def test_an_absent_code_is_an_input_error_that_names_its_neighbours(length):
 
 
 def test_a_bad_length_is_an_input_error():
-    with pytest.raises(InputError, match="127, 255, 511, 1023"):
+    with pytest.raises(InputError, match="31, 63, 127, 255, 511, 1023"):
         Bch(512, 28)

@@ -33,3 +33,17 @@ def test_digests_are_equal_only_where_every_bit_is():
 def test_no_rows():
     none = np.empty((0, 16), dtype=np.uint8)
     assert hashing.digests(none, np.empty((0, 3))).shape == (0, 32)
+
+
+def test_guesses_find_the_salted_secret_of_each_row():
+    rng = np.random.default_rng(3)
+    flips = np.eye(10, 7 * 8, dtype=np.uint8)
+    sums = np.packbits(flips, axis=1)
+    numbers = np.array([0, 5, 1023, 700])
+    gray = (numbers ^ (numbers >> 1))[:, None] >> np.arange(10) & 1
+    secrets = np.packbits((gray @ flips % 2).astype(np.uint8), axis=1)
+    salt = hashing.salts(4, rng)
+    code = hashing.digests(salt, secrets)
+    assert hashing.guess(salt, sums, code, 0, 1024).tolist() == numbers.tolist()
+    assert hashing.guess(salt, sums, code, 5, 695).tolist() == [-1, 5, -1, -1]
+    assert hashing.guess(salt[::-1], sums, code, 0, 1024).tolist() == [-1] * 4

@@ -3,9 +3,11 @@ import hashlib
 import galois
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fowh.core.capability import Pitfalls, unprotects
 from fowh.core.errors import InputError
 from fowh.core.release import Floats, Keys
 from schemes.fuzzy_commitment import FuzzyCommitment
@@ -115,6 +117,57 @@ def test_without_repetition_the_read_out_is_blind():
     cosine = (enrolled * guess).sum(1)
     cosine /= np.linalg.norm(enrolled, axis=1) * np.linalg.norm(guess, axis=1)
     assert abs(cosine.mean()) < 5 / np.sqrt(8 * 100)
+
+
+def test_the_default_repeats_nothing_and_repetition_says_that_it_is_flawed():
+    assert FuzzyCommitment().pitfalls == () and not unprotects(FuzzyCommitment())
+    (told,) = FuzzyCommitment(message=76, repeat=5).pitfalls
+    assert "repeat=5" in told and "\n" not in told
+    assert unprotects(SMALL) and isinstance(SMALL, Pitfalls)
+
+
+def test_a_mirrored_embedding_has_the_same_syndrome_and_another_digest():
+    """The word of ones is a codeword: what is stored in the clear is the same for x and -x."""
+    rng = np.random.default_rng(29)
+    scheme = FuzzyCommitment(length=127, message=29).fit(3 + normal(rng, 50))
+    enrolled = 3 + normal(rng, 20)
+    mirrored = 2 * scheme.public["mean"] - enrolled
+    both = [scheme.enroll(x, one_key(20), np.random.default_rng(0)) for x in (enrolled, mirrored)]
+    assert np.array_equal(*map(scheme.features, both))
+    flipped = both[0].aux["helper"] ^ both[1].aux["helper"]
+    assert np.unpackbits(flipped, axis=1, count=127).all()
+    assert scheme.score(both[0], enrolled).all()
+    assert not scheme.score(both[0], mirrored).any()
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_centring_decides_where_bits_are_taken(centred):
+    """Off centre people have nearly the same bits; about the mean each is 1 for half of them."""
+    rng = np.random.default_rng(31)
+    scheme = FuzzyCommitment(length=127, message=29, centred=centred).fit(9 + normal(rng, 400))
+    share = scheme.bits(9 + normal(rng, 400), one_key(400)).mean(axis=0)
+    if centred:
+        assert (np.abs(share - 0.5) < 5 * 0.5 / np.sqrt(200)).all()
+    else:
+        assert np.mean(np.minimum(share, 1 - share)) < 0.1
+
+
+@pytest.mark.parametrize("repeat", [1, 3])
+@pytest.mark.parametrize("centred", [True, False])
+def test_every_secret_is_found_and_gives_every_bit(repeat, centred):
+    rng = np.random.default_rng(37)
+    scheme = FuzzyCommitment(31, 11, repeat, centred=centred).fit(1 + normal(rng, 60))
+    enrolled, keys = 1 + normal(rng, 12), np.arange(12, dtype=np.uint64) // 4
+    templates = scheme.enroll(enrolled, keys, rng)
+    numbers = scheme.guess(templates, 0, 2**11)
+    assert (numbers >= 0).all() and len(set(numbers.tolist())) > 6
+    codeword = scheme.bch.numbered(numbers)
+    helper = np.unpackbits(templates.aux["helper"], axis=1, count=31 * repeat)
+    bits = helper.reshape(12, repeat, 31) ^ codeword[:, None]
+    assert np.array_equal(bits, scheme.bits(enrolled, keys))
+    slack = scheme.opened(templates, numbers)(torch.from_numpy(enrolled))
+    assert slack.shape == (12, 31 * repeat) and (slack >= 0).all()
+    assert (scheme.opened(templates, numbers ^ 1)(torch.from_numpy(enrolled)) < 0).any()
 
 
 def test_another_key_does_not_open():
