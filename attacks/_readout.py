@@ -67,6 +67,19 @@ class Population:
         return x * (self.norm / lengths.clamp_min(1e-12))
 
 
+def middle(embeddings: Floats) -> Floats:
+    """The mean of (n, d) embeddings, what to guess where nothing is known; (d,) float32.
+
+    Where all embeddings are unit vectors, so is it: a shorter one is nearer to every sample than
+    any picture can be, which would say nothing about pictures.
+    """
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    if np.allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-3):
+        mean /= max(float(np.linalg.norm(mean)), 1e-12)
+    out: Floats = mean.astype(np.float32)
+    return out
+
+
 def with_token(view: View) -> Release:
     """The release; where a scheme ignores keys, an arbitrary one stands in."""
     if view.release.token is not None or view.scheme.keyed:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from attacks._readout import Population, ascend, blocks, with_token
+from attacks._readout import Population, ascend, blocks, middle, with_token
 from fowh.core.attack import Attack
 from fowh.core.capability import Guessable
 from fowh.core.errors import InputError
@@ -63,7 +63,7 @@ class BruteForce(Attack):
         count = len(release)
         tried = np.sort(rng.choice(count, min(self.rows, count), replace=False))
         numbers = self._enumerate(view, scheme, tried)
-        out = np.tile(population.mean, (count, 1))
+        out = np.tile(middle(view.embeddings), (count, 1))
         opened, found = tried[numbers >= 0], numbers[numbers >= 0]
         for part in blocks(release[opened]):
             slack = scheme.opened(release[opened[part]], found[part])

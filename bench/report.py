@@ -30,6 +30,12 @@ TITLES = {
         "Exhaustive and exact: the same scores as comparing with everybody. An Index-of-Max code "
         "is searched by FAISS's 4-bit fast scan instead of a Hamming scan over one-hot codes.",
     ),
+    "guessing": (
+        "Guessing",
+        "Secrets of one template tried by `brute_force` on one core, against the standard library "
+        "hashing as many messages of that length, which uses the processor's own SHA-256 "
+        "instructions where it has them.",
+    ),
     "start": (
         "Start",
         "A whole process, from nothing to its end, beside an interpreter that does nothing.",
