@@ -20,6 +20,11 @@ def signs_of(bits: Bits) -> Floats:
     return np.where(bits, np.float32(1), np.float32(-1))
 
 
+def flat(bits: Bits) -> Bits:
+    """(n, repeat, length) to (n, repeat * length), also of no rows."""
+    return bits.reshape(-1, bits.shape[1] * bits.shape[2])
+
+
 def majority(bits: Bits) -> Bits:
     """The vote of each group: (..., repeat, length) to (..., length)."""
     votes: Bits = bits.sum(axis=-2, dtype=np.uint8)

@@ -23,7 +23,7 @@ from fowh.core.scheme import TemplateScheme
 from fowh.kit import hashing
 from fowh.kit.bch import Bch, Bits
 from fowh.kit.projection import gaussian, slack_by_key
-from schemes._repetition import majority, read_out, sides, signs_of
+from schemes._repetition import flat, majority, read_out, sides, signs_of
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,8 @@ class FuzzyCommitment(TemplateScheme):
 
     def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         salt = hashing.salts(len(embeddings), rng)
-        secret = rng.integers(0, 2, (len(salt), self.message), dtype=np.uint8)
-        codeword = self.bch.encode(secret)
-        masked = (codeword[:, None] ^ self.bits(embeddings, keys)).reshape(len(salt), -1)
+        codeword = self.bch.encode(rng.integers(0, 2, (len(salt), self.message), dtype=np.uint8))
+        masked = flat(codeword[:, None] ^ self.bits(embeddings, keys))
         code = hashing.digests(salt, np.packbits(codeword, axis=1))
         return Release(code, {"helper": np.packbits(masked, axis=1), "salt": salt}, keys)
 
@@ -122,7 +121,7 @@ class FuzzyCommitment(TemplateScheme):
         """The helper data's syndrome: the codeword of its message bits taken off it, as +-1."""
         helper = self._helper(release)
         codeword = self.bch.encode(helper[:, 0, : self.message])
-        return signs_of(helper ^ codeword[:, None]).reshape(len(helper), -1)
+        return signs_of(flat(helper ^ codeword[:, None]))
 
     def unprotect(self, templates: Release) -> Floats:
         """Embeddings (n, d) from templates and keys, through repetition; blind without it."""
@@ -139,7 +138,7 @@ class FuzzyCommitment(TemplateScheme):
     def opened(self, templates: Release, numbers: Ids) -> Slack:
         """All bits of the embedding are known: their projections, each with the sign it has."""
         bits = self._helper(templates) ^ self.bch.numbered(numbers)[:, None]
-        signs = Release(signs_of(bits).reshape(len(bits), -1), token=templates.token)
+        signs = Release(signs_of(flat(bits)), token=templates.token)
         return slack_by_key(self, signs, lambda key, d: (self._planes(key, d),), sides)
 
     def _planes(self, key: int, dimension: int) -> Floats:

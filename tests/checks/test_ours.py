@@ -22,7 +22,7 @@ VARIANTS: list[tuple[Kind, str]] = [
     ("scheme", "salted_hash:step=4"),
     ("scheme", "salted_hash:kdf=argon2id"),
     ("scheme", "fuzzy_commitment:length=31,message=6"),
-    ("scheme", "fuzzy_commitment:length=127,message=29,repeat=3,centred=false"),
+    ("scheme", "fuzzy_commitment:length=127,message=29,repeat=3"),
     ("scheme", "iom:hashes=10,group=200"),
     ("scheme", "iom_urp:hashes=50,window=20,order=1"),
     ("scheme", "lsh:bits=100"),
@@ -33,7 +33,7 @@ VARIANTS: list[tuple[Kind, str]] = [
 ]
 SLOW = (
     *("gan", "morph_gan", "fuzzy_commitment", "salted_hash:kdf=argon2id"),
-    "fuzzy_commitment:length=127,message=29,repeat=3,centred=false",
+    "fuzzy_commitment:length=127,message=29,repeat=3",
 )
 
 
