@@ -30,7 +30,10 @@ class Templates(Leak):
     """
 
     reference: ClassVar[str] = "raw"
-    suite: ClassVar[tuple[str, ...]] = ("dictionary", "preimage", "ridge", "mlp", "morph_gan")
+    suite: ClassVar[tuple[str, ...]] = (
+        *("dictionary", "preimage", "ridge", "mlp", "brute_force"),
+        "morph_gan",
+    )
     headline: ClassVar[Headline] = Headline(
         utility="fnmr_at_fmr_1e-2",
         scenario="stolen_key",
