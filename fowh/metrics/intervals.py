@@ -68,7 +68,8 @@ def rate(success: NDArray[Any], subjects: NDArray[Any], rng: np.random.Generator
     if not len(numbers):
         return Value(None, None, None, 0)
     low, high = betabinomial.ends(np.bincount(codes, numbers), np.bincount(codes))
-    return Value(float(numbers.mean()), low, high, len(numbers))
+    value = float(numbers.mean())  # may differ from the rule's own in the last digit
+    return Value(value, min(low, value), max(high, value), len(numbers))
 
 
 def mean(

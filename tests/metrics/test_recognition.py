@@ -6,10 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import det_curve, roc_curve
 
-from fowh.metrics import recognition
+from fowh.metrics import bootstrap, recognition
+from fowh.metrics.intervals import Value, rate
 from fowh.metrics.recognition import (
     det,
+    only_decides,
     operating,
+    operating_point,
     summary,
     threshold_at_fmr,
 )
@@ -179,7 +182,9 @@ def test_summary_weighs_comparisons_as_if_subjects_were_drawn_again(monkeypatch)
     scores, mated, a, b = comparisons(subjects=8, readings=4)
     weights = np.array([[2, 0, 1, 3, 1, 0, 0, 1.0]])
     monkeypatch.setattr(recognition, "resamples", lambda *_: iter([weights]))
-    monkeypatch.setattr(recognition, "interval", lambda value, drawn, *_: (drawn[0], drawn[0]))
+    monkeypatch.setattr(recognition, "interval", lambda value, drawn: (drawn[0], drawn[0]))
+    nothing = Value(0.5, 1.0, 0.0, 1)  # spans nothing
+    monkeypatch.setattr(recognition, "rate", lambda *_: nothing)
     found = summary(scores, mated, a, b, rng(), replicates=1)
     copies = np.where(a == b, weights[0][a], weights[0][a] * weights[0][b]).astype(int)
     again, kind = np.repeat(scores, copies), np.repeat(mated, copies)
@@ -194,9 +199,9 @@ def test_thinned_scores_hardly_move_the_intervals(monkeypatch, failures):
     scores, mated, *subjects = comparisons(subjects=25, readings=6)
     fails = mated & (np.random.default_rng(0).random(len(mated)) < failures)
     data = (np.where(fails, -INF, scores), mated, *subjects)
-    assert len(np.unique(data[0])) > 2 * recognition.LEVELS
+    assert len(np.unique(data[0])) > 2 * bootstrap.LEVELS
     thinned = summary(*data, rng())
-    monkeypatch.setattr(recognition, "LEVELS", 10**6)
+    monkeypatch.setattr(bootstrap, "LEVELS", 10**6)
     exact = summary(*data, rng())
     for name in exact:
         assert thinned[name].value == exact[name].value
@@ -213,18 +218,67 @@ def test_summary_does_not_depend_on_the_order_of_comparisons():
 def test_summary_of_a_hash_that_recognises_nobody():
     _, mated, a, b = comparisons(subjects=8, readings=4)
     found = summary(np.zeros(len(mated)), mated, a, b, rng())
-    assert found["fnmr_at_fmr_1e-2"].value == found["fnmr_at_fmr_1e-2"].ci_high == 1
-    assert found["fnmr_at_fmr_1e-2"].ci_low == pytest.approx(0.025**0.125)
+    everyone = rate(np.ones(mated.sum()), a[mated], rng())
+    assert found["fnmr_at_fmr_1e-2"] == everyone
     assert found["eer"].value == 0.5
 
 
 def test_summary_of_perfect_recognition_is_not_certain():
     _, mated, a, b = comparisons(subjects=8, readings=4)
+    nobody = rate(np.zeros(mated.sum()), a[mated], rng())
+    assert nobody.ci_high > 0.1
     for low in (0.0, -INF):
         found = summary(np.where(mated, 1.0, low), mated, a, b, rng())
-        for value in found.values():
-            assert (value.value, value.ci_low) == (0, 0)
-            assert value.ci_high == pytest.approx(1 - 0.025**0.125)
+        assert set(found.values()) == {nobody}
+
+
+def test_one_error_more_moves_no_end_of_the_summary_down():
+    _, mated, a, b = comparisons(subjects=8, readings=4)
+    scores, before = np.where(mated, 1.0, 0.0), None
+    for row in (None, *np.flatnonzero(mated)[:8]):
+        if row is not None:
+            scores[row] = 0.0  # as bad as a stranger
+        now = summary(scores, mated, a, b, rng())["fnmr_at_fmr_1e-3"]
+        if before is not None:
+            assert now.ci_low >= before.ci_low - 1e-5
+            assert now.ci_high >= before.ci_high - 1e-5
+        before = now
+    assert before.value == pytest.approx(8 / mated.sum())
+
+
+def test_the_summary_is_never_surer_than_the_rate_at_its_threshold():
+    scores, mated, a, b = comparisons(noise=0.8)
+    found = summary(scores, mated, a, b, rng())["fnmr_at_fmr_1e-2"]
+    fmr, _, thresholds = det(scores[mated], scores[~mated])
+    limit = thresholds[np.argmax(fmr <= 0.01)]
+    plain = rate(scores[mated] < limit, a[mated], rng())
+    assert found.value == plain.value
+    assert found.ci_low <= plain.ci_low < plain.ci_high <= found.ci_high
+
+
+def test_a_scheme_that_answers_yes_or_no_has_one_operating_point():
+    scores = np.array([1, 1, 0, -INF, 1, 0, 0, 0, 0])
+    mated = np.arange(9) < 4
+    a, b = np.array([0, 0, 1, 1, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 1, 2, 0, 2, 0])
+    fnmr, fmr = operating_point(scores, mated, a, b, rng())
+    assert (fnmr.value, fnmr.n) == (0.5, 4)
+    assert (fmr.value, fmr.n) == (0.2, 5)
+    assert (fmr.value, fnmr.value) == pytest.approx(operating(scores, mated, 1.0))
+    assert fnmr == rate(np.array([0, 0, 1, 1]), a[:4], rng())
+    for whose in (a, b):  # luck of templates' people and of probes' people, both
+        alone = rate(scores[4:] == 1, whose[4:], rng())
+        assert 0 <= fmr.ci_low < alone.ci_low < alone.ci_high < fmr.ci_high <= 1
+    one_kind = operating_point(scores[:4], mated[:4], a[:4], b[:4], rng())
+    assert one_kind[1] == Value(None, None, None, 0)
+
+
+def test_only_yes_and_no_is_a_decision():
+    assert only_decides(np.array([0.0, 1, -INF]))
+    assert only_decides(np.zeros(3, dtype=np.float32))
+    assert only_decides(np.array([False, True]))
+    assert not only_decides(np.array([0, 0.5, 1]))
+    with pytest.raises(ValueError, match="to be a decision"):
+        operating_point(np.array([0, 2.0]), np.ones(2, bool), np.zeros(2), np.zeros(2), rng())
 
 
 def test_summary_without_one_kind_measures_nothing():

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 
-from fowh.metrics.intervals import mean, rate
+from fowh.metrics.intervals import difference, mean, rate
 from fowh.metrics.seeds import crossed
 
 
@@ -25,14 +26,18 @@ def width(value) -> float:
     return value.ci_high - value.ci_low
 
 
-def test_one_run_is_the_plain_bootstrap_over_subjects() -> None:
+def test_one_run_is_the_plain_rate_or_difference() -> None:
     values, subjects = world(0, 0.4)
     alone = rate(values, subjects, rng())
     found = crossed([values], [subjects], rng())
-    assert found.value == pytest.approx(alone.value)
     assert found.n == alone.n == 100
-    assert found.ci_low == pytest.approx(alone.ci_low, abs=0.02)
-    assert found.ci_high == pytest.approx(alone.ci_high, abs=0.02)
+    assert (found.value, found.ci_low, found.ci_high) == pytest.approx(
+        (alone.value, alone.ci_low, alone.ci_high)
+    )
+    other = world(1, 0.3)[0]
+    paired = difference(values, other, subjects, rng())
+    gains = crossed([values - other], [subjects], rng(), limits=(-1.0, 1.0))
+    assert (gains.ci_low, gains.ci_high) == pytest.approx((paired.ci_low, paired.ci_high))
 
 
 def test_the_estimate_is_the_mean_over_runs_of_each_run_s_mean() -> None:
@@ -68,19 +73,37 @@ def test_runs_that_disagree_widen_the_interval() -> None:
 
 
 def test_only_the_runs_differ() -> None:
-    """All subjects share each run's rate: all that varies is which runs are drawn."""
-    values = [np.full(40, rate) for rate in (0.0, 0.5, 1.0)]
-    subjects = [np.repeat(np.arange(8), 5)] * 3
-    found = crossed(values, subjects, rng(), replicates=4000)
-    assert found.value == 0.5
-    # One run drawn three times has a chance of 1 in 27, more than the 1 in 40 of each tail.
-    assert (found.ci_low, found.ci_high) == pytest.approx((0, 1))
+    """Three means at 0.45, 0.5 and 0.55: t of two degrees of freedom, joined with the people's."""
+    subjects = np.repeat(np.arange(8), 20)
+    values = [np.tile(np.arange(20) < won, 8).astype(float) for won in (9, 10, 11)]
+    found = crossed(values, [subjects] * 3, rng())
+    together = rate(np.concatenate(values), np.tile(subjects, 3), rng())
+    half = t.ppf(0.975, 2) * 0.05 / np.sqrt(3)
+    assert found.value == pytest.approx(0.5)
+    assert found.ci_high - 0.5 == pytest.approx(np.hypot(half, together.ci_high - 0.5))
+    assert 0.5 - found.ci_low == pytest.approx(np.hypot(half, 0.5 - together.ci_low))
 
 
-def test_equal_everywhere_gets_the_exact_bound_over_subjects() -> None:
-    found = crossed([np.zeros(20), np.zeros(20)], [np.repeat(np.arange(10), 2)] * 2, rng())
-    assert (found.value, found.ci_low) == (0, 0)
-    assert found.ci_high == pytest.approx(1 - 0.025 ** (1 / 10))
+def test_nothing_in_any_run_is_a_rate_of_no_success() -> None:
+    found = crossed([np.zeros(20)] * 2, [np.repeat(np.arange(10), 2)] * 2, rng())
+    once = rate(np.zeros(40), np.tile(np.repeat(np.arange(10), 2), 2), rng())
+    assert (found.value, found.ci_low, found.ci_high) == (0, 0, once.ci_high)
+    assert 0.02 < found.ci_high < 1 - 0.025 ** (1 / 10)
+
+
+def test_runs_against_one_target_count_as_one_run() -> None:
+    """Three runs each against three targets that differ: nine runs would promise too much."""
+    targets = [0.3, 0.5, 0.7]
+    runs = [world(3 * i + run, chance) for i, chance in enumerate(targets) for run in range(3)]
+    values, subjects = [v for v, _ in runs], [s for _, s in runs]
+    nine = crossed(values, subjects, rng())
+    three = crossed(values, subjects, rng(), groups=[7] * 3 + [8] * 3 + [9] * 3)
+    assert three.value == nine.value
+    assert width(three) > 2 * width(nine)
+    one = crossed(values, subjects, rng(), groups=[7] * 9)
+    assert width(one) < width(nine)  # no other target was seen, none is spoken of
+    with pytest.raises(ValueError, match="a group for each of 9 runs"):
+        crossed(values, subjects, rng(), groups=[1, 2])
 
 
 def test_subjects_are_named_by_anything_and_may_differ_between_runs() -> None:
@@ -124,9 +147,10 @@ RUN = st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=1, max_size
 
 
 @given(st.lists(RUN, min_size=1, max_size=4))
+@settings(deadline=None)
 def test_the_interval_contains_the_estimate(runs) -> None:
     columns = [[np.array(column) for column in zip(*rows, strict=True)] for rows in runs]
-    found = crossed([v for v, _ in columns], [s for _, s in columns], rng(), replicates=50)
+    found = crossed([v for v, _ in columns], [s for _, s in columns], rng())
     assert found.value == pytest.approx(np.mean([v.mean() for v, _ in columns]))
     assert -1e-12 <= found.ci_low <= found.value <= found.ci_high <= 1 + 1e-12
 
@@ -138,9 +162,9 @@ def test_the_interval_covers_the_truth_where_runs_and_subjects_both_vary() -> No
         person, run = draw.normal(0, 0.15, 25), draw.normal(0, 0.08, 5)
         chance = np.clip(0.5 + person[subjects] + run[:, None], 0, 1)
         hits = (draw.random(chance.shape) < chance).astype(float)
-        found = crossed(list(hits), [subjects] * 5, draw, replicates=200)
+        found = crossed(list(hits), [subjects] * 5, draw)
         covered += found.ci_low <= 0.5 <= found.ci_high
-        rows = mean(hits.ravel(), np.arange(hits.size), draw, replicates=200)
+        rows = mean(hits.ravel(), np.arange(hits.size), draw)
         naive += rows.ci_low <= 0.5 <= rows.ci_high
     assert covered >= 88
     assert naive < 75  # every row on its own would promise too much
