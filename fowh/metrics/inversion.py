@@ -197,16 +197,13 @@ def summarise(
     Args:
         successes: (n,) arrays by name, all of them in the table.
         subjects: (n,) victims.
-        rng: draws the resamples.
+        rng: as for ``intervals.mean``.
 
     Returns:
         Values by metric name.
     """
-    seed = int(rng.integers(2**63))  # the same resamples for all: one metric more changes none
     return {
-        name: intervals.mean(
-            values, subjects, np.random.default_rng(seed), limits=BY_NAME[name].limits
-        )
+        name: intervals.mean(values, subjects, rng, limits=BY_NAME[name].limits)
         for name, values in successes.items()
     }
 
