@@ -34,14 +34,14 @@ def test_what_an_axis_has_is_taken(axes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("axes", "said"),
     [
-        ({"keys": "own"}, "--keys own: expected subject or shared"),
-        ({"box": "grey"}, "--box grey: expected black or white"),
-        ({"versions": "last"}, "--versions last: expected final, train or all"),
+        ({"keys": "own"}, "threat, keys: 'own'; expected subject or shared"),
+        ({"box": "grey"}, "threat, box: 'grey'; expected black or white"),
+        ({"versions": "last"}, "threat, versions: 'last'; expected final, train or all"),
         ({"queries": -1}, "--queries -1: expected numbers of at least 0"),
-        ({"queries": 1.5}, "--queries 1.5: expected an integer"),
-        ({"queries": True}, "--queries True: expected an integer"),
+        ({"queries": 1.5}, "threat, queries: 1.5; expected an integer"),
+        ({"queries": True}, "threat, queries: True; expected an integer"),
         ({"samples": 1}, "--samples 1: expected at least 2 samples"),
-        ({"samples": "many"}, "--samples many: expected an integer"),
+        ({"samples": "many"}, "threat, samples: 'many'; expected an integer"),
     ],
 )
 def test_anything_else_is_one_clear_line(axes: dict[str, Any], said: str) -> None:

@@ -21,7 +21,8 @@ def test_table_holds_every_measure():
             for fmr in ("1e-2", "1e-3")
         ),
         *("cap_estimate_bits", "guessing_bits", "effective_dimension"),
-        *("accuracy", "named", "realism", "transfer_rank1"),
+        *("accuracy", "named", "realism", "transfer_rank1", "utility_loss"),
+        *(f"{name}_within_{k}" for name in ("rank1", "named") for k in (2, 10)),
     }
     assert {name: metric.name for name, metric in BY_NAME.items()} == {m: m for m in BY_NAME}
     assert len(BY_NAME) == len(METRICS)

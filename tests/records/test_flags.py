@@ -37,7 +37,7 @@ def control(**metrics: float) -> dict[str, Any]:
 
 SOUND: dict[str, Any] = {
     "headline": dataclasses.asdict(Templates.headline),
-    "data": {"development_non_mated": 99_200, "not_found": 0},
+    "data": {"pairs_above": 41, "not_found": 0},
     "utility": {"stolen_key": {"fnmr_at_fmr_1e-2": value(0.01)}},
     "attacks": {
         "preimage": attack(0.95, closed=True),
@@ -76,8 +76,8 @@ RANK1 = ("metrics", "rank1", "value")
 @pytest.mark.parametrize(
     ("path", "to", "flag", "said"),
     [
-        (("attacks", "ridge", *RANK1), 0.5, "learned-below-closed-form", "ridge (Rank-1 50.0 %)"),
-        (("attacks", "gan", *RANK1), 0.4, "learned-below-closed-form", "gan (Rank-1 40.0 %)"),
+        (("attacks", "ridge", *RANK1), 0.5, "under-trained", "ridge (Rank-1 50.0 %)"),
+        (("attacks", "gan", *RANK1), 0.4, "under-trained", "gan (Rank-1 40.0 %)"),
         (("attacks", "gan", "status"), "failed", "attack-failed", "gan"),
         (("attacks", "gan", "exhausted"), True, "budget-exhausted", "gan used all"),
         (
@@ -92,7 +92,7 @@ RANK1 = ("metrics", "rank1", "value")
             "type1-is-cheap",
             "63 %",
         ),
-        (("data", "development_non_mated"), 900, "few-comparisons", "900"),
+        (("data", "pairs_above"), 9, "few-comparisons", "9 pairs of people"),
         (("data", "not_found"), 3, "samples-not-found", "3 samples"),
     ],
 )
@@ -104,18 +104,42 @@ def test_each_flag(path: tuple[str, ...], to: Any, flag: str, said: str) -> None
 
 def test_a_learned_attack_may_lose_a_little_and_one_that_learns_nothing_everything() -> None:
     assert raised(changed(("attacks", "ridge", *RANK1), 0.93)) == []  # 2 % less than 95 %
-    assert raised(changed(("attacks", "ridge", *RANK1), 0.925)) == ["learned-below-closed-form"]
+    assert raised(changed(("attacks", "ridge", *RANK1), 0.925)) == ["under-trained"]
     assert raised(changed(("attacks", "dictionary", *RANK1), 0.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("gain", "flag"),
+    [
+        (value(0.3, 0.1), "under-trained"),
+        (value(0.3, 1e-9), "under-trained"),
+        (value(0.3, 0.0), "not-identifiable"),  # a blind guess may be as good
+        (value(0.0, -0.2), "not-identifiable"),
+        ({"value": None, "ci_low": None, "ci_high": None, "n": 0}, "under-trained"),
+    ],
+)
+def test_what_learns_less_than_the_closed_form_learns_little_or_nothing(
+    gain: dict[str, Any], flag: str
+) -> None:
+    """Told apart by the interval of its advantage over a blind guess."""
+    worse = changed(("attacks", "ridge", *RANK1), 0.5)
+    found = raise_flags(
+        changed(("attacks", "ridge", "metrics", "advantage_rank1"), gain, worse), Templates()
+    )
+    assert [one["flag"] for one in found] == [flag]
+    assert "ridge (Rank-1 50.0 %) loses to the closed form (95.0 %)" in found[0]["text"]
+    good = changed(("attacks", "ridge", "metrics", "advantage_rank1"), gain)
+    assert raised(good) == []  # as good as the closed form: no matter
 
 
 def test_pictures_are_compared_with_pictures() -> None:
     """Of the closed forms: those that make pictures, and embeddings as they were rendered."""
     better = changed(("rendered", "preimage", *RANK1), 0.7)
-    assert raised(better) == ["learned-below-closed-form"]
+    assert raised(better) == ["under-trained"]
     nothing = changed(("attacks", "image_ridge", *RANK1), 0.0)
     assert raised(changed(("attacks", "gan", *RANK1), 0.49, nothing)) == []
     assert raised(changed(("attacks", "gan", *RANK1), 0.45, nothing)) == [
-        "learned-below-closed-form"
+        "under-trained"
     ]
 
 

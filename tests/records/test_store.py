@@ -53,11 +53,12 @@ def test_a_damaged_or_foreign_record_is_one_clear_line(tmp_path: Path, text: str
     assert "\n" not in str(caught.value)
 
 
-def test_a_record_of_schema_1_is_refused_with_one_line_that_says_to_run_again(
-    tmp_path: Path,
+@pytest.mark.parametrize("old", range(1, schema.VERSION))
+def test_a_record_of_an_older_schema_is_refused_with_one_line_that_says_to_run_again(
+    tmp_path: Path, old: int
 ) -> None:
-    (tmp_path / "record.json").write_text(json.dumps({"schema": 1, "status": "ok"}))
-    with pytest.raises(InputError, match=r"schema 1.*run the cell again") as caught:
+    (tmp_path / "record.json").write_text(json.dumps({"schema": old, "status": "ok"}))
+    with pytest.raises(InputError, match=rf"schema {old}.*run the cell again") as caught:
         store.load(tmp_path)
     assert "\n" not in str(caught.value)
 
@@ -76,7 +77,8 @@ def without(record: dict[str, Any], path: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "path",
     [
-        *("id", "status", "spec", "headline", "worst.of", "flags"),
+        *("id", "status", "spec", "headline", "worst.of", "worst.blind", "flags"),
+        *("chance", "best.chosen", "guesses", "metrics", "headline.margin"),
         *("spec.scheme.name", "spec.dataset.sha256", "spec.threat"),
         *("attacks.preimage.metrics", "controls.mean.blind"),
     ],
@@ -133,7 +135,7 @@ def test_damaged_observations_are_one_clear_line(
     tmp_path: Path, damage: Callable[[Path], object], reason: str
 ) -> None:
     store.save(
-        tmp_path, {"schema": 2}, {"utility.own_key.score": np.arange(9999, dtype=np.float32)}
+        tmp_path, {"schema": 3}, {"utility.own_key.score": np.arange(9999, dtype=np.float32)}
     )
     file = tmp_path / "observations.npz"
     damage(file)

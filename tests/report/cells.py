@@ -45,6 +45,18 @@ def ran(metrics: dict[str, Any], folds: int = 5, **more: Any) -> dict[str, Any]:
     return {"status": "ok", **rest, "metrics": metrics, **more}
 
 
+def counted(rank1: float, type1: float, purity: float, n: int = 400) -> dict[str, Any]:
+    """The same of several attacks at once, which have no advantage."""
+    made = success(rank1, type1, purity, n)
+    return {name: part for name, part in made.items() if not name.startswith("advantage")}
+
+
+def tried(rate: float, n: int = 400) -> dict[str, Any]:
+    """What 1, 10, 100 and 1,000 blind guesses reach; ``rate`` with the most of them."""
+    shares = {"1": 0.019, "10": 0.17, "100": 0.53, "1000": 1.0}
+    return {count: value(rate * share, n) for count, share in shares.items()}
+
+
 def stopped(status: str, reason: str) -> dict[str, Any]:
     """An attack that gave nothing."""
     return ran({}, folds=0) | {"status": status, "reason": reason}
@@ -62,8 +74,8 @@ def control(metrics: dict[str, Any], blind: bool, **more: Any) -> dict[str, Any]
 
 
 def recognition(clear: float, own: float, stolen: float) -> dict[str, Any]:
-    """Three scenarios by their FNMR at FMR 1 %."""
-    return {
+    """Three scenarios by their FNMR at FMR 1 %; how much is lost is known well."""
+    made = {
         name: {
             "fnmr_at_fmr_1e-2": value(rate, 3600, 0.006),
             "fnmr_at_fmr_1e-3": value(min(1.0, rate * 1.4 + 0.012), 3600, 0.01),
@@ -71,6 +83,8 @@ def recognition(clear: float, own: float, stolen: float) -> dict[str, Any]:
         }
         for name, rate in (("unprotected", clear), ("own_key", own), ("stolen_key", stolen))
     }
+    made["stolen_key"]["utility_loss"] = advantage(stolen - clear, 3600, 0.0008)
+    return made
 
 
 def plugin(name: str, **params: Any) -> dict[str, Any]:
@@ -85,7 +99,7 @@ def broken() -> dict[str, Any]:
         "psnr": {"value": 14.27, "ci_low": 13.81, "ci_high": 14.73, "n": 400},
     }
     return {
-        "schema": 2,
+        "schema": 3,
         "id": "0f3a9c41d2e87b65",
         "status": "ok",
         "reason": None,
@@ -119,6 +133,7 @@ def broken() -> dict[str, Any]:
             "useless": 0.5,
             "success": ["rank1", "type1_at_fmr_1e-3"],
             "accepted": "accept_at_fmr_1e-3",
+            "margin": 0.01,
             "scenarios": {
                 "unprotected": "unprotected",
                 "own_key": "protected, own keys",
@@ -127,6 +142,8 @@ def broken() -> dict[str, Any]:
             },
         },
         "utility": recognition(0.002, 0.004, 0.011),
+        "chance": {"rank1": 0.0566},
+        "metrics": {},
         "data": {
             "samples": 400,
             "subjects": 40,
@@ -134,6 +151,9 @@ def broken() -> dict[str, Any]:
             "dimension": 128,
             "not_found": 3,
             "keyed": True,
+            "gallery_readings": 160,
+            "gallery_subjects": 16,
+            "pairs_above": 41,
         },
         "attacks": {
             "dictionary": ran(success(0.022, 0.161, 0.82), seconds=0.43),
@@ -145,7 +165,17 @@ def broken() -> dict[str, Any]:
             "decode": stopped("skipped", "the scheme stores no helper data that could be decoded"),
         },
         "rendered": {"preimage": rendered(pictures | success(0.523, 0.448, 0.77, 80))},
-        "worst": {"metrics": success(1.0, 0.993, 0.95), "folds": 5, "of": ["preimage", "gan"]},
+        "best": {
+            "metrics": counted(0.985, 0.969, 0.943),
+            "chosen": dict.fromkeys(counted(0, 0, 0), ["preimage"] * 5),
+        },
+        "worst": {
+            "metrics": counted(1.0, 0.993, 0.95),
+            "folds": 5,
+            "of": ["preimage", "gan"],
+            "blind": {"rank1": value(0.037), "type1_at_fmr_1e-3": value(0.292)},
+        },
+        "guesses": {"rank1": tried(0.433), "type1_at_fmr_1e-3": tried(0.761)},
         "controls": {
             "unprotected_rendered": control(
                 success(0.611, 0.5375, 0.8, 80), False, yields="samples", folds=1
@@ -168,8 +198,8 @@ def broken() -> dict[str, Any]:
             },
             "security": {
                 "effective_dimension": 31.42,
-                "mated_angle_degrees": 38.57,
-                "cap_bound_bits": 23.71,
+                "operating_angle_degrees": 38.57,
+                "cap_estimate_bits": 23.71,
             },
         },
         "cost": {
@@ -179,7 +209,7 @@ def broken() -> dict[str, Any]:
         },
         "flags": [
             {
-                "flag": "learned-below-closed-form",
+                "flag": "under-trained",
                 "text": "The learned attack gan does worse than the closed form preimage: "
                 "it is under-trained, and its numbers understate the danger.",
             }
@@ -205,12 +235,16 @@ def resisting(fnmr: float = 0.003) -> dict[str, Any]:
         "utility": recognition(0.002, fnmr, fnmr),
         "attacks": attacks,
         "rendered": {},
-        "worst": {"metrics": success(0.055, 0.39, 0.8), "folds": 5, "of": [*attacks]},
+        "best": {
+            "metrics": counted(0.018, 0.243, 0.8),
+            "chosen": dict.fromkeys(counted(0, 0, 0), ["ridge", "preimage", "ridge"]),
+        },
+        "worst": record["worst"] | {"metrics": counted(0.055, 0.39, 0.8), "of": [*attacks]},
         "flags": [],
     }
 
 
-def answering(accuracy: float = 0.93, named: float = 0.72) -> dict[str, Any]:
+def answering(accuracy: float = 0.94, named: float = 0.72) -> dict[str, Any]:
     """A classifier whose answers are rounded; a generator gets ``named`` of the victims back."""
     record = broken()
     pictures = {
@@ -238,12 +272,17 @@ def answering(accuracy: float = 0.93, named: float = 0.72) -> dict[str, Any]:
             "useless": 0.5,
             "success": ["named"],
             "accepted": "",
+            "margin": 0.01,
             "scenarios": {"unprotected": "all scores", "protected": "as they leave"},
         },
         "utility": {
             "unprotected": {"accuracy": value(0.947, 87, 0.03)},
-            "protected": {"accuracy": value(accuracy, 87, 0.03)},
+            "protected": {
+                "accuracy": value(accuracy, 87, 0.03),
+                "utility_loss": advantage(0.947 - accuracy, 87, 0.002),
+            },
         },
+        "chance": {"named": 1 / 60},
         "data": {
             "samples": 960,
             "subjects": 120,
@@ -257,7 +296,17 @@ def answering(accuracy: float = 0.93, named: float = 0.72) -> dict[str, Any]:
             "dictionary": ran(guess, folds=1),
         },
         "rendered": {},
-        "worst": {"metrics": {"named": value(named, 87)}, "folds": 1, "of": ["gan", "dictionary"]},
+        "best": {
+            "metrics": {"named": value(named - 0.004, 87)},
+            "chosen": {"named": ["gan", "gan"]},
+        },
+        "worst": {
+            "metrics": {"named": value(named, 87)},
+            "folds": 1,
+            "of": ["gan", "dictionary"],
+            "blind": {"named": value(0.023, 87)},
+        },
+        "guesses": {"named": tried(0.31, 87)},
         "controls": {
             "random": control(nothing, True, folds=1),
             "mean": control(guess, True, folds=1),
@@ -270,9 +319,11 @@ def answering(accuracy: float = 0.93, named: float = 0.72) -> dict[str, Any]:
 
 
 def observations(seed: int = 0, images: bool = True) -> Arrays:
-    """Scores of 40 subjects and, if asked for, pictures of six victims."""
+    """Scores of 40 subjects, turns of guesses and, if asked for, pictures of six victims."""
     rng = np.random.default_rng(seed)
     out: Arrays = {}
+    for name, rate in (("rank1", 0.433), ("type1_at_fmr_1e-3", 0.761)):
+        out[f"guesses.{name}"] = turns(rate)
     a, b = np.triu_indices(400, 1)
     left, right = a // 10, b // 10
     for name, apart in (("unprotected", 3.0), ("own_key", 6), ("stolen_key", 2.5), ("renewed", 1)):
@@ -302,11 +353,18 @@ def answers(seed: int = 0) -> Arrays:
         out[f"utility.{name}.subject"] = subject
     correct = np.zeros(87)
     correct[[0, 4]] = 1  # the first reading of subject 0, the second of subject 1
+    out["guesses.named"] = turns(0.31, 87)
     out |= {"attack.gan.subject": subject, "attack.gan.fold": 0 * subject}
     out["attack.gan.correct"] = correct
     for name in ("original", "attack.gan"):
         out[f"shown.{name}"] = rng.integers(0, 256, (4, 32, 32)).astype(np.uint8)
     return out | {"shown.subject": np.array([0, 0, 1, 1])}
+
+
+def turns(rate: float, n: int = 400) -> np.ndarray[Any, Any]:
+    """On which of 1,000 guesses each of n victims falls, so that that share of them does."""
+    made = np.geomspace(1, 1000, round(rate * n)).round()
+    return np.concatenate([made, np.full(n - len(made), np.inf)])
 
 
 def judged(subject: Any, fold: Any, rank1: Any) -> Arrays:

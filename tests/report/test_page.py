@@ -14,6 +14,12 @@ from fowh.report.page import grouped, page
 from tests.report.cells import answering, broken, observations, plugin, resisting, stopped, value
 
 
+NOTHING: dict[str, Any] = {  # of a record whose attacks all failed
+    "best": {"metrics": {}, "chosen": {}},
+    "worst": {"metrics": {}, "folds": 0, "of": [], "blind": {}},
+}
+
+
 @pytest.mark.parametrize("record", [broken(), resisting(), answering()])
 def test_the_fabricated_records_are_records(record: dict[str, Any]) -> None:
     assert schema.problem(record) is None
@@ -24,7 +30,9 @@ def test_lines_are_in_order_and_in_words() -> None:
     assert [(line.kind, line.label) for line in found] == [
         *(("attack", name) for name in ("dictionary", "preimage", "ridge", "gan", "decode")),
         ("rendered", "preimage → image"),
-        ("worst", "worst case"),
+        ("best", "preimage"),
+        ("worst", "union of attacks"),
+        ("worst", "2 blind guesses"),
         ("blind", "random stranger"),
         ("blind", "mean embedding"),
         ("blind", "medoid"),
@@ -34,9 +42,48 @@ def test_lines_are_in_order_and_in_words() -> None:
         ("control", "unprotected"),
         ("blind", "mean embedding → image"),
         ("control", "unprotected → image"),
+        ("blind", "10 blind guesses"),
+        ("blind", "100 blind guesses"),
+        ("blind", "1,000 blind guesses"),
     ]
     blocks = page(broken()).success.blocks()
-    assert [len(lines) for lines in blocks.values()] == [5, 1, 1, 5, 4]
+    assert [len(lines) for lines in blocks.values()] == [5, 1, 1, 2, 8, 4]
+
+
+def test_the_best_attack_stands_under_its_name_or_names() -> None:
+    """Which one is best depends on whom it is chosen: then several are named."""
+    (best,) = (line for line in page(broken()).success.lines if line.kind == "best")
+    assert (best.label, best["rank1"].value) == ("preimage", 0.985)
+    (best,) = (line for line in page(resisting()).success.lines if line.kind == "best")
+    assert best.label == "ridge / preimage"
+
+
+def test_the_union_stands_beside_as_many_blind_guesses() -> None:
+    union, blind = (line for line in page(resisting()).success.lines if line.kind == "worst")
+    assert (union.label, union["rank1"].value) == ("union of attacks", 0.055)
+    assert (blind.label, blind["rank1"].value) == ("3 blind guesses", 0.037)
+    record = resisting()
+    record["worst"]["of"] = ["ridge"]
+    assert "1 blind guess" in [line.label for line in page(record).success.lines]
+
+
+def test_blind_guesses_have_a_line_by_their_number() -> None:
+    found = {line.label: line for line in page(broken()).success.lines}
+    for label, rank1 in (("10", 0.17), ("100", 0.53), ("1,000", 1.0)):
+        number = found[f"{label} blind guesses"]["rank1"]
+        assert number.value == pytest.approx(0.433 * rank1)
+        assert not number.alarm
+    record = broken() | {"guesses": {}}
+    assert not any("00 blind" in line.label for line in page(record).success.lines)
+
+
+def test_chance_is_said_with_the_gallery_that_it_is_of() -> None:
+    assert page(broken()).chance == (
+        "Chance: Rank-1 5.7 %, in a gallery of 160 readings of 16 people, none of them the "
+        "attacker's"
+    )
+    assert page(answering()).chance == "Chance: Named by the target 1.7 %"
+    assert page(broken() | {"chance": {}}).chance == ""
 
 
 def test_controls_that_a_protocol_brings_have_a_line() -> None:
@@ -58,8 +105,10 @@ def test_what_beats_the_blind_controls_alarms() -> None:
         "ridge": everything,
         "gan": without_purity,
         "preimage → image": without_purity,
-        "worst case": everything,
+        "union of attacks": everything,
     }
+    best = next(line for line in cell.success.lines if line.kind == "best")
+    assert all(best[metric].alarm for metric in everything)  # of the same name as its attack
     assert not any(
         n.alarm for line in page(resisting()).success.lines for n in line.numbers.values()
     )
@@ -77,7 +126,7 @@ def test_columns_are_what_was_measured_and_has_a_heading() -> None:
 def test_what_a_leak_is_about_is_shown_though_nothing_ran() -> None:
     record = answering()
     record["attacks"] = {"gan": stopped("skipped", "no images")}
-    record |= {"controls": {}, "worst": {"metrics": {}, "folds": 0, "of": []}}
+    record |= {"controls": {}, **NOTHING}
     assert page(record).success.columns == ["named"]
 
 
@@ -117,13 +166,14 @@ def test_reasons_are_one_line_and_tracebacks_are_kept() -> None:
 
 def test_utility_has_its_scenarios_in_the_leaks_order_and_words() -> None:
     cell = page(broken())
-    assert cell.utility.columns == ["fnmr_at_fmr_1e-2", "fnmr_at_fmr_1e-3", "eer"]
+    errors = ["fnmr_at_fmr_1e-2", "fnmr_at_fmr_1e-3", "eer"]
+    assert cell.utility.columns == [*errors, "utility_loss"]
     assert [line.label for line in cell.utility.lines] == [
         *("unprotected", "protected, own keys", "protected, stolen key"),
     ]
     assert [line.n for line in cell.utility.lines] == [3600] * 3
     other = page(answering()).utility
-    assert other.columns == ["accuracy"]
+    assert other.columns == ["accuracy", "utility_loss"]
     assert [line.label for line in other.lines] == ["all scores", "as they leave"]
 
 
@@ -138,22 +188,22 @@ def test_operating_points_of_the_attacks_thresholds() -> None:
     assert page(answering()).operating == []
 
 
-def test_the_headline_is_utility_and_then_the_worst_case() -> None:
+def test_the_headline_is_utility_and_then_the_best_single_attack() -> None:
     cell = page(broken())
-    assert [number.text for number in cell.headline] == ["1.1", "100", "99.3"]
-    assert cell.heads == [("FNMR", "FMR 1 %"), ("worst rank 1", ""), ("worst type 1", "FMR 0.1 %")]
+    assert [number.text for number in cell.headline] == ["1.1", "98.5", "96.9"]
+    assert cell.heads == [("FNMR", "FMR 1 %"), ("best rank 1", ""), ("best type 1", "FMR 0.1 %")]
     other = page(answering())
-    assert [number.text for number in other.headline] == ["93.0", "72.0"]
-    assert other.heads == [("Accuracy", ""), ("worst named", "")]
+    assert [number.text for number in other.headline] == ["94.0", "71.6"]
+    assert other.heads == [("Accuracy", ""), ("best named", "")]
 
 
 def test_places_hold_what_a_cell_is_compared_with() -> None:
     place = page(answering()).places["named"]
-    assert (place.utility.value, place.success.value) == (0.93, 0.72)
+    assert (place.utility.value, place.success.value) == (0.94, 0.716)
     assert [number.value for number in place.clear] == [0.947, 0.947]
     assert place.guess is not None
     assert (place.guess.value, place.guess.bar) == pytest.approx((0.011, 0.031))
-    assert place.axes == ("Accuracy, as they leave", "worst case, Named by the target")
+    assert place.axes == ("Accuracy, as they leave", "best attack, Named by the target")
 
 
 def test_what_was_asked_is_in_words() -> None:
@@ -199,8 +249,8 @@ def test_properties_cost_and_time_are_in_words() -> None:
     assert closing["unlinkability"] == (
         "D_sys 0.93 (100 bins, 0.043 to 0.974), Maximal linkability 0.87 (30 bins, 0.043 to 0.974)"
     )
-    assert "Cap bound (bits) 23.7" in closing["security"]
-    assert "mated angle degrees 38.6" in closing["security"]
+    assert "Cap estimate (bits) 23.7" in closing["security"]
+    assert "operating angle degrees 38.6" in closing["security"]
     assert closing["cost"].startswith("150 bytes per template, 41,873 enrolments/s")
     assert closing["time"] == "embed 3.12 s, gan 183 s, 1,600 queries to the target"
     assert list(page(answering()).closing) == ["cost", "time"]
@@ -209,7 +259,7 @@ def test_properties_cost_and_time_are_in_words() -> None:
 def test_unknown_properties_are_left_out() -> None:
     record = broken()
     record["properties"]["unlinkability"]["d_sys"]["value"] = None
-    record["properties"]["security"] = {"cap_bound_bits": None}
+    record["properties"]["security"] = {"cap_estimate_bits": None}
     closing = page(record).closing
     assert "D_sys" not in closing["unlinkability"]
     assert "security" not in closing

@@ -18,6 +18,12 @@ from fowh.report.page import Page, page
 from tests.report.cells import answering, answers, broken, observations, resisting, value
 
 
+NOTHING: dict[str, Any] = {
+    "best": {"metrics": {}, "chosen": {}},
+    "worst": {"metrics": {}, "folds": 0, "of": [], "blind": {}},
+}
+
+
 def pages(*records: dict[str, Any]) -> list[Page]:
     return [page(record) for record in records]
 
@@ -40,7 +46,7 @@ def test_summary_is_one_picture() -> None:
 
 def test_summary_without_anything_to_draw() -> None:
     nothing: dict[str, Any] = {"utility": {}, "controls": {}, "attacks": {}, "rendered": {}}
-    bare = broken() | nothing | {"worst": {"metrics": {}, "folds": 0, "of": []}}
+    bare = broken() | nothing | NOTHING
     assert plots.summary(bare, {}).startswith(b"\x89PNG")
 
 
@@ -64,15 +70,16 @@ def test_summary_of_a_classifiers_answers() -> None:
     assert plots.summary(answering(), answers()).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("which", ["det", "scores", "planes"])
+@pytest.mark.parametrize("which", ["det", "scores", "planes", "guesses"])
 def test_svgs_are_well_formed_and_stand_alone(which: str) -> None:
     found = observations(images=False)
     figures = {
         "det": lambda: plots.det_plots(broken(), found),
         "scores": lambda: plots.scores_plots(broken(), found),
         "planes": lambda: plane.planes(pages(broken(), resisting())),
+        "guesses": lambda: plots.guesses_plots(broken(), found),
     }[which]()
-    assert len(figures) == {"det": 1, "scores": 4, "planes": 2}[which]
+    assert len(figures) == {"det": 1, "scores": 4, "planes": 2, "guesses": 2}[which]
     for figure in figures[:2]:
         text = plots.svg(figure)
         assert "http" not in text
@@ -144,6 +151,37 @@ def test_answers_have_no_scores_to_plot() -> None:
     assert plots.scores_plots(answering(), answers()) == []
 
 
+def test_blind_guesses_are_drawn_beside_the_best_attack_and_chance() -> None:
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots()
+    assert plots.draw_guesses(axes, broken(), observations(images=False), "rank1")
+    curve, best, chance = axes.lines
+    x, y = (np.asarray(values, float) for values in curve.get_data())
+    for count, share in ((1, "1"), (1000, "1000")):
+        stated = broken()["guesses"]["rank1"][share]["value"]
+        assert y[x == count] == pytest.approx(stated, abs=0.02)
+    assert (np.diff(y) >= 0).all() and (x[0], x[-1]) == (1, 1000)
+    assert set(best.get_ydata()) == {0.985} and set(chance.get_ydata()) == {0.0566}
+    legend = axes.get_legend()
+    assert legend is not None
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["blind guesses", "best attack, preimage", "chance"]
+
+
+@pytest.mark.parametrize("turns", [None, np.empty(0)])
+def test_without_a_list_of_guesses_there_is_no_plot(turns: np.ndarray | None) -> None:
+    found = {} if turns is None else {"guesses.rank1": turns}
+    assert plots.guesses_plots(broken(), found) == []
+
+
+def test_guesses_that_all_fail_are_a_line_at_the_bottom() -> None:
+    found = {"guesses.rank1": np.full(9, np.inf)}
+    (figure,) = plots.guesses_plots(broken() | NOTHING, found)
+    (curve, _) = figure.axes[0].lines  # no best attack without one; chance
+    assert set(curve.get_ydata()) == {0}
+
+
 def test_scenarios_without_a_name_are_plotted_last() -> None:
     found = observations(images=False)
     for part in ("score", "mated"):
@@ -193,10 +231,10 @@ def test_plane_shows_cells_references_and_the_empty_corner() -> None:
         assert f"full utility, blind {words}" in texts
         assert "best blind guess, 26.1 %" in texts
         assert len(_points(axes)) == len(cells)
-    assert _points(axes)[1] == pytest.approx((0.003, 0.39))  # nothing near it: not moved
+    assert _points(axes)[1] == pytest.approx((0.003, 0.243))  # nothing near it: not moved
 
 
-def test_the_blind_line_and_the_corner_are_those_of_the_worst_case() -> None:
+def test_the_blind_line_and_the_corner_are_those_of_the_rows_that_all_span() -> None:
     """Wide intervals of a few pictures move neither."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -228,7 +266,7 @@ def test_what_is_good_when_high_runs_from_right_to_left() -> None:
 
     axes = Figure(figsize=(5, 5)).subplots()
     assert plane.draw(axes, pages(answering(accuracy=0.8)), "named")
-    assert _points(axes) == [pytest.approx((0.2, 0.72))]
+    assert _points(axes) == [pytest.approx((0.2, 0.716))]
     ticks = [text.get_text() for text in axes.get_xticklabels()]
     assert dict(zip(axes.get_xticks(), ticks, strict=True))[0.2] == "80"
     assert axes.get_xlabel() == "Accuracy, as they leave (%)"
@@ -240,7 +278,7 @@ def test_what_is_good_when_high_runs_from_right_to_left() -> None:
 
 
 def test_plane_without_values() -> None:
-    bare = broken() | {"worst": {"metrics": {}, "folds": 0, "of": []}}
+    bare = broken() | NOTHING
     assert plane.planes([]) == []
     assert plane.planes(pages(bare)) == []
     assert len(plane.planes(pages(bare, broken()))) == 2

@@ -46,8 +46,10 @@ def test_rows_are_in_order() -> None:
         "dictionary",
         "gan",
         "preimage → image",
-        "worst case",
+        "union of attacks",
+        "2 blind guesses",
         "random stranger",
+        "1,000 blind guesses",
         "mated probe",
     ]
     places = [text.index(word) for word in order]
@@ -63,7 +65,7 @@ def test_reasons_verdict_and_doubts_are_in_words() -> None:
     assert "skipped: the scheme stores no helper data that could be decoded" in text
     assert "failed: ValueError: it broke" in text
     assert "Traceback" not in text
-    assert "learned-below-closed-form: The learned attack gan does worse" in text
+    assert "under-trained: The learned attack gan does worse" in text
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
@@ -107,7 +109,7 @@ def test_no_escape_codes_without_a_terminal() -> None:
 
 
 def test_only_what_beats_the_blind_controls_is_coloured() -> None:
-    """The worst case of several guesses beats one guess, and is no alarm."""
+    """The union of several guesses beats one guess, and is no alarm."""
     options: dict[str, Any] = {"force_terminal": True, "color_system": "standard"}
     assert "31m" not in shown(resisting(), **options)
     lines = [line for line in shown(broken(), **options).splitlines() if "31m" in line]
@@ -116,7 +118,8 @@ def test_only_what_beats_the_blind_controls_is_coloured() -> None:
         "ridge",
         "gan",
         "preimage",
-        "\x1b[1mworst",
+        "\x1b[1mpreimage",
+        "union",
     ]
 
 
@@ -147,7 +150,7 @@ def test_values_may_be_unknown() -> None:
     assert "\u2013 " not in shown(record).split("Inversion")[1].split("decode")[0]
     record["worst"]["metrics"]["rank1"] |= {"value": None, "ci_low": None, "ci_high": None}
     lines = shown(record).split("Inversion")[1].splitlines()
-    assert "\u2013 " in next(line for line in lines if line.startswith("worst case"))
+    assert "\u2013 " in next(line for line in lines if line.startswith("union of attacks"))
 
 
 def test_a_narrow_terminal_keeps_what_the_leak_is_about_and_the_witness() -> None:
@@ -211,5 +214,5 @@ def test_the_table_alone_is_that_of_the_whole_report() -> None:
     file = io.StringIO()
     Console(file=file, width=100).print(table(broken()))
     lines = [line.rstrip() for line in file.getvalue().splitlines()]
-    assert any(line.startswith("worst case") for line in lines)
+    assert any(line.startswith("union of attacks") for line in lines)
     assert set(lines) <= {line.rstrip() for line in shown(broken()).splitlines()}

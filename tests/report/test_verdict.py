@@ -16,6 +16,7 @@ from tests.report.cells import (
     answering,
     broken,
     control,
+    counted,
     ran,
     recognition,
     rendered,
@@ -40,14 +41,14 @@ def leaking() -> Record:
     """Rank 1 of 21 % against a blind 2 %, and nothing else."""
     record = resisting()
     record["attacks"]["ridge"]["metrics"] |= {"rank1": value(0.21), "advantage_rank1": value(0.19)}
-    record["worst"]["metrics"]["rank1"] = value(0.22)
+    record["best"]["metrics"]["rank1"] = value(0.205)
     return record
 
 
 def type1_only() -> Record:
     record = resisting()
     record["attacks"]["ridge"]["metrics"]["type1_at_fmr_1e-3"] = value(0.9)
-    record["worst"]["metrics"]["type1_at_fmr_1e-3"] = value(0.93)
+    record["best"]["metrics"]["type1_at_fmr_1e-3"] = value(0.93)
     return record
 
 
@@ -61,21 +62,24 @@ def purity_only() -> Record:
 def only_rendered() -> Record:
     record = resisting()
     record["rendered"] = {"ridge": rendered(success(0.6, 0.5, 0.8, 80))}
-    record["worst"]["metrics"] = success(0.61, 0.52, 0.8)
+    record["best"]["metrics"] = counted(0.61, 0.52, 0.8)
     return record
 
 
 def union_of_blind_guesses() -> Record:
     """Each attack guesses; together they hit far more than one guess does."""
     record = resisting()
-    record["worst"]["metrics"] = success(0.64, 0.77, 0.8)
+    record["worst"]["metrics"] = counted(0.64, 0.77, 0.8)
     return record
 
 
 def nothing_ran() -> Record:
     record = resisting()
     record["attacks"] = {"ridge": stopped("skipped", "no keys")}
-    return record | {"worst": {"metrics": {}, "folds": 0, "of": []}}
+    return record | {
+        "best": {"metrics": {}, "chosen": {}},
+        "worst": {"metrics": {}, "folds": 0, "of": [], "blind": {}},
+    }
 
 
 def references_only() -> Record:
@@ -99,24 +103,24 @@ def unmeasured() -> Record:
 
 
 CASES: list[tuple[Callable[[], Record], str, list[str]]] = [
-    (broken, "Broken", ["100 %", "99.3 %", "2.1 %", "26.1 %", "and their keys", "is kept"]),
-    (leaking, "Leaks", ["22.0 %", "rank 1", "is kept"]),
+    (broken, "Broken", ["98.5 %", "96.9 %", "2.1 %", "26.1 %", "and their keys", "is kept"]),
+    (leaking, "Leaks", ["20.5 %", "rank 1", "is kept"]),
     (type1_only, "Broken", ["93.0 %", "passes for the victim"]),
     (purity_only, "Not broken by this suite", ["no attack"]),
     (only_rendered, "Broken", ["61.0 %"]),
-    (resisting, "Not broken by this suite", ["proves nothing", "no attack", "5.5 %"]),
-    (union_of_blind_guesses, "Not broken by this suite", ["64.0 %"]),
+    (resisting, "Not broken by this suite", ["proves nothing", "no attack", "the best of them identifies 1.8 %"]),
+    (union_of_blind_guesses, "Not broken by this suite", ["1.8 %", "24.3 %"]),
     (lambda: resisting(0.9), "Does not do its job", ["90.0 %", "no attack", "means little"]),
     (lambda: resisting(0.2), "Not broken by this suite", ["Utility suffers"]),
-    (useless_and_broken, "Broken, does not do its job", ["61.0 %", "100 %"]),
+    (useless_and_broken, "Broken, does not do its job", ["61.0 %", "98.5 %"]),
     (unmeasured, "Broken", ["FNMR at FMR 1 % was not measured"]),
     (nothing_ran, "Not attacked", ["nothing is known"]),
     (lambda: broken() | {"controls": {}}, "Undecided", ["no blind control"]),
     (references_only, "Undecided", ["no blind control"]),
-    (crashed_attack, "Broken", ["100 %"]),
-    (answering, "Broken", ["named as the victim in 72.0 % of all cases", "1.1 %", "is kept"]),
-    (lambda: answering(named=0.2), "Leaks", ["20.0 %"]),
-    (lambda: answering(named=0.012), "Not broken by this suite", ["whoever tries them all"]),
+    (crashed_attack, "Broken", ["98.5 %"]),
+    (answering, "Broken", ["named as the victim in 71.6 % of all cases", "1.1 %", "is kept"]),
+    (lambda: answering(named=0.2), "Leaks", ["19.6 %"]),
+    (lambda: answering(named=0.012), "Not broken by this suite", ["the best of them"]),
     (lambda: answering(accuracy=0.8), "Broken", ["Utility suffers: Accuracy is 80.0 %"]),
     (lambda: answering(accuracy=0.3), "Broken, does not do its job", ["Accuracy is 30.0 %"]),
     (lambda: answering(0.3, 0.012), "Does not do its job", ["against 94.7 % (all scores)"]),
@@ -187,9 +191,9 @@ def test_embeddings_are_not_compared_with_few_samples(paired: bool) -> None:
         del metrics["advantage_rank1"]
     found = verdict(record)
     assert found.short == "Leaks"
-    assert "30.0 % of the victims at rank 1 (a blind guess: 2.1 %)" in found.text
+    assert "1.8 % of the victims at rank 1 (chance: 5.7 %; a blind guess: 2.1 %;" in found.text
     reds = [line.label for line in success_lines(record) if line["rank1"].alarm]
-    assert reds == ["ridge", "worst case"]
+    assert reds == ["ridge", "ridge / preimage", "union of attacks"]
 
 
 @pytest.mark.parametrize(
@@ -229,16 +233,63 @@ def test_samples_are_compared_with_samples_and_with_the_rates_of_embeddings(
     assert (verdict(record).tone == "bad") is expected
 
 
-def test_the_worst_case_quotes_the_controls_of_the_rows_it_spans() -> None:
+def test_the_verdict_quotes_the_controls_of_the_rows_it_spans() -> None:
     record = broken()
     record["controls"]["mean_rendered"]["metrics"]["rank1"] = value(0.125, 80)
-    assert "100 % of the victims at rank 1 (a blind guess: 2.1 %)" in verdict(record).text
+    said = "98.5 % of the victims at rank 1 (chance: 5.7 %; a blind guess: 2.1 %; 1,000 blind "
+    assert f"{said}guesses: 43.3 %)" in verdict(record).text
     assert worst_level(record) == "embeddings"
     assert (best_guess(record, "rank1", "samples") or pytest.fail()).value == 0.125
     record["attacks"] = {"gan": record["attacks"]["gan"]}  # samples alone
-    record["worst"] = {"metrics": success(0.52, 0.45, 0.8, 80), "folds": 1, "of": ["gan"]}
-    assert "52.3 % of the victims at rank 1 (a blind guess: 12.5 %)" in verdict(record).text
+    record["rendered"] = {}
+    record["best"]["metrics"] = counted(0.41, 0.45, 0.8, 80)
+    said = "41.0 % of the victims at rank 1 (chance: 5.7 %; a blind guess: 12.5 %;"
+    assert said in verdict(record).text
     assert worst_level(record) == "samples"
+
+
+def test_the_union_decides_nothing() -> None:
+    """However much all attacks reach together, a cell falls to one of them or to none."""
+    record = resisting()
+    before = verdict(record)
+    record["worst"]["metrics"] = counted(1.0, 1.0, 1.0)
+    assert verdict(record) == before
+
+
+def test_what_is_not_known_is_not_quoted() -> None:
+    record = broken() | {"guesses": {}, "chance": {}}
+    assert "98.5 % of the victims at rank 1 (a blind guess: 2.1 %)" in verdict(record).text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words", "tone"),
+    [
+        (-0.002, 0.01, "Utility is kept: FNMR", "good"),  # all of it within the margin
+        (-0.03, -0.01, "Utility is kept: FNMR", "good"),  # better than without protection
+        (-0.002, 0.0101, "That utility is kept is not shown: FNMR", "neutral"),
+        (0.01, 0.02, "That utility is kept is not shown: FNMR", "neutral"),
+        (0.0101, 0.02, "Utility suffers: FNMR", "neutral"),  # all of it beyond
+    ],
+)
+def test_utility_is_kept_if_what_is_lost_is_surely_within_the_margin(
+    low: float, high: float, words: str, tone: str
+) -> None:
+    """Non-inferiority: an interval that reaches beyond the margin shows nothing either way."""
+    record = resisting()
+    lost = {"value": (low + high) / 2, "ci_low": low, "ci_high": high, "n": 3600}
+    record["utility"]["stolen_key"]["utility_loss"] = lost
+    found = verdict(record)
+    assert words in found.text and found.tone == tone
+    assert "points, 1 would do no harm" in found.text
+
+
+def test_without_a_paired_loss_nothing_is_said_to_be_kept() -> None:
+    """Not even where the two intervals overlap: that shows no difference, and no sameness."""
+    record = resisting()
+    del record["utility"]["stolen_key"]["utility_loss"]
+    found = verdict(record)
+    assert "kept" not in found.text and "suffers" not in found.text
+    assert found.tone == "neutral" and found.short == "Not broken by this suite"
 
 
 def test_samples_without_controls_of_their_own_meet_the_bar_of_embeddings() -> None:
