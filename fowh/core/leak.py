@@ -121,9 +121,11 @@ class System(ABC):
             (n,) float64 by success metric, from 1; inf where no guess succeeds.
         """
         made: dict[str, NDArray[Any]] = {}
+        setting, rows = self.setting, self.setting.fold.stolen
+        labels = {"subject": setting.subjects[rows], "fold": np.full(len(rows), setting.fold.number)}
         for turn, guess in enumerate(guesses, 1):
-            same = np.broadcast_to(guess, (len(self.release), len(guess)))
-            for name, hit in successes(self.judge(same), self.terms).items():
+            same = np.broadcast_to(guess, (len(rows), len(guess)))
+            for name, hit in successes(labels | self.judge(same), self.terms).items():
                 turns = made.setdefault(name, np.full(len(same), np.inf))
                 turns[(hit == 1) & np.isinf(turns)] = turn
         return made

@@ -18,7 +18,7 @@ from fowh.core.scheme import Scheme
 from fowh.core.sources import code_digest
 from fowh.core.target import Target
 from fowh.core.threat import Threat
-from fowh.metrics import Metric, learn
+from fowh.metrics import Metric, candidates, learn
 
 HOME = Path(__file__).parents[1]
 ROOMS = ("core", "kit", "metrics", "engine", "records")  # that measure, whatever the plug-ins
@@ -113,8 +113,14 @@ def modality_of(samples: Samples) -> Modality:
 
 
 def own_metrics(cell: Cell, samples: Samples) -> tuple[Metric, ...]:
-    """What the leak and the modality measure beside what the table of metrics has."""
-    return (*cell.leak.metrics, *modality_of(samples).metrics)
+    """What the leak and the modality measure beside what the table of metrics has.
+
+    Of a leak's own successes also those of attacks that return several candidates a row.
+    """
+    leak = cell.leak
+    wanted = [metric for metric in leak.metrics if metric.name in leak.headline.success]
+    several = [each for metric in wanted for each in candidates(metric)]
+    return (*leak.metrics, *several, *modality_of(samples).metrics)
 
 
 def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:

@@ -68,13 +68,13 @@ class Judge:
         }
         if made.ndim == 2:
             return Judged(made, labels | self.system.judge(made), {})
-        turns = [self.system.judge(made[:, turn]) for turn in range(made.shape[1])]
+        turns = [labels | self.system.judge(made[:, turn]) for turn in range(made.shape[1])]
         hits = [self.leak.successes(seen, self.system.terms) for seen in turns]
         tries = {
             f"{TRIES}{name}": first(np.stack([hit[name] == 1 for hit in hits], axis=1))
             for name in self.leak.headline.success
         }
-        return Judged(made[:, 0], labels | turns[0] | tries, {})
+        return Judged(made[:, 0], turns[0] | tries, {})
 
     def samples(self, made: NDArray[Any]) -> Judged:
         """Embed samples again and judge that; beside it their likeness to the originals."""

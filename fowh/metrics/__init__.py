@@ -1,39 +1,309 @@
 """What is measured: pure functions of arrays, and one table that says how to read each number.
 
-The table drives reports, plots and Pareto fronts. A plug-in may bring metrics of its own.
+The table drives reports, plots and Pareto fronts; a number that is not in it is not reported.
+LPIPS is not among the image metrics: its weights cannot be shipped or fetched offline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import inf, isfinite
-from typing import Any
+from typing import Any, Literal
 
-from fowh.metrics.table import TABLE, Metric
 
-__all__ = ["BY_NAME", "FMRS", "METRICS", "Metric", "from_json", "learn", "to_json"]
+@dataclass(frozen=True)
+class Metric:
+    """How to read one number.
 
-# of attacks that return several candidates a row, of which one is right
-WITHIN = tuple(
+    Attributes:
+        name: key in records.
+        label: what tables and axes call it.
+        attacker_prefers: the direction that harms the scheme, for every metric alike: "higher"
+            for an attack's success and for an error rate, "lower" for bits of security.
+        limits: smallest and largest possible value.
+        description: one sentence for legends and documentation.
+        role: what kind of number it is. utility: how well a system does its job. success: of an
+            attack, per stolen row. likeness: of samples, which is no identity. cost: of guessing,
+            or of linking.
+        heading: two lines for a narrow column; empty where tables of attacks leave it out.
+        goal: what an attacker says who wants it, with {} for percent.
+    """
+
+    name: str
+    label: str
+    attacker_prefers: Literal["higher", "lower"]
+    limits: tuple[float, float]
+    description: str
+    role: Literal["utility", "success", "likeness", "cost"]
+    heading: tuple[str, str] = ("", "")
+    goal: str = ""
+
+
+_RATE = (0.0, 1.0)
+_COSINE = (-1.0, 1.0)
+_BITS = (0.0, inf)
+
+METRICS: tuple[Metric, ...] = (
     Metric(
-        f"{name}_within_{k}",
-        f"{label} within {k} candidates",
+        "fnmr_at_fmr_1e-2",
+        "FNMR at FMR 1 %",
         "higher",
-        (0.0, 1.0),
-        f"One of the first {k} reconstructions of a row succeeds.",
+        _RATE,
+        "Share of mated comparisons rejected when at most 1 % of non-mated ones are accepted.",
+        "utility",
+    ),
+    Metric(
+        "fnmr_at_fmr_1e-3",
+        "FNMR at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "Share of mated comparisons rejected when at most 0.1 % of non-mated ones are accepted.",
+        "utility",
+    ),
+    Metric("eer", "EER", "higher", _RATE, "Error rate where FMR and FNMR are equal.", "utility"),
+    Metric(
+        "accuracy",
+        "Accuracy",
+        "lower",
+        _RATE,
+        "Share of the victims' samples whose subject the system names.",
+        "utility",
+    ),
+    Metric(
+        "utility_loss",
+        "Utility lost",
+        "higher",
+        (-1.0, 1.0),
+        "How much more the protected system errs than the unprotected one, paired by subject.",
+        "utility",
+    ),
+    Metric(
+        "rank1",
+        "Rank-1",
+        "higher",
+        _RATE,
+        "Of all readings of victims and bystanders, the stolen one left out, the nearest to the "
+        "reconstruction is the victim's.",
         "success",
-        heading=(short, f"within {k}") if short else ("", ""),
-    )
-    for name, label, short in (
-        ("rank1", "Rank-1", "rank 1"),
-        ("type1_at_fmr_1e-3", "Type-1 at FMR 0.1 %", ""),
-        ("named", "Named by the target", "named"),
-    )
-    for k in (2, 10)
+        heading=("rank 1", ""),
+        goal="identifies {} % of the victims at rank 1",
+    ),
+    Metric(
+        "type1_at_fmr_1e-2",
+        "Type-1 at FMR 1 %",
+        "higher",
+        _RATE,
+        "The unprotected matcher accepts the reconstruction against the stolen reading.",
+        "success",
+        heading=("type 1", "FMR 1 %"),
+    ),
+    Metric(
+        "type1_at_fmr_1e-3",
+        "Type-1 at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "The unprotected matcher accepts the reconstruction against the stolen reading.",
+        "success",
+        heading=("type 1", "FMR 0.1 %"),
+        goal="passes for the victim at FMR 0.1 % in {} % of all cases",
+    ),
+    Metric(
+        "type2_at_fmr_1e-2",
+        "Type-2 at FMR 1 %",
+        "higher",
+        _RATE,
+        "Share of the victim's other readings that the unprotected matcher accepts.",
+        "success",
+    ),
+    Metric(
+        "type2_at_fmr_1e-3",
+        "Type-2 at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "Share of the victim's other readings that the unprotected matcher accepts.",
+        "success",
+        heading=("type 2", "FMR 0.1 %"),
+    ),
+    Metric(
+        "accept_at_fmr_1e-2",
+        "Accepted at FMR 1 %",
+        "higher",
+        _RATE,
+        "The scheme accepts the reconstruction against the stolen template.",
+        "success",
+    ),
+    Metric(
+        "accept_at_fmr_1e-3",
+        "Accepted at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "The scheme accepts the reconstruction against the stolen template.",
+        "success",
+        heading=("accept", "FMR 0.1 %"),
+    ),
+    Metric(
+        "accept_renewed_at_fmr_1e-2",
+        "Accepted after renewal at FMR 1 %",
+        "higher",
+        _RATE,
+        "The scheme accepts it against another reading, enrolled under a fresh key.",
+        "success",
+    ),
+    Metric(
+        "accept_renewed_at_fmr_1e-3",
+        "Accepted after renewal at FMR 0.1 %",
+        "higher",
+        _RATE,
+        "The scheme accepts it against another reading, enrolled under a fresh key.",
+        "success",
+    ),
+    Metric(
+        "named",
+        "Named by the target",
+        "higher",
+        _RATE,
+        "The target, a classifier, names the victim when it sees the reconstruction.",
+        "success",
+        heading=("named", ""),
+        goal="is named as the victim in {} % of all cases",
+    ),
+    Metric(
+        "purity",
+        "Purity",
+        "higher",
+        _COSINE,
+        "Cosine of the reconstruction to the true embedding.",
+        "success",
+        heading=("purity", "cosine"),
+    ),
+    Metric(
+        "purity_centred",
+        "Centred purity",
+        "higher",
+        _COSINE,
+        "The same cosine after both lost the development mean: what a blind guess cannot have.",
+        "success",
+    ),
+    Metric(
+        "ssim",
+        "SSIM",
+        "higher",
+        _COSINE,
+        "Structural similarity of the reconstructed and the true image; does not measure identity.",
+        "likeness",
+    ),
+    Metric(
+        "psnr",
+        "PSNR (dB)",
+        "higher",
+        (0.0, inf),
+        "Peak signal-to-noise ratio of the reconstructed image; does not measure identity.",
+        "likeness",
+    ),
+    Metric(
+        "transfer_rank1",
+        "Rank-1, witness",
+        "higher",
+        _RATE,
+        "Rank-1 of the sample under an independent recogniser that the attack never queried.",
+        "success",
+        heading=("rank 1", "witness"),
+    ),
+    Metric(
+        "transfer_type1_at_fmr_1e-2",
+        "Type-1 at FMR 1 %, witness",
+        "higher",
+        _RATE,
+        "The independent recogniser accepts the sample against the stolen reading's original.",
+        "success",
+    ),
+    Metric(
+        "transfer_type1_at_fmr_1e-3",
+        "Type-1 at FMR 0.1 %, witness",
+        "higher",
+        _RATE,
+        "The independent recogniser accepts the sample against the stolen reading's original.",
+        "success",
+    ),
+    Metric(
+        "realism",
+        "Realism",
+        "higher",
+        _RATE,
+        "Share of samples that lie where real ones do among the witness's features of appearance.",
+        "likeness",
+        heading=("realism", "witness"),
+    ),
+    Metric(
+        "d_sys",
+        "D_sys",
+        "higher",
+        _RATE,
+        "Linkability of one subject's templates across keys (Gomez-Barrero et al. 2018).",
+        "cost",
+    ),
+    Metric(
+        "m_linkability",
+        "Maximal linkability",
+        "higher",
+        _RATE,
+        "Bits that a score tells about mated or not (Otroshi Shahreza and Marcel 2023).",
+        "cost",
+    ),
+    Metric(
+        "cap_estimate_bits",
+        "Cap estimate (bits)",
+        "lower",
+        _BITS,
+        "Work of guessing at the angle of the threshold for FMR 0.1 %, if subjects were spread "
+        "evenly on a sphere of the effective dimension: an estimate, no bound.",
+        "cost",
+    ),
+    Metric(
+        "guessing_bits",
+        "Guessing bound (bits)",
+        "lower",
+        _BITS,
+        "Work of presenting strangers' samples until one is falsely accepted.",
+        "cost",
+    ),
+    Metric(
+        "effective_dimension",
+        "Effective dimension",
+        "lower",
+        (1.0, inf),
+        "Participation ratio of the covariance spectrum of subjects' means; below their number.",
+        "cost",
+    ),
 )
-METRICS = (*TABLE, *WITHIN)
+WITHIN = (2, 10)  # of the candidates that an attack may return for a row
+
+
+def candidates(metric: Metric) -> tuple[Metric, ...]:
+    """The same success for attacks that return several candidates a row, of which one is right."""
+    return tuple(
+        Metric(
+            f"{metric.name}_within_{k}",
+            f"{metric.label} within {k} candidates",
+            metric.attacker_prefers,
+            _RATE,
+            f"One of the first {k} reconstructions of a row succeeds.",
+            "success",
+            heading=(metric.heading[0], f"in {k}"),
+        )
+        for k in WITHIN
+    )
+
+
+METRICS += tuple(
+    each
+    for metric in METRICS
+    if metric.name in ("rank1", "type1_at_fmr_1e-3", "named")
+    for each in candidates(metric)
+)
 BY_NAME = {metric.name: metric for metric in METRICS}
+BUILT_IN = frozenset(BY_NAME)
 FMRS = {"1e-2": 1e-2, "1e-3": 1e-3}  # false match rates that thresholds are set for, by name
 
 

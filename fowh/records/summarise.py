@@ -16,7 +16,7 @@ from fowh.core.randomness import stream
 from fowh.engine.cell import Cell, own_metrics, row_name, spec_of
 from fowh.engine.findings import Findings, Row
 from fowh.engine.judge import TRIES
-from fowh.metrics import BY_NAME, inversion, to_json
+from fowh.metrics import BY_NAME, WITHIN, inversion, to_json
 from fowh.metrics.intervals import difference
 from fowh.records import flags, strongest
 from fowh.records.store import SCHEMA, Record, environment, finite, record_id
@@ -24,7 +24,6 @@ from fowh.records.store import SCHEMA, Record, environment, finite, record_id
 SECTIONS = ("attacks", "rendered", "controls")
 SHUFFLED = "shuffled"  # the strongest attack with somebody else's row: blind, but derived
 RENDERED = "_rendered"  # ending of controls that are samples
-WITHIN = (2, 10)  # candidates of an attack that returns several
 
 
 def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tuple[Record, Arrays]:

@@ -34,30 +34,54 @@ def test_folds_are_subject_disjoint_and_every_subject_is_a_victim_once(
     assert 2 <= len(made) <= FOLDS
     assert [fold.number for fold in made] == list(range(len(made)))
     for fold in made:
-        assert not set(subjects[fold.development]) & set(subjects[fold.victims])
+        parts = (fold.development, fold.victims, fold.bystanders)
+        whose = [person for part in parts for person in np.unique(subjects[part])]
+        assert len(whose) == len(set(whose)) == people  # everybody is of one part
         assert set(fold.attacker) <= set(fold.development)
         assert set(fold.stolen) <= set(fold.victims)
-        assert len(fold.development) + len(fold.victims) == len(subjects)
         assert len(np.unique(subjects[fold.development])) >= 2
     victims = np.concatenate([fold.victims for fold in made])
     np.testing.assert_array_equal(np.sort(victims), np.arange(len(subjects)))
 
 
-def test_the_gallery_is_everybody_and_nobody_stands_by() -> None:
+def test_the_gallery_is_victims_and_bystanders_and_nobody_of_the_attacker_s() -> None:
     samples = vectors(10, 3)
     for fold in folds(samples):
-        np.testing.assert_array_equal(fold.gallery, np.arange(30))
+        expected = np.sort([*fold.victims, *fold.bystanders])
+        np.testing.assert_array_equal(fold.gallery, expected)
+        assert len(fold.gallery) == 12  # of four people: two fifths
         np.testing.assert_array_equal(fold.rows, np.arange(30))
-        assert len(fold.bystanders) == 0
+        assert not set(samples.subjects[fold.gallery]) & set(samples.subjects[fold.attacker])
         np.testing.assert_array_equal(fold.witness, fold.development)
         assert not set(samples.subjects[fold.witness]) & set(samples.subjects[fold.stolen])
+
+
+def test_the_bystanders_of_a_fold_are_the_victims_of_the_next() -> None:
+    made = folds(vectors(23, 2))
+    for fold, following in zip(made, [*made[1:], made[0]], strict=True):
+        np.testing.assert_array_equal(fold.bystanders, following.victims)
+
+
+@pytest.mark.parametrize(
+    ("people", "parts", "stand_by"), [(4, 2, 0), (7, 3, 0), (8, 4, 2), (9, 4, 2), (10, 5, 2)]
+)
+def test_of_few_people_nobody_can_stand_by(people: int, parts: int, stand_by: int) -> None:
+    """Three parts are the fewest that leave somebody to learn from; then the gallery is victims."""
+    samples = vectors(people, 2)
+    made = folds(samples)
+    assert len(made) == parts
+    for fold in made:
+        assert len(np.unique(samples.subjects[fold.bystanders])) >= stand_by
+        assert len(np.unique(samples.subjects[fold.development])) >= 2
+        if not stand_by:
+            np.testing.assert_array_equal(fold.gallery, fold.victims)
 
 
 def test_large_datasets_are_sampled_to_the_stated_sizes() -> None:
     fold = folds(vectors(600, 10), own=10**6)[0]
     assert (len(fold.attacker), len(fold.stolen)) == (Standard.max_own, Standard.max_stolen)
     assert (Standard.max_own, Standard.max_stolen) == (2000, 400)
-    assert len(fold.development) == 4800  # thresholds use them all
+    assert len(fold.development) == 3600  # thresholds use them all
     for part in (fold.attacker, fold.stolen):
         assert (np.diff(part) > 0).all()
 
@@ -66,7 +90,7 @@ def test_the_threat_says_how_many_samples_the_attacker_has() -> None:
     samples = vectors(20, 5)
     few, many = folds(samples, own=30), folds(samples)
     assert [len(fold.attacker) for fold in few] == [30] * FOLDS
-    assert [len(fold.attacker) for fold in many] == [80] * FOLDS  # all that there are
+    assert [len(fold.attacker) for fold in many] == [60] * FOLDS  # all that there are
     for one, other in zip(few, many, strict=True):  # and nobody else's part
         np.testing.assert_array_equal(one.development, other.development)
         np.testing.assert_array_equal(one.stolen, other.stolen)
