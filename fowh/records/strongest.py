@@ -27,13 +27,20 @@ def counted(cell: Cell, table: Table, sections: Mapping[str, Any]) -> list[Row]:
 
 
 def best(
-    cell: Cell, table: Table, rows: list[Row], subjects: NDArray[np.int64], stream: Streams
+    table: Table, rows: list[Row], subjects: NDArray[np.int64], stream: Streams
 ) -> dict[str, Any]:
     """The best single attack, chosen on other people than it is counted on.
 
     For each fold it is the attack that does best on all the others; with a single fold each half of
     its subjects is counted with what does best on the other half. An attacker cannot know which of
     many attacks will do best on those whom he attacks: the largest of several rates flatters him.
+    Of several that do equally well it is the first; where there is one attack, there is no choice.
+
+    Args:
+        table: success of every row of the record; NaN on stolen rows where it was not measured.
+        rows: that count.
+        subjects: (n,) of the stolen rows.
+        stream: draws halves and intervals.
 
     Returns:
         ``metrics`` (a value each) and ``chosen`` (by metric, the name of each part's choice).
@@ -45,10 +52,13 @@ def best(
         able = [row for row in rows if metric in table[row]]
         values = np.stack([table[row][metric] for row in able])
         found, names = np.full(len(subjects), np.nan), []
-        for part in np.unique(parts):
+        for part in np.unique(parts[~np.isnan(parts)]):
             here = parts == part
-            with np.errstate(invalid="ignore"):
-                elsewhere = np.array([_mean(column[~here]) for column in values])
+            ran = ~np.isnan(values[:, here]).all(axis=1)
+            elsewhere = np.array([_mean(column[~here]) for column in values])
+            elsewhere[~ran] = np.nan
+            if len(able) == 1 and ran[0]:
+                elsewhere[0] = 0.0
             if np.isnan(elsewhere).all():
                 continue
             pick = int(np.nanargmax(elsewhere))
@@ -60,7 +70,6 @@ def best(
 
 
 def worst(
-    cell: Cell,
     table: Table,
     rows: list[Row],
     found: Findings,
@@ -119,12 +128,14 @@ def _parts(
     table: Table, rows: list[Row], subjects: NDArray[np.int64], stream: Streams
 ) -> NDArray[Any]:
     """Which part each stolen row is counted in: its fold; of a single one, halves of its people."""
-    folds = next((table[row]["fold"] for row in rows), np.zeros(len(subjects)))
-    if len(np.unique(folds)) > 1:
+    folds = np.full(len(subjects), np.nan)
+    for row in rows:
+        folds = np.fmax(folds, table[row]["fold"])
+    if len(np.unique(folds[~np.isnan(folds)])) > 1:
         return folds
     people = np.unique(subjects)
     half = stream("best", "halves").permutation(people)[: len(people) // 2]
-    return np.isin(subjects, half).astype(np.int64)
+    return np.isin(subjects, half).astype(np.float64)
 
 
 def _mean(column: NDArray[Any]) -> float:

@@ -34,6 +34,7 @@ def test_arrays_are_named_by_what_they_are() -> None:
     found = Findings()
     found.utility["stolen_key"] = [{"score": np.array([1.0, 2.0])}, {"score": np.array([3.0])}]
     found.terms = [{"t_embedding.1e-2": np.ones(2)}, {"t_embedding.1e-2": np.full(1, 2.0)}]
+    found.tries = [{"rank1": np.array([1.0, np.inf])}, {"rank1": np.array([7.0])}]
     for section, name in (("attacks", "ridge"), ("rendered", "ridge"), ("controls", "mean")):
         for fold, value in enumerate((1.0, 2.0)):
             judged = Judged(np.ones((1, 2), np.float32), {"distance": np.array([value])}, {})
@@ -44,10 +45,11 @@ def test_arrays_are_named_by_what_they_are() -> None:
     assert set(made) == {
         "utility.stolen_key.score",
         *("attack.ridge.distance", "rendered.ridge.distance", "control.mean.distance"),
-        *("term.t_embedding.1e-2", "shown.original"),
+        *("term.t_embedding.1e-2", "guesses.rank1", "shown.original"),
     }
     assert made["utility.stolen_key.score"].tolist() == [1, 2, 3]
     assert made["attack.ridge.distance"].tolist() == [1, 2]
+    assert made["guesses.rank1"].tolist() == [1, np.inf, 7]
     assert made["term.t_embedding.1e-2"].tolist() == [1, 1, 2]
 
 

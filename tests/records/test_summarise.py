@@ -99,7 +99,7 @@ def rank1(row: dict[str, Any], metric: str = "rank1") -> tuple[float, int]:
 
 def test_a_record_is_json_of_the_documented_schema(cell: Cell, found: Findings) -> None:
     made = record(cell, found)
-    assert made["schema"] == schema.VERSION == 2
+    assert made["schema"] == schema.VERSION == 3
     assert schema.problem(json.loads(json.dumps(made, allow_nan=False))) is None
 
 
@@ -168,6 +168,49 @@ def test_the_worst_case_is_the_best_attack_on_each_row(cell: Cell, found: Findin
     assert {BY_NAME[name].role for name in worst["metrics"]} == {"success"}  # no likeness
 
 
+def test_the_best_single_attack_is_chosen_on_the_other_fold(cell: Cell, found: Findings) -> None:
+    """Pre-image has 2 of 4 and 3 of 4, ridge 1 of 4 and none; pictures were made of one fold."""
+    best = record(cell, found)["best"]
+    assert best["chosen"]["rank1"] == ["preimage", "preimage"]
+    assert rank1(best) == (5 / 8, 8)
+    add(found, "rendered", "preimage", [1, 0, 0, 0], [1, 1, 1, 1], yields="samples", ssim=0.5)
+    best = record(cell, found)["best"]
+    assert best["chosen"]["rank1"] == ["preimage > rendered", "preimage"]  # 4 against 3; 2 to 1
+    assert rank1(best) == ((1 + 3) / 8, 8)
+    assert "ssim" not in best["metrics"] and "fold" not in best["metrics"]
+
+
+def test_blind_guesses_are_stated_by_their_number_and_kept_turn_by_turn(
+    cell: Cell, found: Findings
+) -> None:
+    turns = np.array([1, 2, 10, 11])
+    found.tries = [{"rank1": turns.astype(float)}, {"rank1": np.array([3, 1000, 1001, np.inf])}]
+    made, arrays = summarise(cell, cell.dataset.load(), found, "cpu")
+    shares = {count: value["value"] for count, value in made["guesses"]["rank1"].items()}
+    assert shares == {"1": 1 / 8, "10": 4 / 8, "100": 5 / 8, "1000": 6 / 8}
+    assert arrays["guesses.rank1"].tolist() == [1, 2, 10, 11, 3, 1000, 1001, np.inf]
+    # three rows of attacks: as many guesses beside their union
+    assert made["worst"]["of"] == ["preimage", "ridge", "gan:steps=5"]
+    assert rank1({"metrics": made["worst"]["blind"]}) == (3 / 8, 8)
+
+
+def test_of_several_candidates_it_is_stated_how_often_one_of_the_first_is_right(
+    cell: Cell, found: Findings
+) -> None:
+    for (fold, attempt), turns in zip(
+        found.rows["attacks", "ridge"], ([1, 2, 3, np.inf], [np.inf, 10, 10, 2]), strict=True
+    ):
+        assert attempt.judged is not None and fold in (0, 1)
+        attempt.judged.columns["tries_rank1"] = np.array(turns, dtype=float)
+    made = record(cell, found)
+    row = made["attacks"]["ridge"]
+    assert rank1(row, "rank1_within_2") == (3 / 8, 8)
+    assert rank1(row, "rank1_within_10") == (6 / 8, 8)
+    assert not any("tries" in name for name in row["metrics"])
+    assert "rank1_within_2" not in made["attacks"]["preimage"]["metrics"]
+    assert schema.problem(made) is None
+
+
 def test_what_only_the_target_believes_is_not_in_the_worst_case(
     cell: Cell, found: Findings
 ) -> None:
@@ -181,6 +224,7 @@ def test_what_only_the_target_believes_is_not_in_the_worst_case(
     assert "adversarial" in [flag["flag"] for flag in made["flags"]]
     assert made["worst"]["of"] == ["preimage", "ridge"]
     assert rank1(made["worst"]) == (6 / 8, 8)
+    assert "gan:steps=5" not in made["best"]["chosen"]["rank1"]
 
 
 def test_what_failed_counts_for_nothing_anywhere(cell: Cell, found: Findings) -> None:
@@ -206,7 +250,10 @@ def test_without_a_single_attack_there_is_no_worst_case(cell: Cell, found: Findi
     for key in [key for key in found.rows if key[0] != "controls"]:
         del found.rows[key]
     found.skipped.update(dict.fromkeys(("preimage", "ridge", "gan:steps=5"), "not today"))
-    assert record(cell, found)["worst"] == {"metrics": {}, "folds": 0, "of": []}
+    made = record(cell, found)
+    assert made["worst"] == {"metrics": {}, "folds": 0, "of": [], "blind": {}}
+    assert made["best"] == {"metrics": {}, "chosen": {}}
+    assert schema.problem(made) is None
 
 
 def test_what_an_attack_cost_and_said(cell: Cell, found: Findings) -> None:
@@ -239,4 +286,5 @@ def test_one_row_more_changes_no_other(cell: Cell, found: Findings) -> None:
     after = record(cell, found)
     assert after["attacks"] == before["attacks"]
     assert after["utility"] == before["utility"]
-    assert after["worst"] == before["worst"]
+    for name in ("worst", "best", "guesses"):
+        assert after[name] == before[name]
