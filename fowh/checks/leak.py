@@ -210,9 +210,12 @@ def _utility(case: Case) -> str:
 def _summary(case: Case) -> str:
     """What a record says is JSON, with an interval to every headline."""
     made, headline = case.summary, case.leak.headline
-    parts = {"utility", "data", "cost", "properties"}
+    parts = {"utility", "chance", "data", "cost", "properties"}
     ensure(set(made) == parts, f"it has {', '.join(made)}; expected {', '.join(sorted(parts))}")
     contract.ensure_json(made)
+    alien = set(made["chance"]) - set(headline.success)
+    ensure(not alien, f"chance of {', '.join(sorted(alien))}, which is no success of the headline")
+    ensure(all(0 <= rate <= 1 for rate in made["chance"].values()), "chance is no rate")
     seen = []
     for scenario in (headline.reference, headline.scenario):
         value = made["utility"].get(scenario, {}).get(headline.utility)

@@ -124,8 +124,7 @@ def fold(closed_set: bool) -> Fold:
         victims = whose >= PEOPLE - VICTIMS
         develop = own = ~victims
     stolen = victims if closed_set else victims & (reading < 2)
-    gallery = victims if closed_set else whose >= 0
-    parts = (develop, own, victims, stolen, gallery, whose < 0, own)
+    parts = (develop, own, victims, stolen, victims, whose < 0, own)
     return Fold(0, *map(np.flatnonzero, parts))
 
 

@@ -145,5 +145,12 @@ def _limited(scheme: OutputScheme, seed: bytes, values: Floats) -> Floats:
 
     So noise cannot be averaged away, and what one attack asks shifts nothing that another is told.
     """
-    whole = digest(seed.hex(), values)
-    return scheme.limit(values, np.random.default_rng(int(whole, 16)))
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    said = scheme.limit(values, rng)
+    if rng.bit_generator.state == before:
+        return said
+    # What draws noise is asked row by row: other questions beside one must not change its noise.
+    each = [int(digest(seed.hex(), row), 16) for row in values]
+    limited = [scheme.limit(v[None], np.random.default_rng(s)) for v, s in zip(values, each, strict=True)]
+    return np.concatenate(limited) if limited else said

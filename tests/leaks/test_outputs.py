@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,7 @@ FOLD = fowh.Fold(
 
 
 def deploy(scheme: fowh.Scheme) -> Answering:
-    given = Setting(scheme, ANSWERS, SUBJECTS, FOLD, fowh.Threat(), {"1e-2": 1e-2}, rng)
+    given = Setting(scheme, ANSWERS, SUBJECTS, FOLD, fowh.Threat(), rng)
     return LEAK.deploy(given)
 
 
@@ -172,7 +172,12 @@ def test_the_summary_by_hand() -> None:
     system = deploy(RoundScores(digits=0))
     utility = {scenario: [columns] for scenario, columns in system.utility().items()}
     said = LEAK.summary(Observed(utility, [{}], [system.facts], system.scheme, rng))
-    assert set(said) == {"utility", "data", "properties", "cost"}
+    assert set(said) == {"utility", "chance", "data", "properties", "cost"}
+    assert said["chance"] == {"named": pytest.approx(1 / 3)}  # one class of three
+    lost = said["utility"]["protected"]["utility_loss"]
+    assert (lost["value"], lost["n"]) == (0.25, 4)  # one of the four, whom all scores named
+    assert lost["ci_low"] <= 0.25 <= lost["ci_high"]
+    assert "utility_loss" not in said["utility"]["unprotected"]
     accuracy = {name: metrics["accuracy"] for name, metrics in said["utility"].items()}
     assert accuracy["unprotected"]["value"] == 0.75 and accuracy["protected"]["value"] == 0.5
     assert accuracy["protected"]["n"] == 4
@@ -197,10 +202,27 @@ class Noisy(fowh.OutputScheme):
 def test_what_one_attacker_asks_does_not_shift_what_another_is_told() -> None:
     system = deploy(Noisy())
     first, second = system.says(), system.says()
-    first(ANSWERS)
-    one = first(ANSWERS)
+    first(ANSWERS[:3])
+    np.testing.assert_array_equal(first(ANSWERS), second(ANSWERS))
     np.testing.assert_array_equal(second(ANSWERS), deploy(Noisy()).says()(ANSWERS))
-    assert (one != deploy(Noisy()).says()(ANSWERS)).any()  # asked again, it is other noise
+
+
+def test_noise_cannot_be_averaged_away() -> None:
+    """The same question has the same answer, alone and among any others, in any order."""
+    says = deploy(Noisy()).says()
+    said = says(ANSWERS)
+    assert len(np.unique(said - ANSWERS, axis=0)) == len(ANSWERS)  # each has noise of its own
+    np.testing.assert_array_equal(says(ANSWERS), said)
+    np.testing.assert_array_equal(says(ANSWERS[::-1]), said[::-1])
+    np.testing.assert_array_equal(says(ANSWERS[3:4]), said[3:4])
+    np.testing.assert_array_equal(says(np.repeat(ANSWERS[:1], 5, axis=0)), said[[0] * 5])
+    assert (says(ANSWERS + np.float32(1e-3)) != said).all()  # another question
+
+
+def test_another_system_draws_other_noise() -> None:
+    given = deploy(Noisy()).setting
+    other = replace(given, stream=lambda *stage: stream(6, *stage))
+    assert (LEAK.deploy(other).says()(ANSWERS) != deploy(Noisy()).says()(ANSWERS)).any()
 
 
 # --- whole cells ----------------------------------------------------------------------------
@@ -310,8 +332,9 @@ def test_noise_is_drawn_alike_whoever_asked_before() -> None:
         ({"target": "dlib"}, "trains the target itself: name one that is trained here"),
         (
             {"dataset": "gaussian:subjects=9,readings=2,dim=4", "target": None},
-            "of kind 'vector': name a dataset of images",
+            "this dataset holds embeddings: name a dataset of samples",
         ),
+
     ],
 )
 def test_what_does_not_fit_is_one_clear_line(changes: dict[str, Any], said: str) -> None:

@@ -221,3 +221,38 @@ def test_memory_is_bounded(scale, n, g):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64 * 2**20  # the whole distance matrix of the first case would be 114 MiB
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([16, 2**19]))
+@settings(max_examples=15, deadline=None)
+def test_rank1_of_each_guess_is_rank1_guess_by_guess(seed, block):
+    """Guesses near and far, readings of the gallery themselves, and what is no number."""
+    near, gallery, labels, stolen, mean = world(seed=seed)
+    guesses = np.concatenate([near[:6], gallery[stolen[:6]], gallery[:4], np.full((1, 16), NAN)])
+    saved, inversion._BLOCK = inversion._BLOCK, block
+    try:
+        found = inversion.rank1_of_each(guesses, gallery, labels, stolen)
+    finally:
+        inversion._BLOCK = saved
+    assert found.shape == (len(stolen), len(guesses)) and found.dtype == bool
+    for column, guess in enumerate(guesses):
+        same = np.broadcast_to(guess, (len(stolen), 16))
+        expected = compare(same, gallery, labels, stolen, mean).rank1
+        np.testing.assert_array_equal(found[:, column], expected)
+
+
+def test_rank1_of_each_in_a_gallery_of_one_hits_nobody():
+    found = inversion.rank1_of_each(np.ones((3, 2)), np.ones((1, 2)), np.array([5]), np.array([0]))
+    np.testing.assert_array_equal(found, [[False] * 3])
+
+
+def test_the_turn_of_the_first_hit():
+    hits = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 0]], bool)
+    np.testing.assert_array_equal(inversion.first(hits), [2, 1, np.inf])
+    np.testing.assert_array_equal(inversion.first(hits[:, :0]), [np.inf] * 3)
+
+
+def test_within_so_many_turns():
+    turns = np.array([1, 2, 3, np.inf, NAN])
+    np.testing.assert_array_equal(inversion.within(turns, 2), [1, 1, 0, 0, NAN])
+    np.testing.assert_array_equal(inversion.within(turns, 10**9), [1, 1, 1, 0, NAN])
