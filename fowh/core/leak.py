@@ -122,7 +122,10 @@ class System(ABC):
         """
         made: dict[str, NDArray[Any]] = {}
         setting, rows = self.setting, self.setting.fold.stolen
-        labels = {"subject": setting.subjects[rows], "fold": np.full(len(rows), setting.fold.number)}
+        labels = {
+            "subject": setting.subjects[rows],
+            "fold": np.full(len(rows), setting.fold.number),
+        }
         for turn, guess in enumerate(guesses, 1):
             same = np.broadcast_to(guess, (len(rows), len(guess)))
             for name, hit in successes(labels | self.judge(same), self.terms).items():

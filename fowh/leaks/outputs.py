@@ -152,5 +152,7 @@ def _limited(scheme: OutputScheme, seed: bytes, values: Floats) -> Floats:
         return said
     # What draws noise is asked row by row: other questions beside one must not change its noise.
     each = [int(digest(seed.hex(), row), 16) for row in values]
-    limited = [scheme.limit(v[None], np.random.default_rng(s)) for v, s in zip(values, each, strict=True)]
+    limited = [
+        scheme.limit(v[None], np.random.default_rng(s)) for v, s in zip(values, each, strict=True)
+    ]
     return np.concatenate(limited) if limited else said

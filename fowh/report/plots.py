@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LINE = 150  # characters of a summary's verdict on a line
+_LINE = 50  # characters of a summary's verdict on a line, for each plot across
 _ACROSS = 3  # plots side by side in a summary, at least
+_LEGEND = 48  # characters of a legend on a line
 _CHARACTERS = 26  # of a sample that is text, on a line
 _RATES = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.4)  # ticks of the DET
 _LIMITS = (0.0001, 0.6)
@@ -124,7 +125,7 @@ def draw_guesses(axes: Axes, record: Record, observations: Observations, metric:
     axes.step(counts, share, where="post", color=BLIND_COLOUR, lw=1.8, label="blind guesses")
     best = strongest(record, metric)
     if best.value is not None:
-        words = f"best attack, {chosen(record, metric)}"
+        words = textwrap.fill(f"best attack, {chosen(record, metric)}", _LEGEND)
         axes.axhline(best.value, color=CELL, lw=1.8, label=words)
         if best.low is not None and best.high is not None:
             axes.axhspan(best.low, best.high, color=CELL, alpha=0.15, lw=0)
@@ -132,9 +133,12 @@ def draw_guesses(axes: Axes, record: Record, observations: Observations, metric:
     if chance is not None:
         axes.axhline(chance, color=INK, lw=0.8, ls=":", label="chance")
     axes.set(xscale="log", xlim=(1, most), ylim=(0, 1), xlabel="guesses for each victim")
+    decades = [10**power for power in range(len(str(most)))]
+    axes.set_xticks(decades, [f"{count:,}" for count in decades])
     axes.set_ylabel(f"{label(metric)} (%)")
     axes.set_yticks(np.linspace(0, 1, 6), [f"{100 * tick:g}" for tick in np.linspace(0, 1, 6)])
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}  # the curve may be anywhere
+    axes.legend(frameon=False, labelcolor=INK, fontsize=9, **below)
     return True
 
 
@@ -214,8 +218,8 @@ def summary(record: Record, observations: Observations) -> bytes:
     across = max(_ACROSS, len(cell.places) + 2)
     figure = Figure(figsize=(4.4 * across, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
-    title = wrapped(f"{cell.title}, {cell.comparable}", _LINE)
-    words = f"{title}\n{wrapped(cell.verdict.text, _LINE)}"
+    title = wrapped(f"{cell.title}, {cell.comparable}", _LINE * across)
+    words = f"{title}\n{wrapped(cell.verdict.text, _LINE * across)}"
     parts[0].suptitle(words, fontsize=10, x=0.01, ha="left", color=INK)
     room = list(parts[0].subplots(1, across).ravel())
     for metric in cell.places:

@@ -334,7 +334,6 @@ def test_noise_is_drawn_alike_whoever_asked_before() -> None:
             {"dataset": "gaussian:subjects=9,readings=2,dim=4", "target": None},
             "this dataset holds embeddings: name a dataset of samples",
         ),
-
     ],
 )
 def test_what_does_not_fit_is_one_clear_line(changes: dict[str, Any], said: str) -> None:

@@ -138,9 +138,7 @@ def test_pictures_are_compared_with_pictures() -> None:
     assert raised(better) == ["under-trained"]
     nothing = changed(("attacks", "image_ridge", *RANK1), 0.0)
     assert raised(changed(("attacks", "gan", *RANK1), 0.49, nothing)) == []
-    assert raised(changed(("attacks", "gan", *RANK1), 0.45, nothing)) == [
-        "under-trained"
-    ]
+    assert raised(changed(("attacks", "gan", *RANK1), 0.45, nothing)) == ["under-trained"]
 
 
 def test_no_better_than_blind_needs_every_attack_to_fail() -> None:

@@ -108,7 +108,11 @@ CASES: list[tuple[Callable[[], Record], str, list[str]]] = [
     (type1_only, "Broken", ["93.0 %", "passes for the victim"]),
     (purity_only, "Not broken by this suite", ["no attack"]),
     (only_rendered, "Broken", ["61.0 %"]),
-    (resisting, "Not broken by this suite", ["proves nothing", "no attack", "the best of them identifies 1.8 %"]),
+    (
+        resisting,
+        "Not broken by this suite",
+        ["proves nothing", "no attack", "the best of them identifies 1.8 %"],
+    ),
     (union_of_blind_guesses, "Not broken by this suite", ["1.8 %", "24.3 %"]),
     (lambda: resisting(0.9), "Does not do its job", ["90.0 %", "no attack", "means little"]),
     (lambda: resisting(0.2), "Not broken by this suite", ["Utility suffers"]),
