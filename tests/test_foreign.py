@@ -20,7 +20,7 @@ from fowh.report import html
 from fowh.report.page import page
 from fowh.report.terminal import print_cell
 
-MODULE = '''"""Words, what a model makes of them, and a leak that is about neither faces nor templates."""
+MODULE = '''"""Words, what a model makes of them, and a leak of its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,7 +84,8 @@ class Names(fowh.Dataset):
         subjects = np.repeat(np.arange(len(NAMES)), self.readings)
         extra = rng.choice(list("aeiou"), len(subjects))
         values = np.array([3 * NAMES[s] + e * int(e > "e") for s, e in zip(subjects, extra)])
-        return fowh.Samples(subjects, NAMES, digest(subjects, values.tolist()), values, "foreign:Word")
+        said = digest(subjects, values.tolist())
+        return fowh.Samples(subjects, NAMES, said, values, "foreign:Word")
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,8 @@ class Learning(fowh.System):
     def utility(self):
         rows = self.setting.fold.victims
         clear = self.setting.values[rows]
-        left = self.scheme.release(clear, np.zeros(len(rows), np.uint64), self.setting.stream("use"))
+        keys = np.zeros(len(rows), np.uint64)
+        left = self.scheme.release(clear, keys, self.setting.stream("use"))
         kept = np.linalg.norm(clear - left.code, axis=1) < 1e-3
         subject = self.setting.subjects[rows]
         return {
@@ -331,12 +333,16 @@ def test_their_candidates_are_counted(result: fowh.Result) -> None:
     assert set(result.observations["attack.foreign:Guesses.tries_foreign_back"]) == {2.0}
 
 
+def result_words() -> list[str]:
+    words: list[str] = fowh.load("dataset", "foreign:Names").load().values.tolist()
+    return words
+
+
 def test_words_are_made_of_embeddings_and_shown(result: fowh.Result) -> None:
     assert "foreign:Guesses" in result.record["rendered"]
     assert "foreign_letters" in result.record["rendered"]["foreign:Guesses"]["metrics"]
-    assert any(str(word).startswith("ada") for word in result.observations["shown.original"]) or (
-        result.observations["shown.original"].dtype.kind == "U"
-    )
+    shown = result.observations["shown.original"]
+    assert shown.dtype.kind == "U" and set(shown.tolist()) <= set(result_words())
 
 
 def test_page_and_table_call_their_metrics_by_label(result: fowh.Result) -> None:

@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.cache import digest
 from fowh.core.errors import InputError
 from fowh.core.leak import Headline, Leak, Observed, Says, Setting, System
 from fowh.core.modality import Columns
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import OutputScheme
 from fowh.core.target import Classifier, Target
+from fowh.leaks._limited import limited
 from fowh.metrics import intervals
 
 
@@ -130,7 +130,7 @@ class Answering(System):
         }
 
     def says(self) -> Says:
-        return partial(_limited, copy.deepcopy(self.scheme), self.setting.stream("asked").bytes(16))
+        return partial(limited, copy.deepcopy(self.scheme), self.setting.stream("asked").bytes(16))
 
     def judge(self, made: Floats) -> Columns:
         """``correct``: 1 where the model takes the reconstruction for its subject, else 0."""
@@ -138,21 +138,3 @@ class Answering(System):
         taken = self.classes[np.nan_to_num(made).argmax(axis=1)]
         whose = self.setting.subjects[self.setting.fold.stolen]
         return {"correct": np.asarray(usable & (taken == whose), dtype=np.float64)}
-
-
-def _limited(scheme: OutputScheme, seed: bytes, values: Floats) -> Floats:
-    """Answers as they leave. Who asks the same again is told the same, by whatever way he asks.
-
-    So noise cannot be averaged away, and what one attack asks shifts nothing that another is told.
-    """
-    rng = np.random.default_rng(0)
-    before = rng.bit_generator.state
-    said = scheme.limit(values, rng)
-    if rng.bit_generator.state == before:
-        return said
-    # What draws noise is asked row by row: other questions beside one must not change its noise.
-    each = [int(digest(seed.hex(), row), 16) for row in values]
-    limited = [
-        scheme.limit(v[None], np.random.default_rng(s)) for v, s in zip(values, each, strict=True)
-    ]
-    return np.concatenate(limited) if limited else said

@@ -137,8 +137,8 @@ def draw_guesses(axes: Axes, record: Record, observations: Observations, metric:
     axes.set_xticks(decades, [f"{count:,}" for count in decades])
     axes.set_ylabel(f"{label(metric)} (%)")
     axes.set_yticks(np.linspace(0, 1, 6), [f"{100 * tick:g}" for tick in np.linspace(0, 1, 6)])
-    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.16)}  # the curve may be anywhere
-    axes.legend(frameon=False, labelcolor=INK, fontsize=9, **below)
+    below = (0.5, -0.16)  # the curve may be anywhere
+    axes.legend(loc="upper center", bbox_to_anchor=below, frameon=False, labelcolor=INK, fontsize=9)
     return True
 
 

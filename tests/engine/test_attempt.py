@@ -57,11 +57,15 @@ class Wrong(fowh.Attack):
             "nan": right * np.nan,
             "infinite": right / 0 if self.how == "infinite" else right,
             "nothing": None,
+            "eleven candidates": np.stack([right] * 11, axis=1),
+            "no candidates": right[:, None][:, :0],
         }
         return made[self.how]
 
 
-@pytest.mark.parametrize("how", ["wide", "short", "flat", "nan", "infinite"])
+@pytest.mark.parametrize(
+    "how", ["wide", "short", "flat", "nan", "infinite", "eleven candidates", "no candidates"]
+)
 @pytest.mark.filterwarnings("ignore:divide by zero")
 def test_wrong_shapes_and_numbers_fail_their_own_row_only(how: str) -> None:
     result = run("preimage", Wrong(how))
@@ -70,6 +74,36 @@ def test_wrong_shapes_and_numbers_fail_their_own_row_only(how: str) -> None:
     assert "finite embeddings" in failed["reason"] and ", 16)" in failed["reason"]
     assert result.record["attacks"]["preimage"]["status"] == "ok"
     assert result.record["status"] == "failed"
+
+
+@dataclass(frozen=True)
+class Several(fowh.Attack):
+    """Ten candidates: nonsense, but for the one of that number (from 1), which is the truth."""
+
+    right: int = 1
+
+    def run(self, view: fowh.View, rng: np.random.Generator) -> Any:
+        truth = view.release.code
+        made = np.stack([truth + 50] * 10, axis=1)
+        made[:, self.right - 1] = truth
+        return made
+
+
+@pytest.mark.parametrize(
+    ("right", "expected"), [(1, (1, 1, 1)), (2, (0, 1, 1)), (3, (0, 0, 1)), (10, (0, 0, 1))]
+)
+def test_the_first_candidate_is_the_answer_and_the_others_are_counted(
+    right: int, expected: tuple[int, int, int]
+) -> None:
+    result = run(Several(right))
+    found = row(result, "Several")["metrics"]
+    name = "type1_at_fmr_1e-3"
+    names = (name, f"{name}_within_2", f"{name}_within_10")
+    assert tuple(found[each]["value"] for each in names) == expected
+    assert found[names[1]]["n"] == STOLEN
+    (attack,) = result.record["attacks"]
+    assert set(result.observations[f"attack.{attack}.tries_{name}"]) == {float(right)}
+    assert result.record["worst"]["metrics"][name]["value"] == expected[0]
 
 
 def test_returning_nothing_fails_its_own_row_only() -> None:

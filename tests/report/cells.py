@@ -237,7 +237,7 @@ def resisting(fnmr: float = 0.003) -> dict[str, Any]:
         "rendered": {},
         "best": {
             "metrics": counted(0.018, 0.243, 0.8),
-            "chosen": dict.fromkeys(counted(0, 0, 0), ["ridge", "preimage", "ridge"]),
+            "chosen": {key: ["ridge", "preimage", "ridge"] for key in counted(0, 0, 0)},
         },
         "worst": record["worst"] | {"metrics": counted(0.055, 0.39, 0.8), "of": [*attacks]},
         "flags": [],

@@ -13,7 +13,6 @@ from fowh.report.lines import narrowed
 from fowh.report.page import grouped, page
 from tests.report.cells import answering, broken, observations, plugin, resisting, stopped, value
 
-
 NOTHING: dict[str, Any] = {  # of a record whose attacks all failed
     "best": {"metrics": {}, "chosen": {}},
     "worst": {"metrics": {}, "folds": 0, "of": [], "blind": {}},

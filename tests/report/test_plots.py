@@ -17,7 +17,6 @@ from fowh.report import plane, plots
 from fowh.report.page import Page, page
 from tests.report.cells import answering, answers, broken, observations, resisting, value
 
-
 NOTHING: dict[str, Any] = {
     "best": {"metrics": {}, "chosen": {}},
     "worst": {"metrics": {}, "folds": 0, "of": [], "blind": {}},
