@@ -5,38 +5,9 @@ LPIPS is not among the image metrics: its weights cannot be shipped or fetched o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
-from typing import Literal
 
-
-@dataclass(frozen=True)
-class Metric:
-    """How to read one number.
-
-    Attributes:
-        name: key in records.
-        label: what tables and axes call it.
-        attacker_prefers: the direction that harms the scheme, for every metric alike: "higher"
-            for an attack's success and for an error rate, "lower" for bits of security.
-        limits: smallest and largest possible value.
-        description: one sentence for legends and documentation.
-        role: what kind of number it is. utility: how well a system does its job. success: of an
-            attack, per stolen row. likeness: of samples, which is no identity. cost: of guessing,
-            or of linking.
-        heading: two lines for a narrow column; empty where tables of attacks leave it out.
-        goal: what an attacker says who wants it, with {} for percent.
-    """
-
-    name: str
-    label: str
-    attacker_prefers: Literal["higher", "lower"]
-    limits: tuple[float, float]
-    description: str
-    role: Literal["utility", "success", "likeness", "cost"]
-    heading: tuple[str, str] = ("", "")
-    goal: str = ""
-
+from fowh.metrics.metric import Metric
 
 _RATE = (0.0, 1.0)
 _COSINE = (-1.0, 1.0)
