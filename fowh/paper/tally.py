@@ -97,10 +97,17 @@ def differences(table: str, found: Mapping[Job, Kept]) -> list[Difference]:
     made = []
     for leak in HEADS.values():
         *_, metric = MEASURED[leak]
-        cells = [k for job, k in found.items() if (job.leak, job.schedule) == (leak, "upslope")]
+        cells = [
+            (k, job.draw)
+            for job, k in found.items()
+            if (job.leak, job.schedule) == (leak, "upslope")
+        ]
         for contrast in CONTRASTS.get(table, ()):
-            sides = [tuple(k.success(x, metric) for x in contrast[1:3]) for k in cells]
-            pairs = [(left, right) for left, right in sides if left and right]
+            sides = [
+                (k.success(contrast.left, metric), k.success(contrast.right, metric), draw)
+                for k, draw in cells
+            ]
+            pairs = [(left, right, draw) for left, right, draw in sides if left and right]
             if pairs:
                 value = paired(pairs, stream(0, "contrast", contrast.name))
                 made.append(Difference(contrast, leak, value, len(pairs)))
@@ -122,34 +129,45 @@ def _line(entry: Entry, samples: int, scheme: str, loaded: Mapping[Job, Kept]) -
     fewest, of, single = 10**9, 0, experiment.SINGLE
     for leak in HEADS.values():
         cells = [
-            kept
+            (kept, job.draw)
             for job, kept in loaded.items()
             if (job.leak, job.schedule) == (leak, entry.schedule)
         ]
         *_, last = MEASURED[leak]
         for metric in MEASURED[leak] if cells else ():
-            both = [tuple(k.success(x, metric) for x in (entry.attack, single)) for k in cells]
-            runs = [mine for mine, _ in both if mine]
+            both = [
+                (k.success(entry.attack, metric), k.success(single, metric), draw)
+                for k, draw in cells
+            ]
+            runs = [(mine, draw) for mine, _, draw in both if mine]
             fewest, of = min(fewest, len(runs)), max(of, len(cells))
             if not runs:
                 continue
             rng = stream(0, "table", entry.name, leak, metric)
-            values[metric] = crossed([c for c, _ in runs], [s for _, s in runs], rng)
-            pairs = [(mine, base) for mine, base in both if mine and base]  # of one run each
+            values[metric] = crossed(
+                [mine[0] for mine, _ in runs],
+                [mine[1] for mine, _ in runs],
+                rng,
+                groups=[draw for _, draw in runs],
+            )
+            pairs = [(mine, base, draw) for mine, base, draw in both if mine and base]  # of one run
             if metric == last and pairs and entry.attack != single:
                 gains[leak] = paired(pairs, rng)
     return TableLine(entry, samples, scheme, values, gains, fewest if of else 0, of)
 
 
-def paired(pairs: list[tuple[Success, Success]], rng: np.random.Generator) -> Value:
+def paired(pairs: list[tuple[Success, Success, int]], rng: np.random.Generator) -> Value:
     """What the first of each pair has more than the second, row by row and run by run.
 
     Args:
-        pairs: two attacks on the same rows, for each run.
+        pairs: two attacks on the same rows, for each run, and the seed of its target: runs against
+            one target are no independent draws of it.
         rng: draws the resamples.
     """
-    gains = [mine[0] - base[0] for mine, base in pairs]
-    return crossed(gains, [mine[1] for mine, _ in pairs], rng, limits=DIFFERENCE)
+    gains = [mine[0] - base[0] for mine, base, _ in pairs]
+    targets = [draw for *_, draw in pairs]
+    subjects = [mine[1] for mine, *_ in pairs]
+    return crossed(gains, subjects, rng, limits=DIFFERENCE, groups=targets)
 
 
 def shown_by(table: str) -> list[tuple[str, str]]:
