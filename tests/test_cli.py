@@ -30,7 +30,15 @@ def test_evaluate_prints_a_table_and_writes_the_report_then_answers_from_the_rec
 ) -> None:
     done = run("evaluate", "--scheme", "iom:hashes=60", *FAST, "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    for word in ("preimage", "worst", "mean embedding", "Verdict", "FNMR", "report.html"):
+    for word in (
+        "preimage",
+        "union of attacks",
+        "Chance",
+        "mean embedding",
+        "Verdict",
+        "FNMR",
+        "report.html",
+    ):
         assert word in done.stdout, word
     (folder,) = tmp_path.iterdir()
     names = {file.name for file in folder.iterdir()}
@@ -58,7 +66,7 @@ def test_json_puts_the_record_on_stdout_and_nothing_else(tmp_path: Path) -> None
         (["--scheme", "iom", "--leak", "gossip"], "unknown leak 'gossip'"),
         (["--scheme", "iom", "--leak", "outputs"], "protects templates, not outputs"),
         (["--scheme", "top_label"], "give --leak outputs"),
-        (["--scheme", "top_label", "--leak", "outputs"], "--protocol afm_iris"),
+        (["--scheme", "top_label", "--leak", "outputs"], "name a dataset of samples"),
         (["--scheme", "iom", "--protocol", "afm"], "did you mean afm_"),
         (["--scheme", "iom", "--protocol", "afm_face"], "name a dataset of images"),
         (["--scheme", "iom", "--seed", "-1"], "at least 0"),
