@@ -166,6 +166,8 @@ class Coarse(Clear):
 class Guesses(fowh.Attack):
     """Three candidates for each row, the truth of what nobody protected the second of them."""
 
+    candidates = 3
+
     def run(self, view, rng):
         code = view.release.code
         return np.stack([code + 9, code, code - 9], axis=1)

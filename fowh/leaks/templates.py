@@ -105,7 +105,7 @@ class Templates(Leak):
                 f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
                 "read Rank-1 and the advantage instead",
             )
-        for text in record["data"]["pitfalls"]:
+        for text in record["data"].get("pitfalls", ()):
             yield "known-pitfall", text
         pairs = record["data"]["pairs_above"]
         if pairs < FEW:

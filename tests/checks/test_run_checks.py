@@ -113,7 +113,8 @@ def test_quick_leaves_alone_what_the_user_chose() -> None:
 
 
 def test_variants_change_one_number_that_is_accepted() -> None:
-    assert [(name, other.bits) for name, other in variants(Lsh(bits=5), "scheme")] == [("bits", 6)]
+    found = {name: (other.bits, other.centred) for name, other in variants(Lsh(bits=5), "scheme")}
+    assert found == {"bits": (6, False), "centred": (5, True)}
 
 
 def test_references_are_followed_through_closures_and_containers() -> None:

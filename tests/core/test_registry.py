@@ -74,7 +74,10 @@ def test_split(text: str, expected: tuple[str, dict[str, str]]) -> None:
 def test_load_converts_values_by_their_annotation() -> None:
     scheme = load("scheme", "iom:hashes=20,group=4")
     assert (scheme.hashes, scheme.group) == (20, 4)
-    assert describe(scheme, "scheme") == {"name": "iom", "params": {"hashes": 20, "group": 4}}
+    assert describe(scheme, "scheme") == {
+        "name": "iom",
+        "params": {"centred": False, "hashes": 20, "group": 4},
+    }
 
 
 def test_a_class_can_be_named_directly() -> None:

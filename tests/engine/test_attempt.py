@@ -46,6 +46,8 @@ def test_a_crashing_attack_loses_only_itself(monkeypatch: pytest.MonkeyPatch) ->
 class Wrong(fowh.Attack):
     """Returns something that is not one finite embedding for each row."""
 
+    candidates = 10
+
     how: str = "wide"
 
     def run(self, view: fowh.View, rng: np.random.Generator) -> Any:
@@ -79,6 +81,8 @@ def test_wrong_shapes_and_numbers_fail_their_own_row_only(how: str) -> None:
 @dataclass(frozen=True)
 class Several(fowh.Attack):
     """Ten candidates: nonsense, but for the one of that number (from 1), which is the truth."""
+
+    candidates = 10
 
     right: int = 1
 

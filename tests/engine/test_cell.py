@@ -151,7 +151,7 @@ def test_the_spec_holds_what_determines_the_record_and_nothing_else() -> None:
     assert said["target"] is None and said["witness"] is None
     assert said["dataset"]["sha256"] == samples.sha256
     assert said["dataset"]["modality"] == "vector"
-    assert said["scheme"] == {"name": "lsh", "params": {"bits": 512}}
+    assert said["scheme"] == {"name": "lsh", "params": {"centred": False, "bits": 512}}
     assert said["leak"]["name"] == "templates"
     assert said["protocol"]["name"] == "standard" and said["protocol"]["numbers"]["folds"] == 5
     assert said["threat"] == dataclasses.asdict(Threat(keys="shared"))

@@ -334,7 +334,7 @@ def test_all_guesses_at_once_are_judged_as_one_after_the_other(scheme: Scheme) -
     assert np.isinf(system.tries(guesses[:0], LEAK.successes)["rank1"]).all()
 
 
-def test_guesses_beyond_the_comparison_cap_are_not_scored_but_measured() -> None:
+def test_more_guesses_than_the_comparison_cap_pays_for_are_not_scored_but_measured() -> None:
     @dataclass(frozen=True)
     class Dear(Lsh):
         """Twelve comparisons at most: two guesses against six templates."""
@@ -346,9 +346,9 @@ def test_guesses_beyond_the_comparison_cap_are_not_scored_but_measured() -> None
     truth = given.values[given.fold.stolen]
     found = system.tries(truth[[0, 1, 2, 3, 4, 5]], LEAK.successes)
     assert np.flatnonzero(found["type1_at_fmr_1e-3"] == np.arange(1, 7)).size == 6
-    accepted = found["accept_at_fmr_1e-3"]
-    assert accepted[0] == 1 and accepted[1] <= 2 and np.isinf(accepted[2:]).any()
-    assert (accepted[np.isfinite(accepted)] <= 2).all()
+    assert not any(name.startswith("accept") for name in found)  # unknown, which is no failure
+    two = system.tries(truth[[0, 1]], LEAK.successes)["accept_at_fmr_1e-3"]
+    assert two[0] == 1 and two[1] <= 2
 
 
 # --- older versions -------------------------------------------------------------------------

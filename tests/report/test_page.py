@@ -29,7 +29,7 @@ def test_lines_are_in_order_and_in_words() -> None:
     assert [(line.kind, line.label) for line in found] == [
         *(("attack", name) for name in ("dictionary", "preimage", "ridge", "gan", "decode")),
         ("rendered", "preimage → image"),
-        ("best", "preimage"),
+        ("best", "best: preimage"),
         ("worst", "union of attacks"),
         ("worst", "2 blind guesses"),
         ("blind", "random stranger"),
@@ -52,9 +52,9 @@ def test_lines_are_in_order_and_in_words() -> None:
 def test_the_best_attack_stands_under_its_name_or_names() -> None:
     """Which one is best depends on whom it is chosen: then several are named."""
     (best,) = (line for line in page(broken()).success.lines if line.kind == "best")
-    assert (best.label, best["rank1"].value) == ("preimage", 0.985)
+    assert (best.label, best["rank1"].value) == ("best: preimage", 0.985)
     (best,) = (line for line in page(resisting()).success.lines if line.kind == "best")
-    assert best.label == "ridge / preimage"
+    assert best.label == "best: ridge / preimage"
 
 
 def test_the_union_stands_beside_as_many_blind_guesses() -> None:
@@ -101,6 +101,7 @@ def test_what_beats_the_blind_controls_alarms() -> None:
     without_purity = everything[:-1]
     assert {label: metrics for label, metrics in red.items() if metrics} == {
         "preimage": everything,
+        "best: preimage": everything,
         "ridge": everything,
         "gan": without_purity,
         "preimage → image": without_purity,

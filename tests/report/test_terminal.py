@@ -118,7 +118,7 @@ def test_only_what_beats_the_blind_controls_is_coloured() -> None:
         "ridge",
         "gan",
         "preimage",
-        "\x1b[1mpreimage",
+        "\x1b[1mbest:",
         "union",
     ]
 

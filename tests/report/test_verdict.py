@@ -197,7 +197,7 @@ def test_embeddings_are_not_compared_with_few_samples(paired: bool) -> None:
     assert found.short == "Leaks"
     assert "1.8 % of the victims at rank 1 (chance: 5.7 %; a blind guess: 2.1 %;" in found.text
     reds = [line.label for line in success_lines(record) if line["rank1"].alarm]
-    assert reds == ["ridge", "ridge / preimage", "union of attacks"]
+    assert reds == ["ridge", "best: ridge / preimage", "union of attacks"]
 
 
 @pytest.mark.parametrize(
