@@ -44,13 +44,14 @@ class ImageRidge(Attack):
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         assert view.samples is not None
-        known, stolen = read(view, [view.history()[-1]], False, rng)
-        inputs, pixels = known[0], view.samples.reshape(len(view.samples), -1).astype(np.float32)
+        vectors = read(view, [view.history()[-1]], False, rng)
+        inputs = vectors.final
+        pixels = view.samples.reshape(len(view.samples), -1).astype(np.float32)
         out = held_out(view, self.held, 1, rng)
         penalty, gain = PENALTIES[2], 1.0
         if out.any() and not out.all():
             penalty, gain = self._choice(view, inputs, pixels, out)
-        return _pictures(view, *_fit(inputs, pixels, penalty), stolen[-1], gain)
+        return _pictures(view, *_fit(inputs, pixels, penalty), vectors.stolen[-1], gain)
 
     def _choice(
         self, view: View, inputs: Floats, pixels: Floats, out: NDArray[np.bool_]

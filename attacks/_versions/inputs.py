@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,24 @@ from fowh.core.view import Version, View
 Slots = NDArray[np.float32]  # (versions, samples, length)
 
 
-def read(
-    view: View, sources: list[Version], all_stolen: bool, rng: np.random.Generator
-) -> tuple[Slots, Slots]:
-    """The attacker's samples and the stolen ones, as vectors of one length, slot by slot.
+@dataclass(frozen=True, eq=False)
+class Read:
+    """Vectors of one length m, in units of the root mean square of the attacker's own.
+
+    Attributes:
+        known: (a, n, m) of his samples, slot by slot, to train on.
+        final: (n, m) of his samples, the final version's.
+        stolen: of the stolen rows: (a, k, m) slot by slot where all leaked, else (1, k, m), the
+            final version's.
+    """
+
+    known: Slots
+    final: Floats
+    stolen: Slots
+
+
+def read(view: View, sources: list[Version], all_stolen: bool, rng: np.random.Generator) -> Read:
+    """The attacker's samples and the stolen ones as vectors.
 
     Under one key for all (or none) a slot holds what left itself. Under a key for each subject rows
     of different subjects mean different things: there a slot holds the approximate embedding that
@@ -29,12 +43,8 @@ def read(
     Args:
         view: what the threat model grants.
         sources: the version of each slot.
-        all_stolen: whether every slot's stolen rows are wanted; else the final version's
-            stand in the last slot, and the others are zero.
+        all_stolen: whether every slot's stolen rows are wanted; else the final version's alone.
         rng: draws keys where none leaked.
-
-    Returns:
-        (a, n, m) of the attacker's samples and (a, k, m) of the stolen ones.
     """
     final = view.history()[-1]
     made: dict[str, tuple[Floats, Floats]] = {}
@@ -43,14 +53,9 @@ def read(
         stolen = version.release if all_stolen or version is final else None
         made[version.name] = _vectors(view, version, stolen, np.random.default_rng(seed))
     known = np.stack([made[version.name][0] for version in sources])
-    last = made[final.name][1]
-    present = np.zeros((len(sources), *last.shape), dtype=np.float32)
-    for slot, version in enumerate(sources):
-        if all_stolen:
-            present[slot] = made[version.name][1]
-    if not all_stolen:
-        present[-1] = last
-    return known, present
+    shown = sources if all_stolen else [final]
+    stolen_rows = np.stack([made[version.name][1] for version in shown])
+    return Read(known, made[final.name][0], stolen_rows)
 
 
 def _vectors(

@@ -9,8 +9,10 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from torch import Tensor
 
 Method = Literal["single", "rand", "concat", "sr", "srwal", "slot_dropout"]
+Depth = Literal["first", "last"]  # of the map from which srwal's generator tells the version
 METHODS: tuple[str, ...] = get_args(Method)
 ONE_SLOT = ("single", "rand")  # the generator's input has the width of one vector
+MANY_AT_ONCE = ("concat", "slot_dropout")  # training fills several slots together
 ANY_SLOTS = ("concat", "sr", "srwal", "slot_dropout")  # of all versions: all of them may be filled
 
 
@@ -57,20 +59,16 @@ def fill(
     return chosen.reshape(batch, count * dimension), drawn
 
 
-def present(method: str, vectors: Tensor, test: str) -> Tensor:
+def present(method: str, vectors: Tensor) -> Tensor:
     """Inputs for the attack itself.
 
     Args:
         method: the method of incorporation.
-        vectors: (a, n, m); only the last is looked at when ``test`` is final.
-        test: final (the other slots are zero) or all.
+        vectors: (a, n, m), every slot as it is to be shown; the last is the one attacked.
 
     Returns:
         (n, m) or (n, a * m).
     """
     if method in ONE_SLOT:
         return vectors[-1]
-    kept = vectors.clone()
-    if test == "final":
-        kept[:-1] = 0
-    return kept.transpose(0, 1).reshape(vectors.shape[1], -1)
+    return vectors.transpose(0, 1).reshape(vectors.shape[1], -1)

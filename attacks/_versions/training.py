@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,20 +11,18 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from attacks._morph import losses
-from attacks._morph.networks import pictures_of
 from attacks._versions import perceptual, slots
 from attacks._versions.inputs import Slots
 from attacks._versions.networks import SlotDiscriminator, SlotGenerator
-from attacks._versions.validation import LOOKS, Validation
+from attacks._versions.validation import LOOKS, split
 from fowh.core.cache import Arrays
 from fowh.core.view import View
 from fowh.kit.fabric import fabric
 from fowh.kit.images import as_tensor
-from fowh.kit.training import Best, Checkpoint, blank, initialise, loop, restore, state_of
+from fowh.kit.training import Checkpoint, blank, initialise, loop, state_of
 
 BATCH = 256  # pictures that tell how much features vary
 BETAS = (0.5, 0.99)
-PATIENCE = 4  # looks without improvement before the training stops
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,7 @@ class SlotRecipe:
     perceptual: float
     adversarial: float
     alignment: float
+    depth: slots.Depth
 
 
 class SlotTrainer:
@@ -109,16 +107,6 @@ class SlotTrainer:
         """The losses of the last update."""
         return " ".join(f"{name} {loss.item():.3f}" for name, loss in self.losses.items())
 
-    def shown(self, vectors: Slots) -> NDArray[np.uint8]:
-        """Pictures of vectors (a, k, m), the final version's presented."""
-        inputs = slots.present(self.recipe.incorporate, torch.from_numpy(vectors), "final")
-        self.generator.eval()
-        made = pictures_of(
-            lambda batch: self.generator(batch)[0], inputs.numpy(), str(self.fabric.device)
-        )
-        self.generator.train()
-        return made
-
     def _judged(self, made: Tensor, true: Tensor) -> dict[str, Tensor]:
         """The generator's losses, eq. 2 and 3."""
         recipe, parts = self.recipe, {"pixels": losses.pixels(made, true)}
@@ -158,15 +146,15 @@ def build(recipe: SlotRecipe, known: Slots, pictures: torch.Size) -> SlotGenerat
     versions, _, length = known.shape
     width = slots.width(recipe.incorporate, versions, length)
     aligned = versions if recipe.incorporate == "srwal" else 0
-    return blank(SlotGenerator, width, aligned, pictures[-1], pictures[1], recipe.base)
+    shape = (pictures[-1], pictures[1], recipe.base, recipe.depth)
+    return blank(SlotGenerator, width, aligned, *shape)
 
 
 def train(known: Slots, view: View, recipe: SlotRecipe, seed: int, checkpoint: str) -> Arrays:
-    """Train an inverter on the attacker's own samples.
+    """Train an inverter on the attacker's own samples, but for those that will judge it.
 
-    A tenth of his subjects is held out: the weights kept are those whose pictures of them embed
-    nearest to the truth when he asks the target about them (where he may no longer ask: those of
-    least pixel loss), and training stops when that no longer improves.
+    No choice is made here: which of the kept states is the best depends on what will be presented
+    (``attacks._versions.choice``), and one training serves every way to present.
 
     Args:
         known: (a, n, m) vectors of the attacker's samples by slot.
@@ -176,47 +164,30 @@ def train(known: Slots, view: View, recipe: SlotRecipe, seed: int, checkpoint: s
         checkpoint: name under which an interrupted training is found again.
 
     Returns:
-        The generator's weights, beside ``perceptual``, the words for its features.
+        The generator's weights at each look, as ``<look>/<weight>``, looks counted from 0; beside
+        ``steps``, the updates before each, and ``perceptual``, the words for its features.
     """
     assert view.samples is not None
-    validation = Validation(known, view, np.random.default_rng(seed))
-    rows = validation.others
+    rows = ~split(view, seed)
     trainer = SlotTrainer(known[:, rows], view.samples[rows], recipe, seed, view)
-    best: Best[Arrays] = Best(PATIENCE)
     parts = {
         "generator": (trainer.generator, trainer.adam_g),
         "discriminator": (trainer.discriminator, trainer.adam_d),
     }
-    saved = Checkpoint(checkpoint, parts, trainer.randomness, best)
-    before = saved.resume()
-    validation.asked = int(before.get("asked", 0))
-    if view.query is not None:
-        view.query.charge(validation.asked)
+    kept: Arrays = {}
+    saved = Checkpoint(checkpoint, parts, trainer.randomness, kept)
+    begin = int(saved.resume().get("done", 0))
+    often = max(1, recipe.steps // LOOKS)
+    looks = [*range(often, recipe.steps, often)[: LOOKS - 1], recipe.steps]
 
     def look(done: int) -> bool:
-        words = f"step {done}: {trainer.words()}"
-        if len(validation.held):
-            missed = validation.missed(trainer.shown(validation.known))
-            best.see(missed, lambda: state_of(trainer.generator))
-            words += f" validation {missed:.3f}"
-        saved.save({"done": done, "asked": validation.asked})
-        view.progress(f"gan: {recipe.incorporate}, {words}", done / recipe.steps)
-        return best.settled
+        number = looks.index(done)
+        kept.update({f"{number}/{k}": a for k, a in state_of(trainer.generator).items()})
+        saved.save({"done": done})
+        words = f"gan: {recipe.incorporate}, step {done}: {trainer.words()}"
+        view.progress(words, done / max(1, recipe.steps))
+        return False
 
-    often = max(1, recipe.steps // LOOKS)
-    looks = {*range(often, recipe.steps, often), recipe.steps} - {0}
-    begin = int(before.get("done", 0))
     loop(recipe.steps, lambda step: trainer.step(step / recipe.steps), look, looks, begin)
     saved.clear()
-    found = best.state or state_of(trainer.generator)
-    return {**found, "perceptual": np.array(trainer.perceptual)}
-
-
-def apply(arrays: Arrays, recipe: SlotRecipe, stolen: Slots, test: str, view: View) -> NDArray[Any]:
-    """Pictures (k, s, s[, 3]) uint8 of the stolen vectors (a, k, m)."""
-    assert view.samples is not None
-    shape = torch.Size((0, 3 if view.samples.ndim == 4 else 1, *view.samples.shape[1:3]))
-    weights = {name: array for name, array in arrays.items() if name != "perceptual"}
-    net = restore(build(recipe, stolen, shape), weights).to(view.device).eval()
-    inputs = slots.present(recipe.incorporate, torch.from_numpy(stolen), test)
-    return pictures_of(lambda vectors: net(vectors)[0], inputs.numpy(), view.device)
+    return {**kept, "steps": np.array(looks), "perceptual": np.array(trainer.perceptual)}

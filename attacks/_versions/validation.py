@@ -8,44 +8,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._own import affordable, held_out
-from attacks._versions.inputs import Slots
 from fowh.core.view import View
 
 SHARE = 0.1  # of the attacker's subjects
-LOOKS = 10  # during a training
+LOOKS = 10  # states of a training that are kept
 
 
-def asks(view: View) -> bool:
-    """Whether the budget lasts for every look: one unit from the first look to the last.
+def split(view: View, seed: int) -> NDArray[np.bool_]:
+    """(n,) which of his samples are held out."""
+    return held_out(view, SHARE, 0, np.random.default_rng(seed))
 
-    Counted before any is asked, with a margin for subjects of many samples.
-    """
-    most = LOOKS * len(view.subjects)
+
+def asks(view: View, held: NDArray[np.bool_]) -> bool:
+    """Whether the budget lasts for every look: one unit from the first look to the last."""
+    most = LOOKS * int(held.sum())
     return affordable(view, most) == most > 0
 
 
-class Validation:
-    """Measures pictures of held-out samples.
+def missed(view: View, held: NDArray[np.bool_], made: NDArray[Any], asked: bool) -> float:
+    """Mean distance of the re-embedded pictures to the truth; of pixels without queries.
 
-    Attributes:
-        held: rows that are held out.
-        others: rows that are left for training.
-        known: (a, h, m) vectors of the held ones.
-        asked: queries to the target so far.
+    Args:
+        view: what the attacker has; its query is charged.
+        held: (n,) which of his samples are held out.
+        made: (h, s, s[, c]) uint8 pictures of these h.
+        asked: whether he asks the target.
     """
-
-    def __init__(self, known: Slots, view: View, rng: np.random.Generator) -> None:
-        out = held_out(view, SHARE, 0, rng)
-        self.held, self.others = np.flatnonzero(out), np.flatnonzero(~out)
-        self.known, self.view, self.asks = known[:, self.held], view, asks(view)
-        self.asked = 0
-
-    def missed(self, made: NDArray[Any]) -> float:
-        """Mean distance of the re-embedded pictures to the truth; of pixels without queries."""
-        view = self.view
-        assert view.samples is not None
-        if self.asks and view.query is not None:
-            self.asked += len(made)
-            gap = view.query(made) - view.embeddings[self.held]
-            return float(np.linalg.norm(gap, axis=1).mean())
-        return float(np.abs(made.astype(np.float32) - view.samples[self.held]).mean())
+    assert view.samples is not None
+    if asked and view.query is not None:
+        gap = view.query(made) - view.embeddings[held]
+        return float(np.linalg.norm(gap, axis=1).mean())
+    return float(np.abs(made.astype(np.float32) - view.samples[held]).mean())

@@ -113,7 +113,7 @@ class Checkpoint:
         name: of the training, a digest of all that it depends on.
         parts: each network with its optimiser, by name.
         randomness: of batches and the like.
-        best: what was best so far.
+        kept: what the training has put aside so far; goes on being filled.
     """
 
     def __init__(
@@ -121,19 +121,16 @@ class Checkpoint:
         name: str,
         parts: Mapping[str, tuple[nn.Module, Any]],
         randomness: torch.Generator,
-        best: Best[Arrays],
+        kept: Arrays,
     ) -> None:
         self.path: Path = cache_dir() / "training" / f"{name}.npz"
-        self.parts, self.randomness, self.best = parts, randomness, best
+        self.parts, self.randomness, self.kept = parts, randomness, kept
 
     def save(self, numbers: Mapping[str, float]) -> None:
         """Write it atomically, beside some numbers of the caller's own."""
-        arrays: Arrays = {
-            "randomness": self.randomness.get_state().numpy(),
-            "best": np.array([self.best.error, self.best.waited], dtype=np.float64),
-        }
+        arrays: Arrays = {"randomness": self.randomness.get_state().numpy()}
         arrays |= {f"numbers/{key}": np.array(value) for key, value in numbers.items()}
-        arrays |= {f"best/{key}": value for key, value in (self.best.state or {}).items()}
+        arrays |= {f"kept/{key}": value for key, value in self.kept.items()}
         for part, (net, adam) in self.parts.items():
             arrays |= {f"{part}/net/{key}": value for key, value in state_of(net).items()}
             for number, state in adam.state_dict()["state"].items():
@@ -150,9 +147,7 @@ class Checkpoint:
         except (OSError, ValueError, EOFError, BadZipFile):  # damaged: begin again
             return {}
         self.randomness.set_state(torch.from_numpy(arrays["randomness"]))
-        error, waited = arrays["best"].tolist()
-        self.best.error, self.best.waited = error, int(waited)
-        self.best.state = _below(arrays, "best/") or None
+        self.kept |= _below(arrays, "kept/")
         for part, (net, adam) in self.parts.items():
             restore(net, _below(arrays, f"{part}/net/"))
             _restore_adam(adam, list(net.parameters()), _below(arrays, f"{part}/adam/"))

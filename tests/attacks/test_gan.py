@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from attacks._own import held_out
-from attacks._versions import inputs, perceptual, training
-from attacks._versions.slots import ANY_SLOTS, METHODS
+from attacks._versions import choice, inputs, perceptual, training
+from attacks._versions.absent import ABSENT, Filling
+from attacks._versions.slots import ANY_SLOTS, MANY_AT_ONCE, METHODS
+from attacks._versions.validation import LOOKS, asks, missed, split
 from attacks.gan import Gan
 from attacks.image_ridge import GAINS, PENALTIES, ImageRidge
 from attacks.morph_gan import MorphGan
@@ -169,11 +171,13 @@ def test_the_caller_s_arrays_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize("method", ANY_SLOTS)
-def test_both_tests_share_one_training(method: str, trainings: list[np.ndarray]) -> None:
-    final = attack(incorporate=method, test="final")
-    every = attack(incorporate=method, test="all")
+def test_all_ways_to_present_share_one_training(method: str, trainings: list[np.ndarray]) -> None:
+    made = [attack(incorporate=method, test=test) for test in ("final", "all")]
+    if method in MANY_AT_ONCE:
+        made += [attack(incorporate=method, absent=absent) for absent in ABSENT[1:]]
     assert len(trainings) == 1
-    assert (final != every).any()
+    for number, one in enumerate(made):
+        assert all((one != other).any() for other in made[:number])
     attack(incorporate=method, steps=2)
     assert len(trainings) == 2  # and another recipe does not
 
@@ -209,15 +213,16 @@ def test_slots_hold_the_versions_that_were_asked_for(trainings: list[np.ndarray]
 
 
 def test_the_final_release_is_attacked_even_where_it_was_not_trained_on() -> None:
+    """And what judges the training is presented likewise."""
     view, _ = world()
     chosen = Gan(**TINY, incorporate="concat", versions="0+50")
-    known, presented = inputs.read(
+    read = inputs.read(
         view, chosen._sources(view, list(view.versions[:2])), False, np.random.default_rng(0)
     )
-    assert known.shape[0] == presented.shape[0] == 2
+    assert read.known.shape[0] == 2
     power = np.sqrt(np.square(view.embeddings).mean())
-    np.testing.assert_allclose(presented[-1], view.release.code / power, rtol=1e-5)
-    assert not presented[0].any()
+    np.testing.assert_allclose(read.stolen, view.release.code[None] / power, rtol=1e-5)
+    np.testing.assert_allclose(read.final, view.embeddings / power, rtol=1e-5)
 
 
 def test_the_control_copies_fills_every_slot_alike(trainings: list[np.ndarray]) -> None:
@@ -229,9 +234,9 @@ def test_the_control_copies_fills_every_slot_alike(trainings: list[np.ndarray]) 
     view, _ = world()
     chosen = Gan(**TINY, incorporate="sr", copies=True, test="all")
     sources = chosen._sources(view, list(view.versions))
-    _, presented = inputs.read(view, sources, True, np.random.default_rng(0))
-    np.testing.assert_array_equal(presented[0], presented[-1])
-    assert presented.any()
+    stolen = inputs.read(view, sources, True, np.random.default_rng(0)).stolen
+    np.testing.assert_array_equal(stolen[0], stolen[-1])
+    assert stolen.any()
 
 
 def test_the_control_input_dropout_zeroes_that_share_and_keeps_the_mean() -> None:
@@ -268,6 +273,18 @@ def test_one_slot_cannot_take_all_releases(given: dict[str, Any]) -> None:
         Gan(**given)
 
 
+@pytest.mark.parametrize("absent", ABSENT[1:])
+def test_only_who_learns_from_several_slots_at_once_has_other_than_zeros(absent: Any) -> None:
+    for method in METHODS:
+        if method in MANY_AT_ONCE:
+            Gan(incorporate=method, absent=absent)  # type: ignore[arg-type]
+            with pytest.raises(InputError, match="test=all"):
+                Gan(incorporate=method, absent=absent, test="all")  # type: ignore[arg-type]
+        else:
+            with pytest.raises(InputError, match=f"absent={absent} with incorporate={method}"):
+                Gan(incorporate=method, absent=absent)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -295,7 +312,7 @@ def noted(looks: list[float]) -> Progress:
     """A callback that keeps how far the training was at each look."""
 
     def note(text: str, done: float) -> None:
-        if "validation" in text:
+        if "step" in text and "validation" not in text:
             looks.append(done)
 
     return note
@@ -318,7 +335,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(
     looks: list[float] = []
 
     def stop_at_the_second_look(text: str, done: float) -> None:
-        if "validation" in text:
+        if "step" in text:
             looks.append(done)
             if len(looks) == 2:
                 raise Interrupted
@@ -340,7 +357,7 @@ def test_a_damaged_checkpoint_is_no_checkpoint(damage: bytes) -> None:
     given = {**TINY, "steps": 4}
 
     def stop(text: str, done: float) -> None:
-        if "validation" in text:
+        if "step" in text:
             raise Interrupted
 
     with pytest.raises(Interrupted):
@@ -352,64 +369,133 @@ def test_a_damaged_checkpoint_is_no_checkpoint(damage: bytes) -> None:
     assert checkpoints() == []
 
 
-def test_training_stops_when_validation_no_longer_improves(
+WAYS_TO_FILL = [("final", absent) for absent in ABSENT] + [("all", "zero")]
+
+
+@pytest.mark.parametrize(("test", "absent"), WAYS_TO_FILL)
+def test_the_state_that_is_used_errs_least_on_what_the_attack_will_present(
+    test: str, absent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is shown of held-out samples is filled like the stolen rows, without their help."""
+    seen: list[tuple[int, np.ndarray, np.ndarray]] = []
+    errors = iter([5.0, 3.0, 4.0, 3.5])
+    real = choice.apply
+
+    def spy(trained: Any, look: int, recipe: Any, shown: np.ndarray, view: View) -> np.ndarray:
+        made: np.ndarray = real(trained, look, recipe, shown, view)
+        seen.append((look, shown, made))
+        return made
+
+    monkeypatch.setattr(choice, "apply", spy)
+    monkeypatch.setattr(choice, "missed", lambda *_: next(errors))
+    view, _ = world()
+    given = {**TINY, "steps": 4, "incorporate": "concat", "test": test, "absent": absent}
+    made = Gan(**given).run(view, np.random.default_rng(0))
+    assert [look for look, _, _ in seen] == [0, 1, 2, 3, 1]
+    np.testing.assert_array_equal(made, seen[-1][2])
+    assert "weights after 2 of 4 updates" in view.remarks
+    known = np.stack(
+        [v.embeddings / np.sqrt(np.square(v.embeddings).mean()) for v in view.versions]
+    )
+    held = split(view, int(np.random.default_rng(0).integers(2**63)))
+    expected = known[:, held]
+    if test == "final":
+        final, whose = known[-1], view.subjects
+        learnt = Filling(absent, known[:, ~held], final[~held], whose[~held])  # type: ignore[arg-type]
+        expected = learnt(final[held])
+    for _, shown, _ in seen[:-1]:
+        np.testing.assert_allclose(shown, expected, rtol=1e-4, atol=1e-5)
+    assert seen[-1][1].shape == (3, 2 * READINGS, LATENT)
+
+
+def test_ways_to_present_may_choose_different_states_of_one_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The best look is the first: four more without improvement, and its weights are kept."""
-    monkeypatch.setattr(training, "LOOKS", 20)
+    """The cached judgement of one is not the other's."""
+    errors = iter([1.0, 2.0, 3.0, 3.0, 2.0, 1.0])
+    monkeypatch.setattr(choice, "missed", lambda *_: next(errors))
+    remarks = []
+    for test in ("final", "all", "final"):
+        view, _ = world()
+        Gan(**TINY, incorporate="concat", test=test).run(  # type: ignore[arg-type]
+            view, np.random.default_rng(0)
+        )
+        remarks += [r for r in view.remarks if r.startswith("weights")]
+    assert remarks == [f"weights after {step} of 3 updates" for step in (1, 3, 1)]
+
+
+def test_the_training_ends_after_its_steps_and_keeps_ten_states() -> None:
     looks: list[float] = []
-    kept: list[dict[str, np.ndarray]] = []
-    missed = iter([1.0, *np.linspace(2, 3, 30)])
-
-    def judged(self: Any, made: np.ndarray) -> float:
-        return float(next(missed))
-
-    real_state = training.state_of
-
-    def state(network: torch.nn.Module) -> dict[str, np.ndarray]:
-        kept.append(real_state(network))
-        return kept[-1]
-
-    monkeypatch.setattr(training.Validation, "missed", judged)
-    monkeypatch.setattr(training, "state_of", state)
-
     view, _ = world(progress=noted(looks))
     names = training.SlotRecipe.__dataclass_fields__
-    gan = Gan(**{**TINY, "steps": 20})
-    recipe = training.SlotRecipe(**{name: getattr(gan, name) for name in names})
-    found = training.train(np.stack([view.embeddings]), view, recipe, 3, "early")
-    assert looks == pytest.approx([(n + 1) / 20 for n in range(1 + training.PATIENCE)])
-    assert len(kept) == 1  # only the first look's
-    for name, weights in kept[0].items():
-        np.testing.assert_array_equal(found[name], weights)
+    for steps, expected in ((25, [*range(2, 20, 2), 25]), (3, [1, 2, 3]), (0, [0])):
+        gan = Gan(**{**TINY, "steps": steps})
+        recipe = training.SlotRecipe(**{name: getattr(gan, name) for name in names})
+        found = training.train(np.stack([view.embeddings]), view, recipe, 3, "named")
+        assert found["steps"].tolist() == expected
+        kept = {name.partition("/")[0] for name in found if "/" in name}
+        assert kept == {str(number) for number in range(len(expected))}
+        assert len(expected) <= LOOKS
     assert checkpoints() == []
 
 
-def test_held_out_subjects_are_whole_and_never_trained_on() -> None:
+@pytest.mark.parametrize("depth", ["first", "last"])
+def test_the_alignment_loss_reaches_down_from_its_depth(depth: str) -> None:
     view, _ = world()
-    known = np.stack([view.embeddings])
-    made = training.Validation(known, view, np.random.default_rng(4))
-    held, others = (set(view.subjects[rows].tolist()) for rows in (made.held, made.others))
-    assert len(held) == round(0.1 * PEOPLE)
-    assert not held & others
-    assert len(made.held) + len(made.others) == len(view.subjects)
+    given = {**TINY, "incorporate": "srwal", "depth": depth}
+    names = training.SlotRecipe.__dataclass_fields__
+    recipe = training.SlotRecipe(**{name: getattr(Gan(**given), name) for name in names})
+    known = np.stack([v.embeddings for v in view.versions])
+    shape = torch.Size((1, 1, 64, 64))
+    net = training.build(recipe, known, shape)
+    training.initialise(net, torch.Generator().manual_seed(0))
+    pictures, logits = net(torch.randn(6, 3 * LATENT, generator=torch.Generator().manual_seed(1)))
+    assert pictures.shape == (6, 1, 64, 64)
+    assert logits.shape == (6, 3)
+    logits.square().sum().backward()
+    reached = [layer.weight.grad is not None for layer in net.convolutions]
+    assert reached == {"first": [True, False, False], "last": [True, True, True]}[depth]
+    assert net.enter.weight.grad.abs().sum() > 0
+
+
+def test_held_out_subjects_are_whole_and_never_trained_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view, _ = world()
+    held = split(view, 4)
+    names, others = (set(view.subjects[rows].tolist()) for rows in (held, ~held))
+    assert len(names) == round(0.1 * PEOPLE)
+    assert not names & others
+    trained_on: list[np.ndarray] = []
+    real = training.SlotTrainer
+
+    def spy(known: np.ndarray, samples: np.ndarray, *rest: Any) -> Any:
+        trained_on.append(samples)
+        return real(known, samples, *rest)
+
+    monkeypatch.setattr(training, "SlotTrainer", spy)
+    fields = training.SlotRecipe.__dataclass_fields__
+    recipe = training.SlotRecipe(**{name: getattr(Gan(**TINY), name) for name in fields})
+    training.train(np.stack([view.embeddings]), view, recipe, 4, "named")
+    np.testing.assert_array_equal(trained_on[0], view.samples[~held])
 
 
 def test_validation_asks_the_target_where_it_may_and_looks_at_pixels_where_not() -> None:
     view, _ = world()
-    rng = np.random.default_rng
-    asked = training.Validation(np.stack([view.embeddings]), view, rng(4))
-    truth = view.samples[asked.held]
-    assert asked.missed(truth) == pytest.approx(0, abs=0.05)
-    assert view.query.used == len(asked.held)
+    held = split(view, 4)
+    truth = view.samples[held]
+    assert asks(view, held)
+    assert missed(view, held, truth, True) == pytest.approx(0, abs=0.05)
+    assert view.query.used == len(truth)
     wrong = np.roll(truth, 7, axis=2)
-    gap = embed(wrong) - view.embeddings[asked.held]
-    assert asked.missed(wrong) == pytest.approx(np.linalg.norm(gap, axis=1).mean(), rel=1e-5)
+    gap = embed(wrong) - view.embeddings[held]
+    apart = np.linalg.norm(gap, axis=1).mean()
+    assert missed(view, held, wrong, True) == pytest.approx(apart, rel=1e-5)
     for silent in (replace(view, query=None), replace(view, query=Query(embed, 3))):
-        alone = training.Validation(np.stack([view.embeddings]), silent, rng(4))
-        assert alone.missed(truth) == 0
+        assert not asks(silent, held)
+        assert missed(silent, held, truth, False) == 0
         gap = np.abs(wrong.astype(float) - truth)
-        assert alone.missed(wrong) == pytest.approx(gap.mean(), rel=1e-5)
+        assert missed(silent, held, wrong, False) == pytest.approx(gap.mean(), rel=1e-5)
 
 
 def test_no_step_at_all_and_no_query_still_make_pictures() -> None:
