@@ -77,17 +77,19 @@ def report(
 
 @app.command()
 def reproduce(
-    table: Annotated[str, typer.Argument(help="table1, table2, section6.3 or protected.")],
+    table: Annotated[str, typer.Argument(help="table1, table2, slots ... (docs/versions.md).")],
     dataset: Annotated[str, typer.Option(help="iris, or lfw:root=..., nd_iris:root=...")] = "iris",
     target: Annotated[str, typer.Option(help="A target that is trained here.")] = "densenet",
     protocol: Annotated[
         str, typer.Option(help="afm_iris or afm_face; default: the one for this dataset.")
     ] = "",
     full: Annotated[
-        bool, typer.Option("--full", help="500 and 2,000 samples of the attacker, 5 seeds.")
+        bool, typer.Option("--full", help="500 and 2,000 samples of the attacker, all 9 runs.")
     ] = False,
     samples: Annotated[int, typer.Option(help="Of the attacker; 0: 500, with --full both.")] = 0,
-    seeds: Annotated[int, typer.Option(help="Runs of each cell; 0: 3, with --full 5.")] = 0,
+    seeds: Annotated[
+        int, typer.Option(help="Runs, up to 3 target x 3 run seeds; 0: 3, with --full 9.")
+    ] = 0,
     head: Annotated[
         str, typer.Option(help="extractor (f_E), classifier (f_C) or both; the columns.")
     ] = "both",

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from fowh.cells import make_cell
+from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
 from fowh.core.registry import load
 from fowh.core.threat import Threat
@@ -17,7 +18,7 @@ from fowh.engine.cell import Cell, spec_of
 from fowh.engine.plan import make_plan
 from fowh.kit.parallel import spare_the_cores
 from fowh.paper import experiment
-from fowh.paper.experiment import HEADS, NAMING, SCHEMES, TABLES, UNPROTECTED
+from fowh.paper.experiment import HEADS, NAMING, RUNS, SCHEMES, TABLES, UNPROTECTED
 from fowh.records import store
 from fowh.run import answer_or_run, pick_device
 
@@ -31,12 +32,13 @@ class Job:
 
     Attributes:
         dataset, protocol, scheme: as on the command line.
-        target: likewise, without schedule.
+        target: likewise, without schedule and seed.
         leak: templates (of the paper's f_E) or outputs (of its f_C).
         schedule: of the target's versions.
         samples: of the attacker.
+        draw: seed of the target, which also decides who is attacked.
         seed: of the run.
-        protected: whether the attacks are those of the table of protected templates.
+        part: whose attacks: those of the paper's tables ("published"), or of a table of ours.
     """
 
     dataset: str
@@ -46,8 +48,9 @@ class Job:
     scheme: str
     schedule: str
     samples: int
+    draw: int
     seed: int
-    protected: bool
+    part: str
 
     def cell(self) -> Cell:
         """The cell itself; its keys are shared, so that slots hold the templates themselves.
@@ -59,8 +62,8 @@ class Job:
         return make_cell(
             scheme=self.scheme,
             dataset=self.dataset,
-            target=f"{self.target}{joint}schedule={self.schedule}",
-            attacks=experiment.attacks_of(self.schedule, self.leak, self.protected),
+            target=f"{self.target}{joint}schedule={self.schedule},seed={self.draw}",
+            attacks=experiment.attacks_of(self.schedule, self.leak, self.part),
             leak=self.leak,
             protocol=self.protocol,
             threat=Threat(keys="shared", samples=self.samples, versions="all"),
@@ -77,24 +80,32 @@ def make_jobs(
     seeds: int,
     leaks: tuple[str, ...] = LEAKS,
 ) -> list[Job]:
-    """All cells of a table, in the order in which they are run: seed by seed."""
+    """All cells of a table, in the order in which they are run: run by run.
+
+    ``seeds`` counts runs, each a pair of ``experiment.RUNS``.
+    """
     leaks = leaks if table in NAMING else LEAKS[:1]
     schedules = list(dict.fromkeys(entry.schedule for entry in TABLES[table]))
-    protected = table == "protected"
+    part = experiment.part_of(table)
     return [
-        Job(dataset, target, protocol, leak, scheme, schedule, size, seed, protected)
+        Job(dataset, target, protocol, leak, scheme, schedule, size, draw, seed, part)
         for size in sizes
-        for seed in range(seeds)
+        for draw, seed in RUNS[:seeds]
         for leak in leaks
-        for scheme in (SCHEMES if protected else (UNPROTECTED[leak],))
+        for scheme in (SCHEMES if table == "protected" else (UNPROTECTED[leak],))
         for schedule in schedules
     ]
 
 
+def samples_of(todo: list[Job]) -> dict[str, Samples]:
+    """The samples of these cells' datasets, by name."""
+    names = dict.fromkeys(job.dataset for job in todo)
+    return {name: load("dataset", name).load() for name in names}
+
+
 def folders(todo: list[Job], out: Path) -> dict[Job, Path]:
     """Where the records of these cells are, without running anything."""
-    names = dict.fromkeys(job.dataset for job in todo)
-    samples = {name: load("dataset", name).load() for name in names}
+    samples = samples_of(todo)
     return {job: store.folder(out, spec_of(job.cell(), samples[job.dataset])) for job in todo}
 
 
@@ -120,7 +131,7 @@ def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> 
     if workers < 1:
         raise InputError(f"--jobs {workers}: expected at least 1")
     places = _places(device)
-    firsts = {(job.leak, job.schedule): job for job in todo}
+    firsts = {(job.leak, job.schedule, job.draw): job for job in todo}
     stages: list[tuple[str, Callable[..., Path], list[Job]]] = [
         ("target", _train, list(firsts.values())),
         ("cell", _run, todo),
@@ -144,8 +155,8 @@ def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> 
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
-                words = f"{job.leak} {job.scheme} {job.schedule}"
-                more = f" {job.samples} samples, seed {job.seed}" if what == "cell" else ""
+                words = f"{job.leak} {job.scheme} {job.schedule}, target {job.draw}"
+                more = f", {job.samples} samples, seed {job.seed}" if what == "cell" else ""
                 say(f"{what} {done} of {len(parts)}: {words}{more}")
     return {job: found[job] for job in todo}
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from fowh.metrics.intervals import Value
 from fowh.paper.experiment import MEASURED
-from fowh.paper.tally import TableLine
+from fowh.paper.tally import Difference, TableLine
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 HEADINGS = {metric: words for columns in MEASURED.values() for metric, words in columns.items()}
-VERSUS_SINGLE = {"templates": "Rank-1 minus single", "outputs": "accuracy minus single"}
+VERSUS = {"templates": "Rank-1", "outputs": "accuracy"}
+VERSUS_SINGLE = {leak: f"{words} minus single" for leak, words in VERSUS.items()}
 
 
 def texts(lines: list[TableLine], family: str) -> tuple[list[str], list[list[str]]]:
@@ -73,6 +74,17 @@ def markdown(lines: list[TableLine], family: str) -> str:
     headings, rows = texts(lines, family)
     marks = ["---" if head in ("method", "scheme") else "---:" for head in headings]
     return "\n".join("| " + " | ".join(row) + " |" for row in (headings, marks, *rows))
+
+
+def compared(measured: Iterable[Difference]) -> str:
+    """Paired differences as Markdown; empty where there are none."""
+    rows = [
+        f"| {each.contrast.name} | {percent(each.value, signed=True)} | {each.runs} "
+        f"| {each.verdict} |"
+        for each in measured
+    ]
+    heads = ["| claim | difference | runs | here |", "|---|---:|---:|---|"]
+    return "\n".join([*heads, *rows]) if rows else ""
 
 
 def rich_table(lines: list[TableLine], family: str, title: str) -> Table:

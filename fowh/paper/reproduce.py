@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 from fowh.core.cache import write_atomically
 from fowh.core.errors import InputError
 from fowh.core.registry import load, split
-from fowh.paper import layout
+from fowh.paper import kept, layout
 from fowh.paper.experiment import (
     FAMILIES,
     FULL_SEEDS,
     HEADS,
     PROTOCOLS,
+    RUNS,
     SEEDS,
     SIZES,
     TABLES,
     USUAL_PROTOCOL,
 )
-from fowh.paper.jobs import Job, Say, make_jobs, run_all
-from fowh.paper.tally import TableLine, alignment_effect, read_lines, shown_by
+from fowh.paper.jobs import Job, Say, make_jobs, run_all, samples_of
+from fowh.paper.kept import Kept
+from fowh.paper.tally import TableLine, differences, read_lines, shown_by
 from fowh.records import store
 from fowh.run import check_writable, pick_device
 
@@ -39,7 +41,7 @@ class Reproduced:
         family: whose numbers of the paper stand beside ours: iris or face.
         lines: its lines.
         remarks: what else was measured, in words.
-        cells: the folder of each cell's record.
+        cells: the folder of the record of each cell that no kept file answered for.
         files: what was written beside them, by what it is (table; pictures where there are any).
         failed: folders of cells in which an attack failed; they run again next time.
     """
@@ -74,14 +76,17 @@ def reproduce_table(
 ) -> Reproduced:
     """Run what is not on record yet, read the table off the records, and write it beside them.
 
+    A cell for which a file in ``kept.HERE`` answers is not run.
+
     Args:
         table: one of ``experiment.TABLES``.
         dataset: as on the command line.
-        target: likewise, without schedule.
+        target: likewise, without schedule and seed.
         protocol: afm_iris or afm_face; "" for the one that the dataset is for.
-        full: both sizes and five seeds.
+        full: both sizes and all runs.
         samples: instead of the sizes that ``full`` decides; 0: as it decides.
-        seeds: instead of the seeds that ``full`` decides; 0: as it decides.
+        seeds: runs, each of another seed of target or attacker (``experiment.RUNS``), instead of
+            as many as ``full`` decides; 0: as it decides.
         head: extractor, classifier or both; which columns are measured.
         jobs: processes; 0: one per core on a CPU, one per GPU.
         device: as on the command line.
@@ -103,18 +108,26 @@ def reproduce_table(
     todo = make_jobs(table, dataset, target, protocol, sizes, runs, leaks)
     for job in todo:
         job.cell()  # bad input is found before anything starts
+    samples_by = samples_of(todo)
+    known = kept.answers(kept.HERE, todo, samples_by)
+    if known:
+        commits = ", ".join(sorted({each.commit for each in known.values()}))
+        say(f"{len(known)} of {len(todo)} cells are kept in {kept.HERE}, measured at {commits}")
+    missing = [job for job in todo if job not in known]
     workers = jobs or _workers(device)
-    say(f"{len(todo)} cells in {workers} processes; those on record are not run again")
-    cells = run_all(todo, out, device, workers, say)
-    lines = read_lines(table, cells)
+    say(f"{len(missing)} cells in {workers} processes; those on record are not run again")
+    cells = run_all(missing, out, device, workers, say) if missing else {}
+    fresh = {job: kept.of_record(job, samples_by[job.dataset], cells[job]) for job in cells}
+    found = {job: known[job] if job in known else fresh[job] for job in todo}
+    lines = read_lines(table, found)
     words = [table, split(dataset)[0].rpartition(":")[2], *map(str, sizes)]
     words += heads if len(heads) == 1 else []
     words += [protocol] if protocol != usual else []
     return Reproduced(
-        title=f"{table}: {dataset}, {runs} seeds, percent",
+        title=f"{table}: {dataset}, {runs} runs, percent",
         family=FAMILIES[protocol],
         lines=lines,
-        remarks=_remarks(cells, sizes) if table == "table2" else [],
+        remarks=_remarks(table, found, sizes),
         cells=cells,
         files=_written(out / "-".join(words), table, lines, FAMILIES[protocol], cells),
         failed=[folder for folder in cells.values() if _failed(folder)],
@@ -131,6 +144,11 @@ def _check(
     if min(samples, seeds, jobs) < 0:
         raise InputError(
             f"--samples {samples} --seeds {seeds} --jobs {jobs}: expected numbers of at least 0"
+        )
+    if seeds > len(RUNS):
+        raise InputError(
+            f"--seeds {seeds}: expected at most {len(RUNS)}, all pairs of three seeds of the "
+            "target and three of the attacker"
         )
     if samples == 1:
         raise InputError("--samples 1: expected at least 2 samples, or 0 for the default")
@@ -152,14 +170,13 @@ def _workers(device: str) -> int:
     return 1 if device.startswith("cuda") else os.cpu_count() or 1
 
 
-def _remarks(cells: dict[Job, Path], sizes: tuple[int, ...]) -> list[str]:
-    """What the alignment loss does, for each number of samples."""
-    effects = {size: alignment_effect(cells, size) for size in sizes}
+def _remarks(table: str, found: dict[Job, Kept], sizes: tuple[int, ...]) -> list[str]:
+    """What the table's rows differ by, for each number of samples."""
     return [
-        f"alignment loss at {size} samples, srwal minus sr in Rank-1, paired: "
-        f"{layout.percent(effect, signed=True)} points"
-        for size, effect in effects.items()
-        if effect is not None
+        f"{layout.VERSUS[each.leak]} at {size} samples, {each.contrast.name}: "
+        f"{layout.percent(each.value, signed=True)} points, {each.runs} runs: {each.verdict}"
+        for size in sizes
+        for each in differences(table, {j: k for j, k in found.items() if j.samples == size})
     ]
 
 
@@ -178,9 +195,9 @@ def _written(
 
 
 def _picture(table: str, cells: dict[Job, Path]) -> bytes | None:
-    """Pictures of the first cell that holds the table's GANs; None if all of them failed."""
-    job = next(job for job in cells if job.schedule == "upslope")
-    observed = store.load_observations(cells[job])
+    """Pictures of the first cell that holds the table's GANs; None if all failed, or none ran."""
+    job = next((job for job in cells if job.schedule == "upslope"), None)
+    observed = store.load_observations(cells[job]) if job else {}
     if "shown.original" not in observed:
         return None
     return layout.grid(observed, shown_by(table))

@@ -17,10 +17,12 @@ from fowh.paper.experiment import (
     MEASURED,
     PROTOCOLS,
     SCHEMES,
+    SHARED,
     TABLES,
     UNPROTECTED,
     USUAL_PROTOCOL,
     attacks_of,
+    part_of,
 )
 from fowh.paper.jobs import Job, run_all
 from fowh.records import store
@@ -38,6 +40,9 @@ def quiet(text: str) -> None:
         ("table2", 2, {("templates", "raw"), ("outputs", "full_scores")}),
         ("section6.3", 1, {("templates", "raw")}),
         ("protected", 4, {("templates", scheme) for scheme in SCHEMES}),
+        ("slots", 2, {("templates", "raw"), ("outputs", "full_scores")}),
+        ("dropout", 2, {("templates", "raw"), ("outputs", "full_scores")}),
+        ("alignment", 2, {("templates", "raw"), ("outputs", "full_scores")}),
     ],
 )
 def test_cells_of_each_table(table: str, cells: int, kinds: set[tuple[str, str]]) -> None:
@@ -46,7 +51,18 @@ def test_cells_of_each_table(table: str, cells: int, kinds: set[tuple[str, str]]
     assert {job.samples for job in made} == {500, 2000}
     assert [job.seed for job in made] == sorted([0, 1, 2] * cells) * 2  # seed by seed
     assert {(job.leak, job.scheme) for job in made} == kinds
-    assert {job.protected for job in made} == {table == "protected"}
+    assert [job.draw for job in made] == [job.seed for job in made]
+    assert {job.part for job in made} == {"published" if table in SHARED else table}
+
+
+def test_runs_are_balanced_and_nine_are_all_pairs() -> None:
+    made = jobs_of("section6.3", seeds=9)
+    pairs = [(job.draw, job.seed) for job in made]
+    assert sorted(pairs) == [(draw, seed) for draw in range(3) for seed in range(3)]
+    for count in (3, 6, 9):
+        for side in (0, 1):
+            assert [[p[side] for p in pairs[:count]].count(k) for k in range(3)] == [count // 3] * 3
+    assert jobs_of("section6.3", seeds=2) == made[:2]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -55,7 +71,7 @@ def test_every_entry_is_an_attack_that_its_cell_runs(table: str) -> None:
     assert len({entry.name for entry in entries}) == len(entries)
     for entry in entries:
         load("attack", entry.attack)
-        assert entry.attack in attacks_of(entry.schedule, "templates", table == "protected")
+        assert entry.attack in attacks_of(entry.schedule, "templates", part_of(table))
         assert entry.control or table == "protected" or entry.paper
     texts = [(entry.attack, entry.schedule) for entry in entries]
     assert len(set(texts)) == len(texts)
@@ -82,15 +98,18 @@ def test_tables_share_their_cells() -> None:
 
 @pytest.mark.parametrize("target", ["densenet", "densenet:epochs=4"])
 def test_a_job_becomes_a_cell(target: str) -> None:
-    job = Job(IRIS, target, "afm_iris", "outputs", "top_label", "downslope", 30, 2, False)
+    job = Job(IRIS, target, "afm_iris", "outputs", "top_label", "downslope", 30, 1, 2, "published")
     made = job.cell()
     assert (made.target.schedule, made.target.epochs) == ("downslope", 4 if ":" in target else 8)
+    assert made.target.seed == 1
     assert (made.threat.keys, made.threat.samples, made.threat.versions) == ("shared", 30, "all")
     plugins = (made.dataset, made.protocol, made.leak, made.scheme)
     assert [type(each).__name__ for each in plugins] == ["Iris", "AfmIris", "Outputs", "TopLabel"]
     assert made.seed == 2
     given = [row_name(attack) for attack in made.attacks]
-    assert given == [row_name(load("attack", t)) for t in attacks_of("downslope", "outputs", False)]
+    assert given == [
+        row_name(load("attack", t)) for t in attacks_of("downslope", "outputs", "published")
+    ]
     assert len(set(given)) == len(given)
 
 
@@ -111,16 +130,16 @@ def test_targets_are_trained_once_and_before_all_cells(monkeypatch: pytest.Monke
     monkeypatch.setattr(running, "_run", run)
     todo = jobs_of("table1", seeds=2)
     found = run_all(todo, Path("out"), "cpu", 1, said.append)
-    assert [stage for stage, _ in calls] == ["target"] * 6 + ["cell"] * 12
-    trained = {(job.leak, job.schedule) for stage, job in calls if stage == "target"}
-    assert len(trained) == 6
+    assert [stage for stage, _ in calls] == ["target"] * 12 + ["cell"] * 12
+    trained = {(j.leak, j.schedule, j.draw) for stage, j in calls if stage == "target"}
+    assert len(trained) == 12
     assert [job for stage, job in calls if stage == "cell"] == todo
     assert found == {job: Path("out") / str(job.seed) for job in todo}
-    assert len(said) == 18
-    assert said[5].startswith("target 6 of 6: ")
+    assert len(said) == 24
+    assert said[11].startswith("target 12 of 12: ")
     assert said[-1].startswith("cell 12 of 12: ")
     for words in ("outputs full_scores downslope", "templates raw update"):
-        assert sum(text.endswith(f": {words} 500 samples, seed 1") for text in said) == 1
+        assert sum(text.endswith(f": {words}, target 1, 500 samples, seed 1") for text in said) == 1
 
 
 def test_an_error_of_one_cell_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +157,7 @@ def test_an_error_of_one_cell_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.slow
 def test_real_processes(tmp_path: Path) -> None:
     """Cells cross a process boundary: nothing is patched, so the ridge's cell has all attacks."""
-    job = Job(IRIS, NET, "afm_iris", "templates", "raw", "update", 30, 0, False)
+    job = Job(IRIS, NET, "afm_iris", "templates", "raw", "update", 30, 0, 0, "published")
     found = run_all([job], tmp_path, "cpu", 1, quiet)
     assert list(found) == [job]
     record = store.load(found[job])

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from attacks._versions import perceptual
 from fowh import cli
 from fowh.core.errors import InputError
-from fowh.paper import experiment, layout
+from fowh.paper import experiment, kept, layout
 from fowh.paper import jobs as running
 from fowh.paper.experiment import BLIND, TABLES, Entry
-from fowh.paper.jobs import folders, make_jobs
+from fowh.paper.jobs import folders, make_jobs, samples_of
 from fowh.paper.reproduce import reproduce_table
 from fowh.paper.tally import read_lines
 from fowh.records import store
@@ -65,7 +65,9 @@ def test_the_command_runs_prints_and_keeps_the_table(
     # The table is what the records say.
     where = folders(make_jobs("table2", IRIS, NET, "afm_iris", (30,), 1), tmp_path)
     assert all((folder / "record.json").exists() for folder in where.values())
-    assert table == layout.markdown(read_lines("table2", where), "iris") + "\n"
+    samples = samples_of(list(where))[IRIS]
+    read = {job: kept.of_record(job, samples, folder) for job, folder in where.items()}
+    assert table == layout.markdown(read_lines("table2", read), "iris") + "\n"
 
     def refuse(*_: Any) -> Any:
         raise AssertionError("a cell on record was run again")
@@ -74,6 +76,16 @@ def test_the_command_runs_prints_and_keeps_the_table(
     again = CliRunner().invoke(cli.app, command)
     assert again.exit_code == 0, again.output
     assert (tmp_path / "table2-iris-30.md").read_text(encoding="utf-8") == table
+    # What is kept answers where there is no record at all, cell by cell.
+    monkeypatch.setattr(kept, "HERE", tmp_path / "kept")
+    for job, one in read.items():
+        kept.write(kept.HERE, job, one)
+    command[-1] = str(tmp_path / "elsewhere")
+    third = CliRunner().invoke(cli.app, command)
+    assert third.exit_code == 0, third.output
+    assert "2 of 2 cells are kept" in third.output
+    assert (tmp_path / "elsewhere/table2-iris-30.md").read_text(encoding="utf-8") == table
+    assert not list((tmp_path / "elsewhere").glob("*/record.json"))
 
 
 def test_cells_in_which_an_attack_failed_are_named(
@@ -96,7 +108,7 @@ def test_cells_in_which_an_attack_failed_are_named(
     (line,) = [line for line in made.lines if line.entry.name == "broken"]
     assert (line.runs, line.of) == (0, 1)
     assert said[0].startswith("1 cells in 1 processes")
-    assert said[-1].startswith("cell 1 of 1: outputs full_scores upslope 30 samples")
+    assert said[-1].startswith("cell 1 of 1: outputs full_scores upslope, target 0, 30 samples")
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "")
 
@@ -115,6 +127,8 @@ def test_the_protocol_follows_the_dataset(
     from fowh.paper import reproduce
 
     monkeypatch.setattr(reproduce, "run_all", lambda todo, *_: dict.fromkeys(todo, tmp_path))
+    monkeypatch.setattr(reproduce, "samples_of", lambda todo: {dataset: None})
+    monkeypatch.setattr(kept, "of_record", lambda *_: None)
     monkeypatch.setattr(reproduce, "read_lines", lambda table, cells: [])
     monkeypatch.setattr(store, "load_observations", lambda folder: {})
     made = reproduce_table("protected", dataset, NET, device="cpu", out=tmp_path, say=len)
@@ -134,6 +148,7 @@ def test_the_protocol_follows_the_dataset(
         (["table2", "--target", "resnett"], "did you mean resnet"),
         (["table2", "--jobs", "-1"], "--jobs -1"),
         (["table2", "--seeds", "-2"], "--seeds -2"),
+        (["table2", "--seeds", "10"], "at most 9"),
         (["table2", "--samples", "-3"], "--samples -3"),
         (["table2", "--samples", "1"], "--samples 1"),
         (["table2", "--head", "both_"], "--head both_"),
@@ -141,6 +156,7 @@ def test_the_protocol_follows_the_dataset(
         (["table2", "--protocol", "standard"], "expected one of afm_iris, afm_face"),
         (["table2", "--target", "densenet:head=classifier"], "head"),
         (["table2", "--target", "densenet:schedule=update"], "schedule twice"),
+        (["table2", "--target", "densenet:seed=3"], "seed twice"),
         (["table2", "--device", "abacus"], "--device abacus"),
     ],
 )

@@ -9,10 +9,11 @@ import pytest
 
 from fowh.core.cache import Arrays
 from fowh.paper import jobs as running
+from fowh.paper.contrasts import CONTRASTS
 from fowh.paper.experiment import BLIND, SCHEMES, TABLES
 from fowh.paper.jobs import Job, run_all
-from fowh.paper.tally import TableLine, alignment_effect, read_lines, success_of
-from fowh.records import store
+from fowh.paper.kept import Kept, of_observations
+from fowh.paper.tally import TableLine, differences, read_lines
 from tests.paper.common import InProcess, jobs_of
 
 # Two subjects with two rows each, three runs.
@@ -53,14 +54,14 @@ def observations(job: Job) -> Arrays:
     return made
 
 
+def kept(job: Job, observed: Arrays) -> Kept:
+    return Kept("", "", "", {}, *of_observations(job, observed))
+
+
 @pytest.fixture
-def found(monkeypatch: pytest.MonkeyPatch) -> dict[Job, Path]:
-    """Table 2 in three runs, on record."""
-    todo = jobs_of("table2", seeds=3)
-    where = {job: Path(str(number)) for number, job in enumerate(todo)}
-    by_folder = {folder: observations(job) for job, folder in where.items()}
-    monkeypatch.setattr(store, "load_observations", by_folder.__getitem__)
-    return where
+def found() -> dict[Job, Kept]:
+    """Table 2 in three runs."""
+    return {job: kept(job, observations(job)) for job in jobs_of("table2", seeds=3)}
 
 
 def line(measured: list[TableLine], name: str) -> TableLine:
@@ -68,7 +69,7 @@ def line(measured: list[TableLine], name: str) -> TableLine:
     return only
 
 
-def test_lines_by_hand(found: dict[Job, Path]) -> None:
+def test_lines_by_hand(found: dict[Job, Kept]) -> None:
     measured = read_lines("table2", found)
     names = [*(entry.name for entry in TABLES["table2"]), *BLIND]
     assert [part.entry.name for part in measured] == names
@@ -88,7 +89,7 @@ def test_lines_by_hand(found: dict[Job, Path]) -> None:
             assert value.ci_low <= value.value <= value.ci_high
 
 
-def test_blind_controls_and_methods_without_a_record(found: dict[Job, Path]) -> None:
+def test_blind_controls_and_methods_without_a_record(found: dict[Job, Kept]) -> None:
     measured = read_lines("table2", found)
     mean = line(measured, "mean")
     assert mean.values["rank1"].value == pytest.approx(1 / 4)
@@ -103,33 +104,25 @@ def test_blind_controls_and_methods_without_a_record(found: dict[Job, Path]) -> 
 
 
 def test_a_run_whose_attack_failed_is_not_counted_and_the_line_says_so(
-    found: dict[Job, Path], monkeypatch: pytest.MonkeyPatch
+    found: dict[Job, Kept],
 ) -> None:
-    last = [found[job] for job in found if job.seed == 2]
-    whole = store.load_observations
-
-    def loaded(folder: Path) -> Arrays:
-        lost = "attack.gan:incorporate=sr." if folder in last else "nothing"
-        return {name: a for name, a in whole(folder).items() if not name.startswith(lost)}
-
-    monkeypatch.setattr(store, "load_observations", loaded)
+    for job in found:
+        if job.seed == 2:
+            lost = observations(job)
+            for name in [name for name in lost if name.startswith("attack.gan:incorporate=sr.")]:
+                del lost[name]
+            found[job] = kept(job, lost)
     sr = line(read_lines("table2", found), "sr, final")
     assert (sr.runs, sr.of) == (2, 3)
     assert sr.values["rank1"].value == pytest.approx((2 / 4 + 2 / 4) / 2)
     assert sr.versus_single["templates"].value == pytest.approx((1 / 4 + 0) / 2)  # of these runs
 
 
-def test_a_line_for_each_size_and_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_for_each_size_and_scheme() -> None:
     todo = jobs_of("protected", (500, 30))
-    where = {job: Path(str(number)) for number, job in enumerate(todo)}
     hits = {job: np.arange(4) < SCHEMES.index(job.scheme) for job in todo}
-
-    def loaded(folder: Path) -> Arrays:
-        job = todo[int(str(folder))]
-        return observations(job) | {"attack.gan.rank1": hits[job]}
-
-    monkeypatch.setattr(store, "load_observations", loaded)
-    lines = read_lines("protected", where)
+    cells = {job: kept(job, observations(job) | {"attack.gan.rank1": hits[job]}) for job in todo}
+    lines = read_lines("protected", cells)
     measured = [part for part in lines if part.entry.name == "single, final"]
     seen = [(part.samples, part.scheme, part.values["rank1"].value) for part in measured]
     rates = list(zip(SCHEMES, (0, 1 / 4, 2 / 4, 3 / 4), strict=True))
@@ -137,26 +130,15 @@ def test_a_line_for_each_size_and_scheme(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_order_in_which_cells_finish_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes finish in any order; the intervals must not depend on it."""
+    """Processes finish in any order; what they made comes back in the order of the jobs."""
     todo = jobs_of("table2", seeds=3)
-
-    def loaded(folder: Path) -> Arrays:
-        number = int(str(folder))
-        hit = np.random.default_rng(number).random(90) < 0.1 + 0.2 * todo[number].seed
-        whose = np.repeat(np.arange(30), 3)
-        columns = judged(todo[number].leak, list(hit), list(1.0 - hit), whose)
-        made = {f"attack.gan.{key}": values for key, values in columns.items()}
-        return made | {"term.t_embedding.1e-2": np.full(90, 0.5)}
-
-    monkeypatch.setattr(store, "load_observations", loaded)
     monkeypatch.setattr(running, "ProcessPoolExecutor", InProcess)
     monkeypatch.setattr(running, "_train", lambda job, out, device: out)
     monkeypatch.setattr(running, "_run", lambda job, out, device: Path(str(todo.index(job))))
     monkeypatch.setattr(running, "as_completed", lambda tasks: reversed(list(tasks)))
     backwards = run_all(todo, Path("out"), "cpu", 1, lambda text: None)
-    forwards = {job: Path(str(number)) for number, job in enumerate(todo)}
-    assert read_lines("table2", backwards) == read_lines("table2", forwards)
-    assert list(backwards) == todo  # the picture is of the first cell that was asked for
+    assert list(backwards) == todo
+    assert [str(folder) for folder in backwards.values()] == [str(n) for n in range(len(todo))]
 
 
 def test_success_that_was_not_measured_is_none() -> None:
@@ -164,16 +146,63 @@ def test_success_that_was_not_measured_is_none() -> None:
     columns = judged("templates", [1, 0], [0.1, 0.9], np.array([4, 7]))
     arrays = {f"attack.gan.{key}": values for key, values in columns.items()}
     arrays["term.t_embedding.1e-2"] = np.full(2, np.nan)
-    assert success_of(arrays, "templates", "gan", "type1_at_fmr_1e-2") is None
-    rank1 = success_of(arrays, "templates", "gan", "rank1")
+    made = kept(jobs_of("table2")[0], arrays)
+    assert made.success("gan", "type1_at_fmr_1e-2") is None
+    assert made.success("image_ridge", "rank1") is None
+    rank1 = made.success("gan", "rank1")
     assert rank1 is not None
     np.testing.assert_array_equal(rank1, ([1, 0], [4, 7]))
 
 
-def test_alignment_effect_by_hand(found: dict[Job, Path]) -> None:
-    effect = alignment_effect(found, 500)
-    assert effect is not None
-    assert effect.value == pytest.approx((1 / 4 + 1 / 4 + 0) / 3)
-    assert effect.n == 12  # of templates only
-    assert -1 <= effect.ci_low <= effect.value <= effect.ci_high
-    assert alignment_effect(found, 2000) is None
+def test_attacks_on_other_rows_are_no_pair() -> None:
+    job = jobs_of("table2")[0]
+    observed = observations(job)
+    observed["attack.gan:incorporate=sr.subject"] = SUBJECTS[::-1]
+    with pytest.raises(ValueError, match="other rows"):
+        of_observations(job, observed)
+
+
+def test_differences_by_hand(found: dict[Job, Kept]) -> None:
+    measured = {(d.leak, d.contrast.name): d for d in differences("table2", found)}
+    assert {name for _, name in measured} == {"SRwAL above SR", "SRwAL above Single"}
+    effect = measured["templates", "SRwAL above SR"]
+    assert effect.value.value == pytest.approx((1 / 4 + 1 / 4 + 0) / 3)
+    assert (effect.value.n, effect.runs) == (12, 3)
+    assert -1 <= effect.value.ci_low <= effect.value.value <= effect.value.ci_high
+    mirrored = measured["outputs", "SRwAL above SR"]  # named where Rank-1 misses
+    assert mirrored.value.value == pytest.approx(-effect.value.value)
+
+
+@pytest.mark.parametrize(
+    ("claim", "gain", "verdict"),
+    [
+        ("above", 1, "holds"),
+        ("above", 0, "not separable"),
+        ("above", -1, "reversed"),
+        ("near", 0, "not separable"),
+        ("near", -1, "differ"),
+    ],
+)
+def test_verdicts(claim: str, gain: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty people, of whom the left attack gets one, none or minus one more than the right."""
+    whose = np.arange(40)
+    left, right = (("1" if side else "0") * 40 for side in (gain > 0, gain < 0))
+    rows = {"gan": {"rank1": left}, "mean": {"rank1": right}}
+    made = {
+        job: Kept("", "", "", {}, whose, rows) for job in jobs_of("slots") if job.scheme == "raw"
+    }
+    contrast = CONTRASTS["slots"][0]._replace(left="gan", right="mean", claim=claim)
+    monkeypatch.setitem(CONTRASTS, "slots", (contrast,))
+    (only,) = differences("slots", made)
+    assert only.value.value == gain
+    assert only.verdict == verdict
+
+
+@pytest.mark.parametrize("table", CONTRASTS)
+def test_contrasts_are_between_rows_of_one_cell(table: str) -> None:
+    there = {entry.attack for entry in TABLES[table] if entry.schedule == "upslope"}
+    names = [contrast.name for contrast in CONTRASTS[table]]
+    assert len(set(names)) == len(names)
+    for contrast in CONTRASTS[table]:
+        assert {contrast.left, contrast.right} <= there
+        assert contrast.left != contrast.right

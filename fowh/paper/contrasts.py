@@ -1,0 +1,104 @@
+"""Which rows of a table are compared with each other, and in which words."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from fowh.paper.experiment import (
+    CONCAT,
+    DEPTHS,
+    DROPOUT,
+    RAND,
+    SINGLE,
+    SR,
+    SRWAL,
+    WEIGHTS,
+    aligned,
+    filled,
+)
+
+
+class Contrast(NamedTuple):
+    """A claim: the left attack reaches more than the right one, or as much.
+
+    Attributes:
+        name: the claim in words.
+        left, right: attacks as on the command line, of one cell.
+        claim: whether the left one is said to be above, or near.
+    """
+
+    name: str
+    left: str
+    right: str
+    claim: Literal["above", "near"] = "above"
+
+
+REGULARISED, RIDGE = f"{SINGLE}:input_dropout=0.5", "image_ridge"
+IMPUTED = {"concat": filled(CONCAT, "impute"), "slot dropout": filled(DROPOUT, "impute")}
+TRUE = {"concat": f"{CONCAT},test=all", "slot dropout": f"{DROPOUT},test=all"}
+ZERO = {"concat": CONCAT, "slot dropout": DROPOUT}
+METHODS = {"rand": RAND, "concat, imputed": IMPUTED["concat"], "sr": SR, "srwal": SRWAL}
+
+
+def _slots(name: str) -> tuple[Contrast, ...]:
+    return (
+        Contrast(f"{name}: imputed slots above zeros", IMPUTED[name], ZERO[name]),
+        Contrast(f"{name}: imputed slots near all true", IMPUTED[name], TRUE[name], "near"),
+        Contrast(f"{name}, imputed, above ridge to pixels", IMPUTED[name], RIDGE),
+        Contrast(f"{name}, imputed, above single with dropout", IMPUTED[name], REGULARISED),
+        Contrast(f"{name}, all true, above ridge to pixels", TRUE[name], RIDGE),
+    )
+
+
+CONTRASTS: dict[str, tuple[Contrast, ...]] = {
+    "table2": (
+        Contrast("SRwAL above SR", SRWAL, SR),
+        Contrast("SRwAL above Rand", SRWAL, RAND),
+        Contrast("SR near Rand", SR, RAND, "near"),
+        Contrast("Rand above Single", RAND, SINGLE),
+        Contrast("SRwAL above Single", SRWAL, SINGLE),
+        Contrast("Single above Concat, final", SINGLE, CONCAT),
+        Contrast("Concat gains from all", TRUE["concat"], CONCAT),
+        Contrast("SRwAL loses from all", SRWAL, f"{SRWAL},test=all"),
+        Contrast("(control) SRwAL above single with input dropout", SRWAL, REGULARISED),
+        Contrast("(control) SRwAL above SR, slots all final", SRWAL, f"{SR},copies=True"),
+        Contrast("(control) SRwAL above ridge to pixels", SRWAL, RIDGE),
+        Contrast(
+            "(ours) slot dropout above SRwAL, both all", TRUE["slot dropout"], f"{SRWAL},test=all"
+        ),
+    ),
+    "slots": (
+        *_slots("concat"),
+        Contrast(
+            "concat, imputed, above concat of copies",
+            IMPUTED["concat"],
+            f"{CONCAT},copies=True,test=all",
+        ),
+        *_slots("slot dropout"),
+        Contrast("single with dropout above single", REGULARISED, SINGLE),
+    ),
+    "dropout": (
+        *(
+            Contrast(f"{name} above single, no dropout", method, SINGLE)
+            for name, method in METHODS.items()
+        ),
+        *(
+            Contrast(
+                f"{name} above single, both with dropout",
+                f"{method},input_dropout=0.5",
+                REGULARISED,
+            )
+            for name, method in METHODS.items()
+        ),
+        Contrast("dropout helps single", REGULARISED, SINGLE),
+        *(
+            Contrast(f"dropout helps {name}", f"{method},input_dropout=0.5", method)
+            for name, method in METHODS.items()
+        ),
+    ),
+    "alignment": tuple(
+        Contrast(f"SRwAL above SR: weight {weight}, {depth} map", aligned(weight, depth), SR)
+        for depth in DEPTHS
+        for weight in WEIGHTS
+    ),
+}
