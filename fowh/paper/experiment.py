@@ -52,7 +52,7 @@ class Entry:
 SINGLE, RAND = "gan", "gan:incorporate=rand"
 CONCAT, DROPOUT = "gan:incorporate=concat", "gan:incorporate=slot_dropout"
 SR, SRWAL = "gan:incorporate=sr", "gan:incorporate=srwal"
-ABSENT = {"zeros": "", "means": "mean", "the final's again": "replicate", "imputed": "impute"}
+ABSENT = {"zeros": "", "means": "mean", "final repeated": "replicate", "imputed": "impute"}
 WEIGHTS, DEPTHS = (0.03, 0.1, 0.3), ("first", "last")  # of the alignment loss
 OURS = (
     Entry("single, input dropout", "gan:input_dropout=0.5", control=True),
@@ -141,17 +141,15 @@ def aligned(weight: float, depth: str) -> str:
 
 
 def _all_ways(name: str, method: str) -> tuple[Entry, ...]:
-    ways = [
-        Entry(f"{name}, final, {w}", filled(method, a), control=True) for w, a in ABSENT.items()
-    ]
-    return (*ways, Entry(f"{name}, all true", f"{method},test=all", control=True))
+    ways = [Entry(f"{name}, final, {w}", filled(method, a)) for w, a in ABSENT.items()]
+    return (*ways, Entry(f"{name}, all true", f"{method},test=all"))
 
 
 def _with_and_without(name: str, method: str) -> tuple[Entry, ...]:
     joint = "," if ":" in method else ":"
     return (
-        Entry(name, method, control=True),
-        Entry(f"{name}, dropout", f"{method}{joint}input_dropout=0.5", control=True),
+        Entry(name, method),
+        Entry(f"{name}, dropout", f"{method}{joint}input_dropout=0.5"),
     )
 
 
@@ -160,10 +158,10 @@ TABLES |= {
     "slots": (
         *_with_and_without("single", SINGLE),
         *_all_ways("concat", CONCAT),
-        Entry("concat of copies", f"{CONCAT},copies=True,test=all", control=True),
+        Entry("concat of copies", f"{CONCAT},copies=True,test=all"),
         *_all_ways("slot dropout", DROPOUT),
-        Entry("ridge to pixels", "image_ridge", control=True),
-        Entry("nearest own image", "dictionary", control=True),
+        Entry("ridge to pixels", "image_ridge"),
+        Entry("nearest own image", "dictionary"),
     ),
     "dropout": (
         *_with_and_without("single", SINGLE),
@@ -173,10 +171,10 @@ TABLES |= {
         *_with_and_without("srwal", SRWAL),
     ),
     "alignment": (
-        Entry("single", SINGLE, control=True),
-        Entry("sr", SR, control=True),
+        Entry("single", SINGLE),
+        Entry("sr", SR),
         *(
-            Entry(f"srwal, weight {weight}, {depth} map", aligned(weight, depth), control=True)
+            Entry(f"srwal, weight {weight}, {depth} map", aligned(weight, depth))
             for depth in DEPTHS
             for weight in WEIGHTS
         ),
