@@ -12,10 +12,10 @@ from fowh.report.evidence import beats, chosen, many_guesses, worst_level
 from fowh.report.numbers import ADVANTAGE, Number, heading, label
 from fowh.report.words import control_order, row_label, scenario
 
-Kind = Literal["attack", "rendered", "best", "worst", "blind", "control", "scenario"]
+Block = Literal["attack", "rendered", "best", "worst", "blind", "control", "scenario"]
 GUESSES = (10, 100, 1000)  # blind ones that have a line
 
-BLOCKS: dict[Kind, str] = {  # parts of the table of attacks, in order
+BLOCKS: dict[Block, str] = {  # parts of the table of attacks, in order
     "attack": "Attacks",
     "rendered": "Their reconstructions made into samples, embedded again",
     "best": "The best of them, chosen on other people than it is counted on",
@@ -42,7 +42,7 @@ class Line:
         queries: to the target, where known.
     """
 
-    kind: Kind
+    kind: Block
     label: str
     numbers: Mapping[str, Number]
     level: str = "embeddings"
@@ -92,7 +92,7 @@ class Grid:
 def success_lines(record: Record) -> list[Line]:
     """Attacks, what was rendered of them, the worst case; blind controls, other references."""
     made = []
-    sections: tuple[tuple[Kind, str], ...] = (("attack", "attacks"), ("rendered", "rendered"))
+    sections: tuple[tuple[Block, str], ...] = (("attack", "attacks"), ("rendered", "rendered"))
     for kind, section in sections:
         for name, row in record[section].items():
             made.append(_line(record, kind, row_label(record, section, name), row, row["yields"]))
@@ -115,7 +115,7 @@ def success_lines(record: Record) -> list[Line]:
         made.append(_line(record, "worst", words, {"metrics": record["worst"]["blind"]}, level))
     for name in sorted(record["controls"], key=control_order):
         row = record["controls"][name]
-        of: Kind = "blind" if row["blind"] else "control"
+        of: Block = "blind" if row["blind"] else "control"
         made.append(_line(record, of, row_label(record, "controls", name), row, row["yields"]))
     for count in GUESSES:
         numbers = {metric: many_guesses(record, metric, count) for metric in record["guesses"]}
@@ -126,7 +126,7 @@ def success_lines(record: Record) -> list[Line]:
 
 def _line(
     record: Record,
-    kind: Kind,
+    kind: Block,
     words: str,
     row: Mapping[str, Any],
     level: str,
