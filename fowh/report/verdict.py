@@ -84,7 +84,7 @@ def _utility(record: Record) -> tuple[str, str]:
     if loss.value is None or loss.low is None or loss.high is None:
         return "unclear", f"{text}."
     margin = headline["margin"]
-    text += f"; lost: {loss.text} {loss.interval} points, {100 * margin:g} would do no harm"
+    text += f"; lost: {loss.text} {loss.interval} points (margin {100 * margin:g})"
     if loss.high <= margin:
         return "kept", f"Utility is kept: {text}."
     if loss.low > margin:

@@ -284,7 +284,7 @@ def test_utility_is_kept_if_what_is_lost_is_surely_within_the_margin(
     record["utility"]["stolen_key"]["utility_loss"] = lost
     found = verdict(record)
     assert words in found.text and found.tone == tone
-    assert "points, 1 would do no harm" in found.text
+    assert "points (margin 1)" in found.text
 
 
 def test_without_a_paired_loss_nothing_is_said_to_be_kept() -> None:
