@@ -95,3 +95,36 @@ def accepted(
         mass[first != second] *= drawn[second[first != second]]
         out[start : start + step, :-1] = (counts @ mass).T
     return np.cumsum(out[:, ::-1], axis=1)[:, ::-1]
+
+
+def resampled(
+    values: Scores,
+    mated: NDArray[np.bool_],
+    left: NDArray[np.intp],
+    right: NDArray[np.intp],
+    distinct: Scores,
+    weights: NDArray[np.int32],
+) -> tuple[Floats, Floats]:
+    """Weights of mated and of non-mated comparisons at or above each level, for every resample.
+
+    Args:
+        values: (n,) scores.
+        mated: (n,) bool.
+        left: (n,) codes of the templates' subjects.
+        right: (n,) of the probes'.
+        distinct: thresholds, of which ``levels`` are taken.
+        weights: (r, subjects) how often each subject was drawn.
+
+    Returns:
+        Two arrays (r, levels + 1), as ``accepted``.
+    """
+    chosen = levels(values, mated, distinct)
+    order = np.argsort(values)
+    starts = np.searchsorted(values, chosen, sorter=order)
+    bins = np.repeat(np.arange(len(chosen)), np.diff(starts, append=len(values)))
+    mated, left, right = mated[order], left[order], right[order]
+    genuine, others = (
+        accepted(bins[kind], len(chosen), left[kind], right[kind], weights)
+        for kind in (mated, ~mated)
+    )
+    return genuine, others

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.metrics import intervals, recognition
-from fowh.metrics.bootstrap import accepted, interval, levels, resamples
+from fowh.metrics.bootstrap import interval, resampled, resamples
 from fowh.metrics.intervals import Value
 
 Columns = Mapping[str, NDArray[Any]]  # score, mated, subject_a, subject_b: (n,) each
@@ -72,16 +72,9 @@ def _readings(
     fmr, fnmr, thresholds = recognition.det(score[mated], score[~mated])
     at = int(np.argmax(fmr <= LEVEL))
     refused = (~(score[mated] >= thresholds[at])).astype(np.float64)
-    chosen = levels(score, mated, thresholds[:-1].astype(score.dtype))
-    order = np.argsort(score)
-    starts = np.searchsorted(score, chosen, sorter=order)
-    bins = np.repeat(np.arange(len(chosen)), np.diff(starts, append=len(score)))
-    left, right = (np.searchsorted(people, side[k])[order] for k in ("subject_a", "subject_b"))
-    kinds = mated[order]
-    genuine, others = (
-        accepted(bins[kind], len(chosen), left[kind], right[kind], drawn)
-        for kind in (kinds, ~kinds)
-    )
+    left, right = (np.searchsorted(people, side[k]) for k in ("subject_a", "subject_b"))
+    distinct = thresholds[:-1].astype(score.dtype)
+    genuine, others = resampled(score, mated, left, right, distinct, drawn)
     with np.errstate(invalid="ignore", divide="ignore"):
         fmrs, fnmrs = others / others[:, :1], (genuine[:, :1] - genuine) / genuine[:, :1]
     many = recognition.fnmr_at(fmrs, fnmrs, LEVEL)

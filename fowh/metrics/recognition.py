@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.metrics.bootstrap import accepted, interval, levels, resamples
+from fowh.metrics.bootstrap import interval, resampled, resamples
 from fowh.metrics.intervals import Value, joined, rate
 
 Floats = NDArray[np.floating[Any]]
@@ -162,17 +162,11 @@ def summary(
     if n in (0, len(values)):
         return {name: Value(None, None, None, n) for name in (*FMRS, "eer")}
     fmr, fnmr, thresholds = det(values[mated], values[~mated])
-    chosen = levels(values, mated, thresholds[:-1].astype(values.dtype))
     labels, codes = np.unique(np.concatenate([subject_a, subject_b]), return_inverse=True)
-    order = np.argsort(values)
-    starts = np.searchsorted(values, chosen, sorter=order)
-    bins = np.repeat(np.arange(len(chosen)), np.diff(starts, append=len(values)))
-    mated, left, right = mated[order], codes[: len(values)][order], codes[len(values) :][order]
+    left, right = codes[: len(values)], codes[len(values) :]
     weights = np.concatenate(list(resamples(len(labels), replicates, rng))).astype(np.int32)
-    genuine, others = (
-        accepted(bins[kind], len(chosen), left[kind], right[kind], weights)
-        for kind in (mated, ~mated)
-    )
+    distinct = thresholds[:-1].astype(values.dtype)
+    genuine, others = resampled(values, mated, left, right, distinct, weights)
     usable = (genuine[:, 0] > 0) & (others[:, 0] > 0)
     genuine, others = genuine[usable], others[usable]
     fmrs = others / others[:, :1]
@@ -185,7 +179,7 @@ def summary(
     for name, point in at.items():
         value = float(eer(fmr, fnmr) if name == "eer" else fnmr[point])
         low, high = interval(value, drawn[name])
-        refused = ~(values[order][mated] >= thresholds[point])
+        refused = ~(values[mated] >= thresholds[point])
         plain = rate(refused, left[mated], rng)
         assert plain.ci_low is not None and plain.ci_high is not None  # n > 0
         out[name] = Value(value, min(low, plain.ci_low), max(high, plain.ci_high), n)
