@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fowh.core.scheme import CodeScheme, OutputScheme, Scheme, TemplateScheme
     from fowh.core.target import Lessons, Prepared, Target
     from fowh.core.threat import Threat
+    from fowh.core.updates import UpdateScheme
     from fowh.core.view import Query, Version, View
     from fowh.door import Result, check, evaluate, load
     from fowh.metrics import Metric
@@ -54,6 +55,7 @@ _HOME = {
     "OutputScheme": "fowh.core.scheme",
     "Scheme": "fowh.core.scheme",
     "TemplateScheme": "fowh.core.scheme",
+    "UpdateScheme": "fowh.core.updates",
     "Lessons": "fowh.core.target",
     "Prepared": "fowh.core.target",
     "Target": "fowh.core.target",
@@ -89,6 +91,7 @@ __all__ = [
     "Target",
     "TemplateScheme",
     "Threat",
+    "UpdateScheme",
     "Version",
     "View",
     "__version__",

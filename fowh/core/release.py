@@ -25,11 +25,13 @@ class Release:
         aux: what is stored beside it (salts, helper data), each (n, ...).
         token: (n,) uint64 keys that only the users hold; None where the holder of these rows does
             not know them (a thief, when keys do not leak), or where there are none.
+        each: samples behind every row, in no order: of an update computed on a batch, its size.
     """
 
     code: NDArray[Any]
     aux: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     token: Keys | None = None
+    each: int = 1
 
     def __len__(self) -> int:
         return len(self.code)
@@ -40,11 +42,17 @@ class Release:
             self.code[rows],
             {name: column[rows] for name, column in self.aux.items()},
             None if self.token is None else self.token[rows],
+            self.each,
         )
 
     def without_token(self) -> Release:
         """What a thief holds when the keys do not leak."""
         return replace(self, token=None)
+
+    @property
+    def samples(self) -> int:
+        """How many samples are behind all rows."""
+        return len(self) * self.each
 
     @property
     def bytes_each(self) -> float:

@@ -135,3 +135,26 @@ class Classifier(Protocol):
         of their codes.
         """
         ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A target that clients train together: a network of so many classes, before it learnt.
+
+    ``network`` takes (n, 1 or 3, side, side) floats in 0..1 to logits (n, classes); every weight is
+    drawn from ``generator``. One sample's output must not depend on what stands beside it, except
+    where ``alone`` is False (batch normalisation in train mode): then gradients exist of a whole
+    batch only.
+    """
+
+    @property
+    def alone(self) -> bool: ...
+
+    @property
+    def rate(self) -> float:
+        """Step of plain gradient descent."""
+        ...
+
+    def network(self, classes: int, channels: int, generator: torch.Generator) -> torch.nn.Module:
+        """A new network, in the mode in which it is trained."""
+        ...

@@ -1,0 +1,170 @@
+"""Training in rounds: gradients of single samples, and a scheme between clients and server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.nn.functional import cross_entropy
+
+from fowh.core.release import Floats
+from fowh.core.target import Progress
+from fowh.core.updates import UpdateScheme
+
+ROUNDS = 200
+SHARE = 0.1  # of the members that takes part in a round, each drawn independently (Poisson)
+BLOCK = 2**26  # numbers in a block of gradients of single samples: 256 MB
+
+
+def size_of(network: nn.Module) -> int:
+    """How many coordinates an update of a network has."""
+    return sum(weights.numel() for weights in network.parameters())
+
+
+def flat(parts: dict[str, Tensor] | list[Tensor], lead: int = 1) -> Tensor:
+    """Gradients by parameter as rows (..., p), in the order of ``network.parameters()``.
+
+    Args:
+        parts: each (..., *shape of the parameter).
+        lead: how many dimensions come before the parameter's own.
+    """
+    each = parts.values() if isinstance(parts, dict) else parts
+    return torch.cat([part.flatten(lead) for part in each], dim=-1)
+
+
+def loss_gradient(network: nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
+    """The function from a batch to the gradient of its mean cross-entropy, differentiable.
+
+    Samples (b, c, h, w), labels (b,) of classes, or (b, classes) of probabilities, to (p,).
+    For ``torch.func``: vmap it for many batches at once.
+    """
+    weights = {name: value.detach() for name, value in network.named_parameters()}
+    buffers = {name: value.detach() for name, value in network.named_buffers()}
+
+    def loss(parameters: dict[str, Tensor], samples: Tensor, labels: Tensor) -> Tensor:
+        said = functional_call(network, (parameters, buffers), (samples,))
+        return cross_entropy(said, labels)
+
+    def gradient(samples: Tensor, labels: Tensor) -> Tensor:
+        return flat(grad(loss)(weights, samples, labels), 0)
+
+    return gradient
+
+
+def per_sample(network: nn.Module, samples: Tensor, labels: Tensor) -> Tensor:
+    """Gradients (n, p) of the loss of every sample (n, c, h, w) by itself."""
+    one = loss_gradient(network)
+    found: Tensor = vmap(lambda x, y: one(x[None], y[None]))(samples, labels)
+    return found
+
+
+def blocks(count: int, size: int) -> list[slice]:
+    """Slices of so many rows of ``size`` numbers that fit into memory together."""
+    step = max(1, BLOCK // max(1, size))
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+def of_batches(network: nn.Module, samples: Tensor, labels: Tensor) -> Tensor:
+    """Gradients (u, p) of the mean loss of batches (u, b, c, h, w) with labels (u, b)."""
+    found: Tensor = vmap(loss_gradient(network))(samples, labels)
+    return found
+
+
+def local_steps(
+    network: nn.Module, samples: Tensor, labels: Tensor, steps: int, rate: float
+) -> Tensor:
+    """What clients hand in after some steps of their own (McMahan et al. 2017, FederatedAveraging).
+
+    Args:
+        network: that the server sent out.
+        samples: (u, b, c, h, w) of each client, all of which are used in every step.
+        labels: (u, b).
+        steps: of plain gradient descent.
+        rate: their length.
+
+    Returns:
+        (u, p): the weights' difference, divided by rate and steps: with one step the gradient.
+    """
+    start = {name: value.detach() for name, value in network.named_parameters()}
+    buffers = {name: value.detach() for name, value in network.named_buffers()}
+
+    def loss(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(functional_call(network, (weights, buffers), (x,)), y)
+
+    def client(x: Tensor, y: Tensor) -> Tensor:
+        weights = dict(start)
+        for _ in range(steps):
+            found = grad(loss)(weights, x, y)
+            weights = {name: value - rate * found[name] for name, value in weights.items()}
+        return flat({name: start[name] - weights[name] for name in start}, 0) / (rate * steps)
+
+    made: Tensor = vmap(client)(samples, labels)
+    return made
+
+
+def train(
+    network: nn.Module,
+    samples: Tensor,
+    labels: Tensor,
+    scheme: UpdateScheme,
+    rounds: int,
+    rate: float,
+    rng: np.random.Generator,
+    alone: bool = True,
+    progress: Progress | None = None,
+) -> None:
+    """Train a network in place by what the server sees of each round.
+
+    In a round each member takes part with probability ``SHARE``, and what the server sees is one
+    release of the scheme: noise is added once to the sum over those who take part (Abadi et al.
+    2016, algorithm 1; the sum is divided by their expected number).
+
+    Args:
+        network: in train mode.
+        samples: (n, c, h, w) of the members.
+        labels: (n,).
+        scheme: between them and the server.
+        rounds: how many.
+        rate: step of the server's plain gradient descent.
+        rng: who takes part, and the scheme's own randomness.
+        alone: whether gradients of single samples exist.
+        progress: is told how it goes.
+    """
+    expected = max(1, round(SHARE * len(samples)))
+    weights = list(network.parameters())
+    for number in range(rounds):
+        rows = np.flatnonzero(rng.random(len(samples)) < SHARE)
+        if len(rows) < (1 if alone else 2):
+            mean = np.zeros((1, size_of(network)), dtype=np.float32)
+        else:
+            x, y = samples[rows], labels[rows]
+            if alone:
+                entered = scheme.each(per_sample(network, x, y).cpu().numpy())
+                mean = entered.sum(axis=0, keepdims=True) / expected
+            else:
+                mean = scheme.each(loss_gradient(network)(x, y)[None].cpu().numpy())
+        step = torch.from_numpy(scheme.update(mean.astype(np.float32), expected, rng))[0]
+        with torch.no_grad():
+            torch.nn.utils.vector_to_parameters(
+                torch.nn.utils.parameters_to_vector(weights) - rate * step.to(device_of(network)),
+                weights,
+            )
+        if progress is not None and number % 20 == 0:
+            progress(f"round {number} of {rounds}", number / rounds)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network is."""
+    return next(network.parameters()).device
+
+
+def named(network: nn.Module, samples: Tensor) -> NDArray[Any]:
+    """Answers (n, classes) float32: the probabilities that a network gives to each class."""
+    with torch.no_grad():
+        answers: Floats = network(samples).softmax(dim=1).cpu().numpy()
+    return answers
