@@ -1,4 +1,4 @@
-"""What a scheme for updates is: it stands between the clients that train together and the server."""
+"""What a scheme for updates is: it stands between clients that train together and their server."""
 
 from __future__ import annotations
 
