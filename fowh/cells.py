@@ -24,7 +24,7 @@ _AXES: dict[str, Any] = {
     "dataset": ["orl"],
     "target": [""],
     "leak": ["templates"],
-    "protocol": ["standard"],
+    "protocol": [""],
     "scheme": None,
     "keys": ["subject"],
     "samples": [Threat.samples],
@@ -48,7 +48,7 @@ def make_cell(
     target: str | Target | None = None,
     attacks: str | Attack | Iterable[str | Attack] = (),
     leak: str | Leak = "templates",
-    protocol: str | Protocol = "standard",
+    protocol: str | Protocol | None = None,
     threat: Threat | None = None,
     seed: int = 0,
     witness: str | Target | None = None,
@@ -61,7 +61,7 @@ def make_cell(
         target: what embeds them; None (or "") for the usual one of their modality.
         attacks: none of them for the standard suite of the leak.
         leak: what is stolen.
-        protocol: who is who.
+        protocol: who is who; None (or "") for the usual one of the leak.
         threat: what the attacker has.
         seed: of every stream of randomness.
         witness: a recogniser that no attack queries; None (or "") for none.
@@ -78,7 +78,7 @@ def make_cell(
         _made("scheme", scheme),
         tuple(_made("attack", attack) for attack in chosen),
         stolen,
-        _made("protocol", protocol),
+        _made("protocol", protocol or stolen.protocol),
         threat or Threat(),
         seed,
         _made("target", witness) if witness else None,

@@ -95,7 +95,7 @@ def evaluate(
     target: str | Target | None = None,
     attacks: str | Attack | Iterable[str | Attack] = (),
     leak: str | Leak = "templates",
-    protocol: str | Protocol = "standard",
+    protocol: str | Protocol | None = None,
     witness: str | Target | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -112,7 +112,7 @@ def evaluate(
         target: what embeds them; None for the usual one of their modality.
         attacks: none for the standard suite of the leak.
         leak: what is stolen.
-        protocol: who is who.
+        protocol: who is who; None for the usual one of the leak.
         witness: a recogniser that no attack queries, for a second opinion.
         seed: of every stream of randomness.
         device: auto, cpu, cuda, cuda:1 ...
@@ -120,7 +120,8 @@ def evaluate(
             None: nothing is written but caches.
         force: run again although recorded.
         progress: is told (what is going on, which fraction is done).
-        threat: axes of ``Threat``: keys, leaked, box, queries, samples, versions.
+        threat: axes of ``Threat``: keys, leaked, box, queries, samples, versions, server,
+            candidates.
 
     Raises:
         InputError: anything that the command line would refuse; one line says what to do.

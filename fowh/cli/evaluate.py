@@ -19,10 +19,12 @@ def evaluate(
     target: Annotated[
         str, typer.Option(help="The model that embeds samples; default for images: dlib.")
     ] = "",
-    leak: Annotated[str, typer.Option(help="What is stolen: templates or outputs.")] = "templates",
+    leak: Annotated[
+        str, typer.Option(help="What is stolen: templates, outputs, gradients:batch=1.")
+    ] = "templates",
     protocol: Annotated[
-        str, typer.Option(help="standard, or one that trains the target: afm_iris, afm_face.")
-    ] = "standard",
+        str, typer.Option(help="standard, federated, afm_iris, afm_face; default: the leak's own.")
+    ] = "",
     attack: Annotated[
         list[str] | None, typer.Option(help="Repeatable; default: the leak's standard suite.")
     ] = None,
@@ -43,6 +45,12 @@ def evaluate(
     versions: Annotated[
         str, typer.Option(help="Versions of the target he may query: final, train or all (leaked).")
     ] = "train",
+    server: Annotated[
+        str, typer.Option(help="honest, or malicious: it chooses the network that clients run.")
+    ] = "honest",
+    candidates: Annotated[
+        int, typer.Option(help="Samples, the stolen among them, that an informed attacker knows.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of every stream of randomness.")] = 0,
     device: Device = "auto",
     out: Out = Path("results"),
@@ -60,6 +68,7 @@ def evaluate(
     started = time.perf_counter()
     axes: dict[str, Any] = {"keys": keys, "leaked": not secret_keys, "versions": versions}
     axes |= {"box": "white" if white_box else "black", "queries": queries, "samples": samples}
+    axes |= {"server": server, "candidates": candidates}
     cell = make_cell(
         *(scheme, dataset, target, attack or ()),
         leak=leak,

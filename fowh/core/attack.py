@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from fowh.core.release import Floats
 from fowh.core.view import View
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 class Attack(ABC):
     """An inverter: a frozen dataclass whose fields are its hyper-parameters.
 
     Attributes:
-        yields: what ``run`` returns: "embeddings" (n, d) float32, or "samples" in the target's
-            canonical form, as the dataset's modality has them.
+        yields: what ``run`` returns: "embeddings" (n, d) float32, "samples" in the target's
+            canonical form, as the dataset's modality has them, or "claims" (n,): one number of each
+            sample, what the leak says (whose it is, whether it was learned from).
         candidates: how many embeddings ``run`` may return for each row, at most, where what was
             released leaves several open.
         modality: the one kind of samples that it works on; None where any will do.
@@ -29,7 +33,7 @@ class Attack(ABC):
         quick: parameters that make it cheap, for tests and checks.
     """
 
-    yields: ClassVar[Literal["embeddings", "samples"]] = "embeddings"
+    yields: ClassVar[Literal["embeddings", "samples", "claims"]] = "embeddings"
     candidates: ClassVar[int] = 1
     modality: ClassVar[str | None] = None
     blind: ClassVar[bool] = False
@@ -50,9 +54,10 @@ class Attack(ABC):
             rng: the only source of randomness; torch gets its generator from it.
 
         Returns:
-            One reconstruction per row, in order (see ``yields``). Of embeddings also (n, k, d),
-            k at most ``candidates``: several per row, best first. The first is the attack's answer;
-            the others count only as found within so many guesses.
+            One reconstruction per row, in order (see ``yields``); where several samples are behind
+            each row (``Release.each``), so many one after another, in any order. Of embeddings
+            also (n, k, d), k at most ``candidates``: several per row, best first. The first is the
+            attack's answer; the others count only as found within so many guesses.
         """
 
 
@@ -69,10 +74,21 @@ class Renderer(Protocol):
         ...
 
 
+@runtime_checkable
+class Planter(Protocol):
+    """An attack of a malicious server: it chooses the network that clients compute updates on."""
+
+    def plant(self, view: View, rng: np.random.Generator) -> nn.Module:
+        """The network to hand out, made from the honest one (``view.module``) before any update."""
+        ...
+
+
 def unfit(attack: Attack, view: View) -> str | None:
     """Why an attack cannot run on a view, in words; None when it can."""
     if attack.modality not in (None, view.modality):
         return f"it works on samples of kind {attack.modality!r}, and these are {view.modality!r}"
+    if isinstance(attack, Planter) and not view.malicious:
+        return "it is a malicious server's, and this one is honest: give --server malicious"
     if attack.yields == "samples" and view.samples is None:
         return "it makes samples, and the attacker has embeddings only"
     return attack.unsupported(view)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.modality import Columns
-from fowh.core.protocol import Fold
+from fowh.core.protocol import Fold, Indices
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import Scheme
 from fowh.core.target import Target
 from fowh.core.threat import Threat
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Stream = Callable[..., np.random.Generator]  # names of a stage -> its randomness
 Says = Callable[[Floats], Floats]
@@ -59,6 +62,10 @@ class Setting:
         fold: which rows are for what.
         threat: the policy of keys.
         stream: the randomness of a stage of this fold, by its names.
+        samples: (n, ...) as the target takes them; None where there are only its values.
+        target: what the system runs: trained, but where the leak trains it.
+        learned: rows that it learns from; none where it came trained.
+        device: torch device name.
     """
 
     scheme: Scheme
@@ -67,6 +74,10 @@ class Setting:
     fold: Fold
     threat: Threat
     stream: Stream
+    samples: NDArray[Any] | None = None
+    target: Target | None = None
+    learned: Indices = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    device: str = "cpu"
 
 
 class System(ABC):
@@ -140,6 +151,42 @@ class System(ABC):
         """
         return unchanged
 
+    def told(self) -> Floats:
+        """What the attacker is told of his own samples; (n, d)."""
+        return self.says()(self.setting.values[self.setting.fold.attacker])
+
+    def network(self) -> nn.Module | None:
+        """The network that everybody who takes part holds, in a copy; default: nobody does."""
+        return None
+
+    def planted(self, network: nn.Module) -> Release:
+        """What leaves where a malicious server hands out another network.
+
+        Raises:
+            ValueError: nobody would run it.
+        """
+        raise ValueError("this system takes no network from outside")
+
+    def nothing(self) -> Release | None:
+        """A release that says nothing, for what an attack makes of its prior; default: none."""
+        return None
+
+    def match(self, made: Floats) -> NDArray[np.intp]:
+        """Which of an attack's (m, d) reconstructions stands for each stolen row.
+
+        Those of several samples behind one row of the release come in no order; everybody's are
+        matched alike, controls' too. Default: row by row.
+        """
+        return np.arange(len(made))
+
+    def claimed(self, claims: NDArray[Any]) -> Columns:
+        """Raw observations of (m,) claims, one of every sample behind the release.
+
+        Raises:
+            ValueError: there is nothing to claim.
+        """
+        raise ValueError("this leak takes no claims")
+
 
 def unchanged(values: Floats) -> Floats:
     """What the target says, as it is."""
@@ -169,6 +216,9 @@ class Leak(ABC):
 
     Attributes:
         closed_set: whether the system knows a closed set of subjects, those attacked among them.
+        foreign: whether the target is no recogniser, so that somebody else's judges: the witness,
+            or the usual one of the modality. The system then trains the target itself.
+        protocol: the usual one.
         reference: the scheme that protects nothing.
         suite: the standard suite of attacks.
         headline: which numbers place a cell.
@@ -177,6 +227,8 @@ class Leak(ABC):
     """
 
     closed_set: ClassVar[bool] = False
+    foreign: ClassVar[bool] = False
+    protocol: ClassVar[str] = "standard"
     reference: ClassVar[str]
     suite: ClassVar[tuple[str, ...]]
     headline: ClassVar[Headline]

@@ -21,6 +21,10 @@ class Threat:
         samples: how many samples of his own the attacker has, at most.
         versions: which versions of the target he may query (final; train: all that there are), and
             whether what was stolen leaked under all of them (all).
+        server: honest (it reads what it gets) or malicious (it also chooses the network that
+            clients compute on).
+        candidates: samples, the stolen ones among them, that an informed attacker knows beforehand;
+            0: none.
 
     Raises:
         InputError: a value that an axis does not have.
@@ -32,6 +36,8 @@ class Threat:
     queries: int = 50_000
     samples: int = 2000
     versions: Literal["final", "train", "all"] = "train"
+    server: Literal["honest", "malicious"] = "honest"
+    candidates: int = 0
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
@@ -46,5 +52,7 @@ class Threat:
                 raise InputError(f"threat, {axis.name}: {given!r}; expected {expected}")
         if self.queries < 0:
             raise InputError(f"--queries {self.queries}: expected numbers of at least 0")
+        if self.candidates < 0:
+            raise InputError(f"--candidates {self.candidates}: expected numbers of at least 0")
         if self.samples < 2:
             raise InputError(f"--samples {self.samples}: expected at least 2 samples")

@@ -91,7 +91,10 @@ class View:
         subjects: (n,) int64, whose they are.
         samples: (n, ...) the same samples, prepared; None where there are none but vectors.
         query: counted black-box handle on the system; None without samples.
-        module: the target's network, only if white box is granted.
+        module: the target's network, only if white box is granted, or if all who take part hold it.
+        malicious: whether the server may hand out another network (``Planter``).
+        candidates: (k, ...) samples among which all stolen ones are, in no order; None where the
+            threat grants none. Whoever reads them is informed.
         closed_set: whether the system knows a closed set of subjects, the attacker's among them:
             whole subjects held out would then say nothing.
         modality: what kind of samples the system takes.
@@ -110,6 +113,8 @@ class View:
     samples: NDArray[Any] | None = None
     query: Query | None = None
     module: torch.nn.Module | None = None
+    malicious: bool = False
+    candidates: NDArray[Any] | None = None
     closed_set: bool = False
     modality: str = "vector"
     as_released: bool = False

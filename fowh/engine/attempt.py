@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.attack import Attack, unfit
+from fowh.core.attack import Attack, Planter, unfit
 from fowh.core.view import View
 from fowh.engine.cell import row_name
 from fowh.engine.judge import Judge, Judged
@@ -47,7 +48,10 @@ class Attempt:
 
 
 def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) -> Attempt:
-    """Run one attack and judge it; a reason or a traceback instead where it cannot."""
+    """Run one attack and judge it; a reason or a traceback instead where it cannot.
+
+    That of a malicious server first chooses the network that clients compute their updates on.
+    """
     section: Section = "controls" if attack.blind else "attacks"
     name = row_name(attack)
     started = time.perf_counter()
@@ -55,6 +59,10 @@ def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) 
         reason = unfit(attack, view)
         if reason is not None:
             return Attempt(section, name, attack.yields, None, "skipped", reason)
+        if isinstance(attack, Planter):
+            planted = attack.plant(view, rng)
+            left = copy.deepcopy(judge.system.planted(planted))
+            view = replace(view, module=planted, release=left)
         made = attack.run(view, rng)
         seconds = time.perf_counter() - started
         judged = judged_as(attack.yields, made, view, judge, attack.candidates)
@@ -78,7 +86,14 @@ def judged_as(
     Raises:
         ValueError: it is not.
     """
-    count = len(view.release)
+    count = view.release.samples
+    if yields == "claims":
+        if made.shape != (count,) or not np.isfinite(made).all():
+            raise ValueError(
+                f"returned {made.shape} {made.dtype}, expected ({count},) finite numbers, a claim "
+                "of each sample"
+            )
+        return judge.claims(made)
     if yields == "samples":
         prepared = judge.plan.prepared
         assert prepared is not None

@@ -101,6 +101,11 @@ class Cell:
                     f"{name} {describe(model, 'target')['name']} takes samples of kind "
                     f"{model.modality!r}, this dataset holds {samples.modality!r}: name another"
                 )
+        if self.leak.foreign and not (self.witness or kind.target):
+            raise InputError(
+                f"leak {describe(self.leak, 'leak')['name']} needs a recogniser of samples of kind "
+                f"{samples.modality!r} that judges: name one with --witness"
+            )
         if self.witness and describe(self.witness, "target") == describe(target, "target"):
             raise InputError("the witness is the target itself: name another recogniser")
         return replace(self, target=target)

@@ -32,7 +32,11 @@ def references(
     values, subjects = plan.values, plan.samples.subjects
     true, own = values[fold.stolen], values[fold.attacker]
     made = {"unprotected": true, "nearest": own[nearest_rows(true, own)]}
-    ran = [(each, each.judged) for each in attempts if each.section == "attacks" and each.judged]
+    ran = [
+        (each, each.judged)
+        for each in attempts
+        if each.section == "attacks" and each.judged and each.yields != "claims"
+    ]
     if ran:  # the strongest attack, given somebody else's row
         _, strongest = max(ran, key=lambda pair: judge.success(pair[1]))
         swapped = other_subject(subjects[fold.stolen], rng("shuffle"))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from fowh.core.leak import Setting
+from fowh.core.attack import Attack, Planter
+from fowh.core.leak import Setting, Stream, System
 from fowh.core.protocol import Fold
 from fowh.core.randomness import stream
 from fowh.core.target import Progress
+from fowh.core.view import View
 from fowh.engine.attempt import Attempt, attempt
 from fowh.engine.cell import Cell, control, plugin_name, row_name
 from fowh.engine.controls import blind_tries, references
@@ -49,13 +52,21 @@ def run_fold(
     say("recognition", 0.3)
     with clock("recognition"):
         setting = Setting(
-            *(cell.scheme, plan.values, plan.samples.subjects, fold),
-            *(cell.threat, rng),
+            cell.scheme,
+            plan.values,
+            plan.samples.subjects,
+            fold,
+            cell.threat,
+            rng,
+            plan.prepared,
+            plan.target,
+            plan.learned,
+            device,
         )
         system = cell.leak.deploy(setting)
         utility = system.utility()
     witness = None
-    if plan.prepared is not None and cell.witness is not None:
+    if plan.prepared is not None and cell.witness is not None and not cell.leak.foreign:
         say("training the witness", 0.05)
         with clock("witness"):
             witness = Witness.make(cell, plan, fold, device, rng("witness"))
@@ -69,6 +80,7 @@ def run_fold(
         say(row_name(attack), 0.1)
         seen = view(attack, _within(note, 0.1, 0.8))
         attempts.append(attempt(attack, seen, judge, rng("attack", plugin_name(attack))))
+    attempts += _of_nothing(cell, system, view, judge, attempts, rng)
     controls = references(plan, fold, judge, attempts, rng)
     if plan.prepared is not None:
         with clock("rendering"):
@@ -79,6 +91,29 @@ def run_fold(
     return FoldResult(
         *(fold, utility, system.terms, system.facts, [*attempts, *controls], tries, clock.seconds)
     )
+
+
+def _of_nothing(
+    cell: Cell,
+    system: System,
+    view: Callable[[Attack, Progress], View],
+    judge: Judge,
+    attempts: list[Attempt],
+    rng: Stream,
+) -> list[Attempt]:
+    """The strongest attack that makes samples, run where nothing leaked: what its prior makes."""
+    empty = system.nothing()
+    ran = [(a, a.judged) for a in attempts if a.section == "attacks" and a.judged]
+    able = [pair for pair in ran if pair[0].yields == "samples"]
+    if empty is None or not able:
+        return []
+    best, _ = max(able, key=lambda pair: judge.success(pair[1]))
+    attack = next(each for each in cell.attacks if row_name(each) == best.name)
+    if isinstance(attack, Planter):
+        return []
+    seen = replace(view(attack, lambda text, done: None), release=empty)
+    made = attempt(attack, seen, judge, rng("attack", plugin_name(attack)))
+    return [replace(made, section="controls", name="prior", seconds=0.0)] if made.judged else []
 
 
 def _within(note: Progress, low: float, high: float) -> Progress:

@@ -6,11 +6,14 @@ import copy
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.attack import Attack
+from fowh.core.errors import InputError
 from fowh.core.leak import Says, System
 from fowh.core.protocol import Fold
+from fowh.core.randomness import stream
 from fowh.core.release import Floats, Release
 from fowh.core.target import Progress, Target
 from fowh.core.view import Query, Version, View
@@ -56,21 +59,26 @@ def grant(
         progress: is told how it goes.
     """
     own, target, threat, says = fold.attacker, plan.target, cell.threat, system.says()
-    samples = query = module = None
+    samples = query = candidates = None
+    module = system.network()
     if plan.prepared is not None and target is not None:
         samples = plan.prepared[own]
-        query = Query(partial(_asked, target, says, device), threat.queries)
-        module = target.module(device) if threat.box == "white" else None
+        candidates = _candidates(cell, plan, fold)
+        if module is None:
+            query = Query(partial(_asked, target, says, device), threat.queries)
+            module = target.module(device) if threat.box == "white" else None
     return View(
         scheme=copy.deepcopy(system.scheme),
         release=copy.deepcopy(_leaked(cell, system.release)),
-        embeddings=says(plan.values[own]),
+        embeddings=system.told(),
         subjects=plan.samples.subjects[own],
         samples=samples,
         modality=plan.samples.modality,
         as_released=system.says_released,
         query=query,
         module=module,
+        malicious=threat.server == "malicious",
+        candidates=candidates,
         closed_set=cell.leak.closed_set,
         versions=copy.deepcopy(versions),
         device=device,
@@ -82,6 +90,27 @@ def grant(
 def _asked(target: Target, says: Says, device: str, samples: NDArray[Any]) -> Floats:
     """What the system answers; bound to no more than this, since the attack holds it."""
     return says(target.embed(samples, device))
+
+
+def _candidates(cell: Cell, plan: Plan, fold: Fold) -> NDArray[Any] | None:
+    """As many samples as the threat says, all stolen ones among them, in no order.
+
+    The others are samples that were not stolen, of victims and bystanders first.
+    """
+    count = cell.threat.candidates
+    if not count or plan.prepared is None:
+        return None
+    if count < len(fold.stolen):
+        raise InputError(
+            f"--candidates {count}: {len(fold.stolen)} samples are stolen in a fold; expected at "
+            "least as many"
+        )
+    rng = stream(cell.seed, "candidates", fold.number)
+    near = np.setdiff1d(np.union1d(fold.victims, fold.gallery), fold.stolen)
+    others = np.concatenate([rng.permutation(near), rng.permutation(fold.attacker)])
+    rows = np.concatenate([fold.stolen, others[: count - len(fold.stolen)]])
+    known: NDArray[Any] = plan.prepared[rng.permutation(rows)]
+    return known
 
 
 def _leaked(cell: Cell, release: Release) -> Release:

@@ -61,11 +61,7 @@ class Judge:
 
         Of candidates (n, k, d) the first is judged; of all of them, on which turn one succeeds.
         """
-        stolen = self.fold.stolen
-        labels = {
-            "subject": self.plan.samples.subjects[stolen],
-            "fold": np.full(len(stolen), self.fold.number),
-        }
+        labels = self._labels()
         if made.ndim == 2:
             return Judged(made, labels | self.system.judge(made), {})
         turns = [labels | self.system.judge(made[:, turn]) for turn in range(made.shape[1])]
@@ -78,18 +74,34 @@ class Judge:
 
     def samples(self, made: NDArray[Any]) -> Judged:
         """Embed samples again and judge that; beside it their likeness to the originals."""
-        target, prepared = self.plan.target, self.plan.prepared
-        assert target is not None and prepared is not None  # such attacks need both
+        recogniser, prepared = self.plan.recogniser, self.plan.prepared
+        assert recogniser is not None and prepared is not None  # such attacks need both
+        seen = recogniser.embed(made, self.device)
+        rows = self.system.match(seen)
+        made, seen = made[rows], seen[rows]
         likeness = self.plan.modality.likeness(made, prepared[self.fold.stolen])
         if self.witness is not None:
             likeness = likeness | self.witness(made)
-        judged = self.embeddings(target.embed(made, self.device))
+        judged = self.embeddings(seen)
         return Judged(judged.embeddings, judged.columns, likeness, made)
 
+    def claims(self, made: NDArray[Any]) -> Judged:
+        """Judge claims (m,), one of each sample behind the release."""
+        columns = self._labels() | self.system.claimed(made)
+        return Judged(np.empty((len(self.fold.stolen), 0), dtype=np.float32), columns, {})
+
     def success(self, judged: Judged) -> float:
-        """Mean success in what an attacker of this leak wants most."""
+        """Mean success in what an attacker of this leak wants most; 0 where that is not tried."""
         found = self.leak.successes(judged.columns, self.system.terms)
-        return float(found[self.leak.headline.success[0]].mean())
+        wanted = self.leak.headline.success[0]
+        return float(np.nanmean(found[wanted])) if wanted in found else 0.0
+
+    def _labels(self) -> Columns:
+        stolen = self.fold.stolen
+        return {
+            "subject": self.plan.samples.subjects[stolen],
+            "fold": np.full(len(stolen), self.fold.number),
+        }
 
 
 def unmeasured(judged: Judged, rows: NDArray[np.bool_]) -> Judged:

@@ -12,9 +12,12 @@ from fowh.core.cache import cached, digest
 from fowh.core.dataset import Samples
 from fowh.core.modality import Modality
 from fowh.core.protocol import Fold, Indices
+from fowh.core.registry import load
 from fowh.core.release import Floats
 from fowh.core.target import Lessons, Progress, Target
 from fowh.engine.cell import Cell, modality_of
+
+NOBODY = np.empty(0, dtype=np.intp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +30,12 @@ class Plan:
         prepared: (n, ...) the samples in the target's canonical form; None for ready embeddings.
         not_found: how many samples a detector missed (a fallback was used); None likewise.
         target: what is attacked: trained, and what the leak observes of it; None likewise.
-        values: (n, d) what it says of the samples; NaN in rows that no fold uses.
+        recogniser: what judges samples: the target, but where that is none (``Leak.foreign``).
+        values: (n, d) what the recogniser says of the samples; NaN in rows that no fold uses.
         versions: name and values, oldest first, the one in use last; empty where there is only
             that one.
         folds: of the protocol.
+        learned: rows that the target learns from; none where it came trained.
     """
 
     samples: Samples
@@ -38,9 +43,11 @@ class Plan:
     prepared: NDArray[Any] | None
     not_found: int | None
     target: Target | None
+    recogniser: Target | None
     values: Floats
     versions: tuple[tuple[str, Floats], ...]
     folds: list[Fold]
+    learned: Indices
 
 
 def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan:
@@ -59,25 +66,37 @@ def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan
     private = cell.protocol.lessons(samples, target, closed)
     folds = cell.protocol.folds(samples, target, closed, cell.threat, cell.seed)
     if target is None:
-        return Plan(samples, kind, None, None, None, samples.values, (), folds)
+        return Plan(samples, kind, None, None, None, None, samples.values, (), folds, NOBODY)
     note("embedding the dataset", 0.0)
     prepared, found = _prepared(samples, target)
+    used = np.unique(np.concatenate([fold.rows for fold in folds]))
+    learned = NOBODY if private is None else private[0]
+    if cell.leak.foreign:
+        judge = cell.witness or load("target", kind.target)
+        values = _embedded(judge, prepared, used, samples, device, target)
+        observed = cell.leak.observed(target)
+        return Plan(
+            *(samples, kind, prepared, int((~found).sum()), observed, judge),
+            values,
+            (),
+            folds,
+            learned,
+        )
     lessons = None
     if private is not None:
         rows, later = private
         joins = prepared[later] if len(later) else None
         lessons = Lessons(prepared[rows], samples.subjects[rows], joins)
     fitted = target.fit(lessons, device, note)
-    used = np.unique(np.concatenate([fold.rows for fold in folds]))
-    values = {}
+    said = {}
     for name, version in fitted.versions().items():
         note(f"embedding under version {name}", 0.0)
-        values[name] = _embedded(cell.leak.observed(version), prepared, used, samples, device)
-    many = tuple(values.items()) if len(values) > 1 else ()
+        said[name] = _embedded(cell.leak.observed(version), prepared, used, samples, device)
+    many = tuple(said.items()) if len(said) > 1 else ()
     missed = int((~found).sum()) if lessons is None else None
     observed = cell.leak.observed(fitted)
-    final = list(values.values())[-1]
-    return Plan(samples, kind, prepared, missed, observed, final, many, folds)
+    final = list(said.values())[-1]
+    return Plan(*(samples, kind, prepared, missed, observed, observed), final, many, folds, learned)
 
 
 def _prepared(samples: Samples, target: Target) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -92,15 +111,24 @@ def _prepared(samples: Samples, target: Target) -> tuple[NDArray[Any], NDArray[n
 
 
 def _embedded(
-    target: Target, prepared: NDArray[Any], rows: Indices, samples: Samples, device: str
+    target: Target,
+    prepared: NDArray[Any],
+    rows: Indices,
+    samples: Samples,
+    device: str,
+    other: Target | None = None,
 ) -> Floats:
-    """What a target says of these rows, cached; NaN elsewhere."""
+    """What a target says of these rows, cached; NaN elsewhere.
+
+    ``other`` is the target that prepared the samples, where it is another one.
+    """
     everything = len(rows) == len(prepared)
 
     def build() -> dict[str, NDArray[Any]]:
         return {"values": target.embed(prepared if everything else prepared[rows], device)}
 
-    values = cached("embeddings", digest(target.sha256, samples.sha256, rows), build)["values"]
+    parts = (target.sha256, samples.sha256, rows, *((other.preparation,) if other else ()))
+    values = cached("embeddings", digest(*parts), build)["values"]
     if everything:
         return values
     whole = np.full((len(prepared), values.shape[1]), np.nan, dtype=np.float32)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from fowh.core.leak import Setting, Successes, System
 from fowh.core.modality import Columns
-from fowh.core.protocol import Fold
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import TemplateScheme
 from fowh.kit import matching
 from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_keys
 from fowh.kit.pairing import another_reading
+from fowh.leaks._gallery import chance
 from fowh.metrics import FMRS, inversion, recognition
 from fowh.metrics.inversion import Outcome
 from fowh.metrics.security import effective_dimension
@@ -85,7 +85,7 @@ class Enrolled(System):
                 "bytes_per_template": templates.bytes_each,
                 "dimension": victims.shape[1],
                 "own": len(fold.attacker),
-                **_chance(setting.subjects[fold.gallery], fold),
+                **chance(setting.subjects, fold),
                 "comparison_cap": scheme.comparison_cap,
             },
         )
@@ -197,17 +197,6 @@ def _population(
     return {
         "operating_angle": 2 * float(np.arcsin(np.clip(distance / (2 * radius), 0, 1))),
         "effective_dimension": effective_dimension(means / counts[:, None]),
-    }
-
-
-def _chance(subjects: NDArray[np.int64], fold: Fold) -> dict[str, float]:
-    """The gallery's size, and how often its reading drawn at random is the victim's."""
-    _, codes, counts = np.unique(subjects, return_inverse=True, return_counts=True)
-    mates = counts[codes[np.searchsorted(fold.gallery, fold.stolen)]] - 1
-    return {
-        "gallery_readings": len(subjects),
-        "gallery_subjects": len(counts),
-        "chance_rank1": float(mates.mean() / max(1, len(subjects) - 1)),
     }
 
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from fowh.core.errors import InputError
 from fowh.core.leak import Headline, Leak, Observed, Says, Setting, System
 from fowh.core.modality import Columns
+from fowh.core.protocol import Indices
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import OutputScheme
 from fowh.core.target import Classifier, Target
+from fowh.leaks._accuracy import accuracy
 from fowh.leaks._limited import limited
-from fowh.metrics import intervals
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Outputs(Leak):
             keys,
             left,
             # In the order of the codes of the subjects that it learned from, as it answers.
-            classes=np.unique(setting.subjects[fold.development]),
+            classes=np.unique(setting.subjects[_learned(setting)]),
             terms={},
             facts={"classes": setting.values.shape[1], "bytes_per_answer": left.bytes_each},
         )
@@ -78,22 +79,9 @@ class Outputs(Leak):
         return {"named": columns["correct"].astype(np.float64)}
 
     def summary(self, observed: Observed) -> dict[str, Any]:
-        made = {}
-        for scenario, parts in observed.utility.items():
-            correct, subject = (
-                np.concatenate([part[name] for part in parts]) for name in ("correct", "subject")
-            )
-            value = intervals.rate(correct, subject, observed.stream(scenario))
-            made[scenario] = {"accuracy": value.to_json()}
         first = observed.facts[0]
-        clear, left = (
-            np.concatenate([part["correct"] for part in observed.utility[scenario]])
-            for scenario in ("unprotected", "protected")
-        )
-        lost = intervals.difference(clear, left, subject, observed.stream("loss"))
-        made["protected"]["utility_loss"] = lost.to_json()
         return {
-            "utility": made,
+            "utility": accuracy(observed),
             "chance": {"named": 1 / first["classes"]},
             "data": {"dimension": int(first["classes"])},
             "properties": {},
@@ -138,3 +126,8 @@ class Answering(System):
         taken = self.classes[np.nan_to_num(made).argmax(axis=1)]
         whose = self.setting.subjects[self.setting.fold.stolen]
         return {"correct": np.asarray(usable & (taken == whose), dtype=np.float64)}
+
+
+def _learned(setting: Setting) -> Indices:
+    """Rows that the classifier learned from; development's, where nobody says."""
+    return setting.learned if len(setting.learned) else setting.fold.development

@@ -137,6 +137,8 @@ def _advantages(
     """What the row reaches beyond the best blind control, paired."""
     made = {}
     for metric in cell.leak.headline.success:
+        if metric not in table[row]:  # claims are about something else
+            continue
         best = _best_blind(cell, table, table[row], metric, yields)
         if best is not None:
             rng = _stream(cell, *row, metric)
@@ -157,6 +159,7 @@ def _best_blind(
         other[metric]
         for (section, name), other in table.items()
         if section == "controls"
+        and metric in other
         and _is_blind(cell, name)
         and (yields == "samples" or not name.endswith(RENDERED))
     ]

@@ -1,0 +1,189 @@
+"""One fold's clients: they train a network together, and the victims' updates are stolen."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fowh.core.cache import Arrays, cached, digest, source_digest
+from fowh.core.leak import Setting, Successes, System
+from fowh.core.modality import Columns
+from fowh.core.randomness import stream
+from fowh.core.release import Floats, Keys, Release
+from fowh.core.updates import UpdateScheme
+from fowh.kit import federated, matching
+from fowh.kit.images import as_tensor
+from fowh.kit.training import restore, state_of
+from fowh.leaks._batches import Batches
+from fowh.metrics import inversion
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from torch import nn
+
+SEEDS = 3  # trainings behind the accuracy
+SOURCE = source_digest(federated.__file__)
+
+
+@dataclass(frozen=True, eq=False)
+class Clients(System):
+    """A federated classifier at some round of its training.
+
+    Attributes:
+        setting: what it was deployed from.
+        batches: who stands behind which update.
+        labels: (n,) class of every sample of the dataset.
+        shared: the network that was sent out to compute the updates on.
+        steps: of local training behind an update.
+    """
+
+    setting: Setting
+    scheme: UpdateScheme
+    keys: Keys
+    release: Release
+    terms: Columns
+    facts: Mapping[str, float]
+    batches: Batches
+    labels: NDArray[np.int64]
+    shared: nn.Module
+    steps: int
+
+    def utility(self) -> dict[str, Columns]:
+        """Whether each test sample of the victims is named, by models trained without and with."""
+        fold, setting = self.setting.fold, self.setting
+        rows = np.setdiff1d(np.intersect1d(fold.victims, fold.gallery), setting.learned)
+        repeated = np.tile(setting.subjects[rows], SEEDS)
+        made = {}
+        for scenario, scheme in (("unprotected", UpdateScheme()), ("protected", self.scheme)):
+            right = [
+                said(setting, scheme, federated.ROUNDS, seed)[rows].argmax(axis=1)
+                == self.labels[rows]
+                for seed in range(SEEDS)
+            ]
+            made[scenario] = {"correct": np.concatenate(right), "subject": repeated}
+        return made
+
+    def told(self) -> Floats:
+        """What the shared network answers to the attacker's own samples."""
+        return federated.named(self.shared, tensor(self.setting, self.setting.fold.attacker))
+
+    def network(self) -> nn.Module:
+        return copy.deepcopy(self.shared)
+
+    def planted(self, network: nn.Module) -> Release:
+        return updates(
+            *(self.setting, self.scheme, network, self.batches, self.labels),
+            steps=self.steps,
+            rng=self.setting.stream("planted"),
+        )
+
+    def nothing(self) -> Release:
+        return Release(np.zeros_like(self.release.code), each=self.release.each)
+
+    def match(self, made: Floats) -> NDArray[np.intp]:
+        return self.batches.match(made, self.setting.values)
+
+    def claimed(self, claims: NDArray[np.int64]) -> Columns:
+        """``labelled``: 1 where a claim names the class of the sample, else 0."""
+        return {"labelled": self.batches.labelled(claims.astype(np.int64), self.labels)}
+
+    @cached_property
+    def _gallery(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.intp]]:
+        rows = self.setting.fold.gallery
+        stolen = np.searchsorted(rows, self.setting.fold.stolen)
+        return self.setting.values[rows], self.setting.subjects[rows], stolen
+
+    def judge(self, made: Floats) -> Columns:
+        mean = self.setting.values[self.setting.fold.development].mean(axis=0)
+        seen = inversion.compare(made, *self._gallery, mean)._asdict()
+        return {name: seen[name] for name in ("rank1", "distance", "purity", "purity_centred")}
+
+    def tries(self, guesses: Floats, successes: Successes) -> Columns:
+        """As in ``System``, all guesses in one product each."""
+        gallery, subjects, rows = self._gallery
+        distance = matching.l2(gallery[rows], guesses)
+        found = {"rank1": inversion.rank1_of_each(guesses, gallery, subjects, rows)}
+        for name, limit in self.terms.items():
+            found[f"type1_at_fmr_{name}"] = distance <= limit[:, None]
+        return {name: inversion.first(hits) for name, hits in found.items()}
+
+
+def tensor(setting: Setting, rows: NDArray[np.intp]) -> Tensor:
+    """Samples as the network takes them."""
+    assert setting.samples is not None  # the leak refuses a dataset without
+    return as_tensor(setting.samples[rows], setting.device)
+
+
+def classes_of(setting: Setting) -> NDArray[np.int64]:
+    """(n,) class of every sample: the number of its subject among those that are learned."""
+    return np.searchsorted(np.unique(setting.subjects[setting.learned]), setting.subjects)
+
+
+def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int) -> nn.Module:
+    """The network after so many rounds under a scheme; the same for every fold, and cached."""
+    learner = setting.target
+    labels, rows = classes_of(setting), setting.learned
+    pictures = tensor(setting, rows)
+
+    def new() -> nn.Module:
+        first = int(stream(seed, "federated", "weights").integers(2**62))
+        weights = torch.Generator().manual_seed(first)
+        made: nn.Module = learner.network(int(labels.max()) + 1, pictures.shape[1], weights)  # type: ignore[union-attr]
+        return made.to(setting.device)
+
+    def build() -> Arrays:
+        network = new()
+        federated.train(
+            *(network, pictures, torch.from_numpy(labels[rows]).to(setting.device)),
+            *(scheme, rounds, learner.rate),  # type: ignore[union-attr]
+            stream(seed, "federated", "rounds"),
+            alone=learner.alone,  # type: ignore[union-attr]
+        )
+        return state_of(network)
+
+    assert setting.samples is not None and learner is not None
+    parts = (learner.sha256, repr(scheme), type(scheme).__module__, rounds, seed, SOURCE)
+    key = digest(*parts, setting.samples[rows], labels[rows], setting.device.partition(":")[0])
+    return restore(new(), cached("trained", key, build))
+
+
+def said(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int) -> Floats:
+    """Answers (n, classes) to every sample of the dataset of a network that is trained."""
+    network = trained(setting, scheme, rounds, seed).eval()
+    return federated.named(network, tensor(setting, np.arange(len(setting.subjects))))
+
+
+def updates(
+    setting: Setting,
+    scheme: UpdateScheme,
+    network: nn.Module,
+    batches: Batches,
+    labels: NDArray[np.int64],
+    steps: int,
+    rng: Generator,
+) -> Release:
+    """What the server sees of the clients, row by row: blocks fit into memory."""
+    count, each = batches.members.shape
+    clients, size = scheme.summed, each // scheme.summed
+    alone = setting.target.alone and steps == 1  # type: ignore[union-attr]
+    parts, keys = [], np.zeros(clients, dtype=np.uint64)
+    for row in range(count):
+        x = tensor(setting, batches.members[row])
+        y = torch.from_numpy(labels[batches.members[row]]).to(setting.device)
+        if alone:
+            found = federated.per_sample(network, x, y).reshape(clients, size, -1)
+        else:
+            x, y = x.reshape(clients, size, *x.shape[1:]), y.reshape(clients, size)
+            rate = setting.target.rate  # type: ignore[union-attr]
+            found = federated.local_steps(network, x, y, steps, rate)[:, None]
+        values = found.detach().cpu().numpy()
+        parts.append(scheme.release(values, keys, rng, size).code)
+    return Release(np.concatenate(parts), each=each)

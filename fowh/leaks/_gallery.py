@@ -1,0 +1,40 @@
+"""The gallery of a fold: how large it is, what chance reaches, thresholds of unprotected values."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.leak import Setting
+from fowh.core.modality import Columns
+from fowh.core.protocol import Fold
+from fowh.kit.comparing import compare_vectors
+from fowh.metrics import FMRS, recognition
+
+
+def chance(subjects: NDArray[np.int64], fold: Fold) -> dict[str, float]:
+    """The gallery's size, and how often its reading drawn at random is the victim's.
+
+    Args:
+        subjects: (n,) of the dataset.
+        fold: whose gallery.
+    """
+    _, codes, counts = np.unique(subjects[fold.gallery], return_inverse=True, return_counts=True)
+    mates = counts[codes[np.searchsorted(fold.gallery, fold.stolen)]] - 1
+    return {
+        "gallery_readings": len(fold.gallery),
+        "gallery_subjects": len(counts),
+        "chance_rank1": float(mates.mean() / max(1, len(fold.gallery) - 1)),
+    }
+
+
+def distances(setting: Setting) -> Columns:
+    """Thresholds by FMR, a distance for each stolen row, from people who are not attacked."""
+    rows = setting.fold.development
+    values, whose = setting.values[rows], setting.subjects[rows]
+    seen = compare_vectors(values, whose, setting.stream("development pairs"))
+    strangers, count = seen.score[~seen.mated], len(setting.fold.stolen)
+    return {
+        name: np.full(count, -recognition.threshold_at_fmr(strangers, rate))
+        for name, rate in FMRS.items()
+    }
