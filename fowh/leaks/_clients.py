@@ -161,6 +161,14 @@ def said(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int) -> Floa
     return federated.named(network, tensor(setting, np.arange(len(setting.subjects))))
 
 
+def accuracy(setting: Setting, scheme: UpdateScheme, rounds: int) -> float:
+    """How many samples that it did not learn from the attacked network names."""
+    labels = classes_of(setting)
+    test = np.setdiff1d(np.arange(len(labels)), setting.learned)
+    right = said(setting, scheme, rounds, 0)[test].argmax(axis=1) == labels[test]
+    return float(right.mean())
+
+
 def updates(
     setting: Setting,
     scheme: UpdateScheme,

@@ -102,10 +102,8 @@ class Gradients(Leak):
         left = _clients.updates(
             *(setting, scheme, shared, batches, labels, self.steps), setting.stream("update")
         )
-        test = np.setdiff1d(np.arange(len(labels)), setting.learned)
-        right = _clients.said(setting, scheme, self.round, 0)[test].argmax(axis=1) == labels[test]
-        facts = {
-            "accuracy_at_round": float(right.mean()),
+        facts: dict[str, float] = {
+            "accuracy_at_round": _clients.accuracy(setting, scheme, self.round),
             "bytes_per_update": scheme.bits(left.code.shape[1]) / 8,
             "coordinates": left.code.shape[1],
             "chance_label": 1 / (labels.max() + 1),
@@ -123,15 +121,17 @@ class Gradients(Leak):
         if "labelled" in columns:
             return {"label": columns["labelled"]}
         made = {name: np.asarray(columns[name], np.float64) for name in ("rank1", "purity")}
-        for name, limit in terms.items():
-            made[f"type1_at_fmr_{name}"] = np.asarray(columns["distance"] <= limit, np.float64)
+        near = {f"type1_at_fmr_{at}": columns["distance"] <= limit for at, limit in terms.items()}
+        made |= {name: np.asarray(passed, np.float64) for name, passed in near.items()}
         return made | {"purity_centred": columns["purity_centred"]}
 
     def summary(self, observed: Observed) -> dict[str, Any]:
         first = observed.facts[0]
-        properties = {"network": {"accuracy_at_round": first["accuracy_at_round"]}}
-        if "epsilon" in first:
-            properties["privacy"] = {"epsilon": first["epsilon"], "delta": first["delta"]}
+        parts = {"network": ("accuracy_at_round",), "privacy": ("epsilon", "delta")}
+        properties = {
+            part: {name: first[name] for name in names if name in first}
+            for part, names in parts.items()
+        }
         return {
             "utility": accuracy(observed),
             "chance": {
@@ -140,9 +140,8 @@ class Gradients(Leak):
             },
             "data": {
                 "dimension": int(first["coordinates"]),
-                "gallery_readings": int(first["gallery_readings"]),
-                "gallery_subjects": int(first["gallery_subjects"]),
                 "trainings": _clients.SEEDS,
+                **{name: int(first[name]) for name in ("gallery_readings", "gallery_subjects")},
             },
             "properties": properties,
             "cost": {"bytes_per_update": first["bytes_per_update"]},
