@@ -1,0 +1,225 @@
+"""Leak gradients: what leaves, what it is good for, what counts as got back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fowh.checks import world
+from fowh.core.errors import InputError
+from fowh.core.leak import Setting
+from fowh.core.protocol import Fold
+from fowh.core.release import Floats
+from fowh.core.target import Prepared, Target
+from fowh.core.threat import Threat
+from fowh.core.updates import UpdateScheme
+from fowh.kit import federated
+from fowh.leaks.gradients import Gradients
+
+
+@dataclass(frozen=True)
+class Line(Target):
+    """A linear classifier of small grey pictures."""
+
+    modality = "image"
+    alone: bool = True
+    rate: float = 0.05
+
+    def prepare(self, samples: Any) -> Prepared:
+        return Prepared(samples, np.ones(len(samples), dtype=bool))
+
+    def embed(self, samples: Any, device: str = "cpu") -> Floats:
+        return world.embed(samples)
+
+    def network(self, classes: int, channels: int, generator: torch.Generator) -> nn.Module:
+        made = nn.Sequential(nn.Flatten(), nn.Linear(channels * 32 * 32, classes))
+        with torch.no_grad():
+            for weights in made.parameters():
+                weights.normal_(0, 0.02, generator=generator)
+        return made
+
+    @property
+    def sha256(self) -> str:
+        return f"line {self.alone}"
+
+
+def fold() -> Fold:
+    whose = world.subjects()
+    reading = np.arange(len(whose)) % world.READINGS
+    victims, others = whose >= 10, (whose >= 8) & (whose < 10)
+    stolen = victims & (reading < 2)
+    gallery = ((victims | others) & (reading == 3)) | stolen
+    rest = whose < 8
+    parts = (rest, rest, victims, stolen, gallery, others & gallery, rest)
+    return Fold(0, *map(np.flatnonzero, parts))
+
+
+LEARNED = np.flatnonzero(np.arange(world.PEOPLE * world.READINGS) % world.READINGS < 3)
+
+
+def setting(scheme: UpdateScheme | None = None, target: Target | None = None) -> Setting:
+    pictures = world.pictures()
+    return Setting(
+        scheme or UpdateScheme(),
+        world.embed(pictures),
+        world.subjects(),
+        fold(),
+        Threat(),
+        world.fixed,
+        pictures,
+        target or Line(),
+        LEARNED,
+    )
+
+
+def gradient_of(network: nn.Module, rows: Any) -> Any:
+    x = torch.from_numpy(world.pictures()[rows]).float()[:, None] / 255
+    labels = torch.from_numpy(world.subjects()[rows])
+    loss = nn.functional.cross_entropy(network(x), labels)
+    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(network.parameters()))])
+
+
+def test_an_update_is_the_gradient_of_the_stolen_sample() -> None:
+    system = Gradients().deploy(setting())
+    stolen = fold().stolen
+    assert system.release.code.shape == (4, 12 * 1025) and system.release.each == 1
+    for row, sample in enumerate(stolen):
+        expected = gradient_of(system.network(), [sample])
+        np.testing.assert_allclose(system.release.code[row], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4])
+def test_an_update_of_a_batch_is_the_gradient_of_its_mean_loss(batch: int) -> None:
+    system = Gradients(batch=batch).deploy(setting())
+    assert system.release.each == batch and len(system.release) == -(-4 // batch)
+    for row, members in enumerate(system.batches.members):
+        expected = gradient_of(system.network(), members)
+        np.testing.assert_allclose(system.release.code[row], expected, atol=1e-6)
+
+
+def test_clients_are_added_before_the_server_sees_them() -> None:
+    @dataclass(frozen=True)
+    class Pairs(UpdateScheme):
+        @property
+        def summed(self) -> int:
+            return 2
+
+    system = Gradients(batch=2).deploy(setting(Pairs()))
+    assert system.release.each == 4 and len(system.release) == 1
+    expected = gradient_of(system.network(), system.batches.members[0])
+    np.testing.assert_allclose(system.release.code[0], expected, atol=1e-6)
+
+
+def test_local_steps_end_where_gradient_descent_ends() -> None:
+    system = Gradients(batch=2, steps=3).deploy(setting())
+    network = system.network()
+    start = nn.utils.parameters_to_vector(network.parameters()).detach().clone()
+    for _ in range(3):
+        step = gradient_of(network, system.batches.members[0])
+        now = nn.utils.parameters_to_vector(network.parameters()).detach()
+        nn.utils.vector_to_parameters(now - 0.05 * step, network.parameters())
+    end = nn.utils.parameters_to_vector(network.parameters()).detach()
+    np.testing.assert_allclose(system.release.code[0], (start - end) / 0.15, atol=1e-5)
+
+
+def test_later_rounds_are_of_a_network_that_has_learnt() -> None:
+    early, late = (Gradients(round=number).deploy(setting()) for number in (0, 60))
+    assert early.facts["accuracy_at_round"] < 0.5 < 0.9 < late.facts["accuracy_at_round"]
+    assert np.abs(late.release.code).mean() < np.abs(early.release.code).mean()
+
+
+def test_utility_is_the_accuracy_on_victims_samples_that_nobody_learned_from() -> None:
+    found = Gradients().deploy(setting()).utility()
+    assert found["unprotected"]["subject"].tolist() == [10, 11] * 3
+    assert found["protected"]["correct"].mean() == found["unprotected"]["correct"].mean() == 1
+
+    @dataclass(frozen=True)
+    class Nothing(UpdateScheme):
+        def update(self, means: Floats, size: int, rng: Any) -> Floats:
+            return np.zeros_like(means)
+
+    lost = Gradients().deploy(setting(Nothing())).utility()
+    assert lost["protected"]["correct"].mean() < 1 == lost["unprotected"]["correct"].mean()
+
+
+def test_the_truth_is_got_back_and_a_stranger_is_not() -> None:
+    leak, here = Gradients(), setting()
+    system = leak.deploy(here)
+    true = here.values[fold().stolen]
+    found = leak.successes(system.judge(true), system.terms)
+    assert found["rank1"].tolist() == [1] * 4 and found["type1_at_fmr_1e-3"].tolist() == [1] * 4
+    other = leak.successes(system.judge(np.roll(true, 2, axis=0)), system.terms)
+    assert other["rank1"].tolist() == [0] * 4
+
+
+def test_the_attackers_answers_are_those_of_the_network_not_of_the_recogniser() -> None:
+    system = Gradients().deploy(setting())
+    told = system.told()
+    assert told.shape == (len(fold().attacker), world.PEOPLE)
+    np.testing.assert_allclose(told.sum(axis=1), 1, atol=1e-5)
+    assert not np.array_equal(told[:, :4], setting().values[fold().attacker][:, :4])
+
+
+def test_the_shared_network_is_a_copy() -> None:
+    system = Gradients().deploy(setting())
+    before = nn.utils.parameters_to_vector(system.network().parameters()).detach().clone()
+    with torch.no_grad():
+        for weights in system.network().parameters():
+            weights.zero_()
+    after = nn.utils.parameters_to_vector(system.network().parameters())
+    assert torch.equal(before, after)
+
+
+def test_a_malicious_server_gets_updates_of_the_network_that_it_planted() -> None:
+    system = Gradients().deploy(setting())
+    planted = Line().network(12, 1, torch.Generator().manual_seed(9))
+    left = system.planted(planted)
+    np.testing.assert_allclose(
+        left.code[0], gradient_of(planted, [fold().stolen[0]]).numpy(), atol=1e-6
+    )
+
+
+def test_labels_are_claims() -> None:
+    leak = Gradients()
+    system = leak.deploy(setting())
+    right = leak.successes(system.claimed(np.array([10, 10, 11, 11])), {})
+    wrong = leak.successes(system.claimed(np.array([11, 11, 10, 1])), {})
+    assert right["label"].tolist() == [1] * 4 and wrong["label"].tolist() == [0] * 4
+
+
+def test_who_may_not_be_clipped_alone_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Private(UpdateScheme):
+        def spent(self, rounds: int, share: float, delta: float) -> float:
+            return 1.0
+
+    Gradients().deploy(setting(Private()))
+    with pytest.raises(InputError, match="batch normalisation in train mode has none"):
+        Gradients().deploy(setting(Private(), replace(Line(), alone=False)))
+
+
+@pytest.mark.parametrize("given", [{"batch": 0}, {"round": -1}, {"steps": 0}, {"batch": 1.5}])
+def test_nonsense_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="expected an integer of at least"):
+        Gradients(**given)
+
+
+def test_a_target_that_nobody_trains_is_refused() -> None:
+    with pytest.raises(InputError, match="nobody trains target deaf in rounds"):
+        Gradients().observed(world.Deaf())
+
+
+def test_training_goes_the_same_way_twice() -> None:
+    one, two = (Line().network(12, 1, torch.Generator().manual_seed(1)) for _ in range(2))
+    pictures = torch.from_numpy(world.pictures()).float()[:, None] / 255
+    labels = torch.from_numpy(world.subjects())
+    for network in (one, two):
+        rng = np.random.default_rng(5)
+        federated.train(network, pictures, labels, UpdateScheme(), 5, 0.05, rng)
+    ends = [nn.utils.parameters_to_vector(n.parameters()).detach() for n in (one, two)]
+    assert torch.equal(*ends)
