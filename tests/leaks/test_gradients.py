@@ -45,7 +45,7 @@ class Line(Target):
 
     @property
     def sha256(self) -> str:
-        return f"line {self.alone}"
+        return f"line {self.alone} {self.rate}"
 
 
 def fold() -> Fold:
