@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -77,8 +78,16 @@ def report(
 
 @app.command()
 def reproduce(
-    table: Annotated[str, typer.Argument(help="table1, table2, slots ... (docs/versions.md).")],
-    dataset: Annotated[str, typer.Option(help="iris, or lfw:root=..., nd_iris:root=...")] = "iris",
+    table: Annotated[
+        str,
+        typer.Argument(
+            help="table1, table2, slots ... (docs/versions.md); dlg, geiping, defences, "
+            "fredrikson2015, membership (docs/gradients.md)."
+        ),
+    ],
+    dataset: Annotated[
+        str, typer.Option(help="Default: iris (lfw:root=..., nd_iris:root=...); of updates: orl.")
+    ] = "",
     target: Annotated[str, typer.Option(help="A target that is trained here.")] = "densenet",
     protocol: Annotated[
         str, typer.Option(help="afm_iris or afm_face; default: the one for this dataset.")
@@ -100,6 +109,7 @@ def reproduce(
     """Print a table of the paper that the GAN attacks come from, measured here, beside theirs."""
     from rich.console import Console
 
+    from fowh.paper.family import TABLES
     from fowh.paper.reproduce import reproduce_table
 
     started = time.perf_counter()
@@ -107,8 +117,11 @@ def reproduce(
     def say(text: str) -> None:
         typer.echo(f"{time.perf_counter() - started:7.0f} s  {text}", err=True)
 
+    if table in TABLES:
+        _family(table, dataset or "orl", device, out, say)
+        return
     made = reproduce_table(
-        *(table, dataset, target),
+        *(table, dataset or "iris", target),
         protocol=protocol,
         full=full,
         samples=samples,
@@ -128,6 +141,29 @@ def reproduce(
     for name, file in made.files.items():
         typer.echo(f"{name:<8} {file}")
     typer.echo(f"took     {(time.perf_counter() - started) / 60:.1f} min")
+    for folder in made.failed:
+        typer.echo(f"failed in part: {folder}; run again to try again", err=True)
+    if made.failed:
+        raise typer.Exit(1)
+
+
+def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str], None]) -> None:
+    """A table of the rest of the inversion family."""
+    from rich.console import Console
+
+    from fowh.paper.measured import measure
+    from fowh.run import check_writable, pick_device
+
+    check_writable(out)
+    made = measure(table, dataset, pick_device(device), out, say)
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, 200)
+    console.print(made.table())
+    typer.echo(f"published: {made.family.source}")
+    for sentence in made.family.reading:
+        typer.echo(sentence)
+    typer.echo(f"table    {out / f'{table}.md'}")
     for folder in made.failed:
         typer.echo(f"failed in part: {folder}; run again to try again", err=True)
     if made.failed:

@@ -187,6 +187,14 @@ TABLE: tuple[Metric, ...] = (
         "likeness",
     ),
     Metric(
+        "copied",
+        "Copied (PSNR above 35 dB)",
+        "higher",
+        _RATE,
+        "Share of reconstructions that are the stolen image itself, but for noise nobody sees.",
+        "likeness",
+    ),
+    Metric(
         "transfer_rank1",
         "Rank-1, witness",
         "higher",

@@ -13,6 +13,7 @@ from fowh.core.modality import Columns, Modality, Shown
 from fowh.kit.images import alike, resize
 from fowh.metrics.image import psnr, ssim
 
+COPIED = 35.0  # dB from which a reconstruction is the sample, pixel by pixel
 WINDOW = 11  # pixels, of SSIM: no picture may be smaller
 SHOWN_SIDE = 112  # pixels of a page's picture at most
 SHADES = " .:-=+*#%@"  # dark to bright, on a terminal
@@ -37,7 +38,12 @@ class Image(Modality):
 
     def likeness(self, made: NDArray[Any], true: NDArray[Any]) -> Columns:
         originals = alike(resize(true, made.shape[1]), made)
-        return {"ssim": ssim(originals, made), "psnr": psnr(originals, made)}
+        signal = psnr(originals, made)
+        return {
+            "ssim": ssim(originals, made),
+            "psnr": signal,
+            "copied": (signal > COPIED).astype(np.float64),
+        }
 
     def conform(self, made: NDArray[Any], like: NDArray[Any]) -> NDArray[Any]:
         return alike(made, like)

@@ -43,7 +43,7 @@ def test_what_kind_of_number_each_is():
         *("fnmr_at_fmr_1e-2", "fnmr_at_fmr_1e-3", "eer", "fnmr", "fmr", "accuracy", "utility_loss")
     }
     assert {name for name, kind in role.items() if kind == "likeness"} == {
-        *("ssim", "psnr", "realism")  # none of them says whose a sample is
+        *("ssim", "psnr", "copied", "realism")  # none of them says whose a sample is
     }
     assert role["rank1"] == role["named"] == role["transfer_rank1"] == "success"
     assert role["d_sys"] == role["cap_estimate_bits"] == "cost"

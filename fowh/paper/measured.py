@@ -1,0 +1,150 @@
+"""A table of the inversion family as measured: its cells run, its rows read off their records."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fowh.cells import make_cell
+from fowh.core.cache import write_atomically
+from fowh.core.threat import Threat
+from fowh.engine.cell import Cell
+from fowh.metrics import BY_NAME, from_json, learn
+from fowh.paper.family import TABLES, Family, Row
+from fowh.records.store import Record
+from fowh.report.words import command
+from fowh.run import answer_or_run
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A table.
+
+    Attributes:
+        name: of the table.
+        family: what it is of.
+        heads: of the columns.
+        lines: their texts, row by row.
+        commands: that measure each row again.
+        commits: of the code behind the records.
+        records: folder by row.
+        failed: folders of cells in which an attack failed.
+    """
+
+    name: str
+    family: Family
+    heads: list[str]
+    lines: list[list[str]]
+    commands: list[str]
+    commits: list[str]
+    records: list[Path]
+    failed: list[Path]
+
+    def table(self) -> Table:
+        """For rich to print."""
+        from rich.table import Table
+
+        made = Table(title=f"{self.family.title}, percent", title_justify="left")
+        for number, head in enumerate(self.heads):
+            made.add_column(head, justify="left" if number == 0 else "right")
+        for line in self.lines:
+            made.add_row(*line)
+        return made
+
+    def markdown(self) -> str:
+        """For a page."""
+        rows = [self.heads, ["---", *["---:"] * (len(self.heads) - 1)], *self.lines]
+        table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        parts = [f"Published: {self.family.source}", table, *self.family.reading]
+        parts.append("```console\n" + "\n".join(f"$ {text}" for text in self.commands) + "\n```")
+        return "\n\n".join(parts) + f"\n\nMeasured at {', '.join(self.commits)}.\n"
+
+
+def cell_of(row: Row, dataset: str) -> Cell:
+    """The cell behind a row."""
+    given = dict(row.cell)
+    threat = Threat(**given.pop("threat", {}))
+    return make_cell(dataset=dataset, threat=threat, **given)
+
+
+def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measured:
+    """Run what is not on record, read the table, write it beside the records.
+
+    Args:
+        name: of a table.
+        dataset: as on the command line.
+        device: likewise.
+        out: folder of the records.
+        say: is told what is being done.
+
+    Raises:
+        InputError: as ``run.answer_or_run``.
+    """
+    family = TABLES[name]
+    cells = [cell_of(row, dataset) for row in family.rows]  # bad input before anything starts
+    samples = cells[0].dataset.load()
+    done = []
+    for row, cell in zip(family.rows, cells, strict=True):
+        say(f"{name}: {row.name}")
+        done.append(answer_or_run(cell, samples, out, device, False, lambda text, part: None))
+    records = [each.record for each in done]
+    columns = list(family.rows[0].shown)
+    made = Measured(
+        name,
+        family,
+        ["", *columns],
+        [
+            [row.name, *(text_of(record, row.shown[c]) for c in columns)]
+            for row, record in zip(family.rows, records, strict=True)
+        ],
+        [shlex.join(shlex.split(command(record))) for record in records],
+        sorted({str(record["environment"]["commit"])[:12] for record in records}),
+        [each.folder for each in done],
+        [each.folder for each in done if each.record["status"] == "failed"],
+    )
+    write_atomically(
+        out / f"{name}.md", lambda file: file.write_text(made.markdown(), encoding="utf-8")
+    )
+    return made
+
+
+def text_of(record: Record, place: tuple[str, str, str]) -> str:
+    """One number of a record with its interval, in percent where it is a rate; "-" without."""
+    learn(map(from_json, record["metrics"].values()))
+    section, part, name = place
+    if section in ("attacks", "controls"):
+        entry: Any = record[section].get(part, {}).get("metrics", {}).get(name)
+    else:
+        entry = record[section].get(part, {}).get(name)
+        name = part if section == "guesses" else name
+    value = entry.get("value") if isinstance(entry, dict) else entry
+    if value is None:
+        return "-"
+    rate = name in BY_NAME and BY_NAME[name].limits in ((0.0, 1.0),)
+    scale, digits = (100, 1) if rate else (1, 2 if abs(value) < 10 else 1)
+    text = f"{scale * value:,.{digits}f}"
+    if isinstance(entry, dict) and entry.get("ci_low") is not None and rate:
+        text += f" [{scale * entry['ci_low']:.0f}, {scale * entry['ci_high']:.0f}]"
+    return text
+
+
+def keep(made: Measured, file: Path) -> None:
+    """Keep a table as a small JSON file, from which a page is written."""
+    kept = {
+        "name": made.name,
+        "heads": made.heads,
+        "lines": made.lines,
+        "commands": made.commands,
+        "commits": made.commits,
+    }
+    text = json.dumps(kept, indent=1) + "\n"
+    write_atomically(file, lambda partial: partial.write_text(text, encoding="utf-8"))
