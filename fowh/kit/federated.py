@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import batch_norm, cross_entropy
 
 from fowh.core.release import Floats
 from fowh.core.target import Progress
@@ -19,6 +19,46 @@ from fowh.core.updates import UpdateScheme
 ROUNDS = 200
 SHARE = 0.1  # of the members that takes part in a round, each drawn independently (Poisson)
 BLOCK = 2**26  # numbers in a block of gradients of single samples: 256 MB
+SETTLED = 256  # samples that are normalised together when statistics are settled
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that changes nothing while it trains, as ``torch.func`` wants it.
+
+    In train mode it normalises by the batch's own statistics; those that it stores, for eval mode,
+    are set by ``settle`` alone.
+    """
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(maps)
+        return batch_norm(maps, None, None, self.weight, self.bias, True, 0.0, self.eps)
+
+
+def settle(network: nn.Module, samples: Tensor) -> None:
+    """Store the statistics that batch normalisations have of samples (n, c, h, w), in train mode.
+
+    Mean and biased variance, averaged over blocks of ``SETTLED`` samples. Networks without batch
+    normalisation, or with one that is not in train mode, stay as they are.
+    """
+    layers = [m for m in network.modules() if isinstance(m, BatchNorm) and m.training]
+    seen: dict[nn.Module, list[Tensor]] = {layer: [] for layer in layers}
+
+    def look(layer: nn.Module, given: tuple[Tensor, ...]) -> None:
+        spread, mean = torch.var_mean(given[0], dim=(0, 2, 3), correction=0)
+        seen[layer].append(torch.stack([mean, spread]))
+
+    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
+    with torch.no_grad():
+        for block in samples.split(SETTLED) if layers else ():
+            network(block)
+        for layer in layers:
+            mean, spread = torch.stack(seen[layer]).mean(dim=0)
+            assert layer.running_mean is not None and layer.running_var is not None
+            layer.running_mean.copy_(mean)
+            layer.running_var.copy_(spread)
+    for hook in hooks:
+        hook.remove()
 
 
 def size_of(network: nn.Module) -> int:
@@ -122,7 +162,8 @@ def train(
 
     In a round each member takes part with probability ``SHARE``, and what the server sees is one
     release of the scheme: noise is added once to the sum over those who take part (Abadi et al.
-    2016, algorithm 1; the sum is divided by their expected number).
+    2016, algorithm 1; the sum is divided by their expected number). What batch normalisations in
+    train mode need for answers is settled at the end.
 
     Args:
         network: in train mode.
@@ -156,6 +197,7 @@ def train(
             )
         if progress is not None and number % 20 == 0:
             progress(f"round {number} of {rounds}", number / rounds)
+    settle(network, samples)
 
 
 def device_of(network: nn.Module) -> torch.device:
