@@ -64,7 +64,8 @@ def test_likeness_is_that_of_scikit_image(colours: tuple[int, ...]) -> None:
     made = np.clip(true.astype(int) + noise(4, 24, 24, *colours, seed=1) // 8, 0, 255)
     made = made.astype(np.uint8)
     seen = IMAGE.likeness(made, true)
-    assert set(seen) == {"ssim", "psnr"}
+    assert set(seen) == {"ssim", "psnr", "copied"}
+    assert seen["copied"].tolist() == (seen["psnr"] > 35).tolist()
     options = {"gaussian_weights": True, "use_sample_covariance": False, "data_range": 255}
     axis = -1 if colours else None
     for row in range(4):
