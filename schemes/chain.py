@@ -1,0 +1,89 @@
+"""Schemes for updates, one after another: ``chain:of=dp_sgd:sigma=0.1+top_k:share=0.1``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.errors import InputError
+from fowh.core.registry import load
+from fowh.core.release import Floats
+from fowh.core.updates import UpdateScheme
+
+
+@dataclass(frozen=True)
+class Chain(UpdateScheme):
+    """What each stage does, in their order: clipping, then noise and compression, then sums.
+
+    A stage that clips single samples stands first, since later ones see the mean. A guarantee of
+    the first stage holds for what later ones make of it (post-processing).
+
+    Attributes:
+        of: schemes as on the command line, joined by "+"; their parameters by ";" where one has
+            several.
+    """
+
+    of: str = "dp_sgd+top_k"
+
+    def __post_init__(self) -> None:
+        found = self.stages
+        names = " + ".join(type(stage).__name__ for stage in found)
+        if len(found) < 2 or any(isinstance(stage, Chain) for stage in found):
+            raise InputError(
+                f"chain: {self.of!r}; expected at least two schemes joined by +, none a chain"
+            )
+        if any(_clips(stage) for stage in found[1:]):
+            raise InputError(f"chain: {names}: a scheme that clips single samples stands first")
+        if any(stage.summed > 1 for stage in found[:-1]):
+            raise InputError(f"chain: {names}: a sum over clients stands last")
+        if any(type(stage).misfit is not UpdateScheme.misfit for stage in found[:-1]):
+            raise InputError(f"chain: {names}: laplace and sign state likelihoods that end a chain")
+
+    @cached_property
+    def stages(self) -> tuple[UpdateScheme, ...]:
+        """The schemes."""
+        made = [load("scheme", part.replace(";", ",")) for part in self.of.split("+")]
+        for stage in made:
+            if not isinstance(stage, UpdateScheme):
+                raise InputError(f"chain: {type(stage).__name__} protects no updates")
+        return tuple(made)
+
+    @property
+    def summed(self) -> int:
+        return self.stages[-1].summed
+
+    def each(self, gradients: Any) -> Any:
+        return self.stages[0].each(gradients)
+
+    def update(self, means: Floats, size: int, rng: np.random.Generator) -> Floats:
+        for stage in self.stages:
+            means = stage.update(means, size, rng)
+        return means
+
+    def deviation(self, released: Floats, size: int) -> Floats:
+        parts = [np.square(stage.deviation(released, size)) for stage in self.stages]
+        return np.asarray(np.sqrt(np.sum(parts, axis=0)), dtype=np.float32)
+
+    def revealed(self, released: Floats) -> NDArray[np.bool_]:
+        known = [stage.revealed(released) for stage in self.stages]
+        return np.asarray(np.logical_and.reduce(known))
+
+    def misfit(self, gradients: Any, released: Any, size: int) -> Any:
+        last = self.stages[-1]
+        if type(last).misfit is UpdateScheme.misfit:
+            return super().misfit(gradients, released, size)
+        return last.misfit(self.each(gradients), released, size)
+
+    def bits(self, coordinates: int) -> float:
+        return min(stage.bits(coordinates) for stage in self.stages)
+
+    def spent(self, rounds: int, share: float, delta: float) -> float | None:
+        return self.stages[0].spent(rounds, share, delta)
+
+
+def _clips(stage: UpdateScheme) -> bool:
+    return type(stage).each is not UpdateScheme.each
