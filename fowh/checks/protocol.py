@@ -160,7 +160,7 @@ def _limits(case: Case) -> str:
 
 @claims
 def _lessons(case: Case) -> str | None:
-    """What the target learns from is neither the attacker's nor the victims'."""
+    """What the target learns from is neither the attacker's nor the victims', or all train it."""
     words = []
     for on in case.worlds:
         given = case.protocol.lessons(on.samples, on.target, on.closed_set)
@@ -169,6 +169,15 @@ def _lessons(case: Case) -> str | None:
         private, later = given
         ensure(not len(np.intersect1d(private, later)), "who joins later is there from the start")
         for fold in case.folds(on):
+            if case.protocol.together:
+                alien = np.setdiff1d(fold.stolen, private)
+                ensure(not len(alien), f"{on.called}: {len(alien)} stolen rows are no lessons")
+                searched = np.setdiff1d(fold.gallery, fold.stolen)
+                common = np.intersect1d(np.union1d(private, later), searched)
+                ensure(not len(common), f"{on.called}: {len(common)} lessons are searched")
+                learned = np.unique(on.samples.subjects[private])
+                ensure(np.isin(on.samples.subjects, learned).all(), "somebody takes no part")
+                continue
             for name in ("attacker", "victims"):
                 common = np.intersect1d(np.union1d(private, later), getattr(fold, name))
                 ensure(not len(common), f"{on.called}: {len(common)} lessons are {name}' rows")

@@ -60,6 +60,8 @@ class Protocol(ABC):
         max_own: the attacker's own samples, at most.
         max_stolen: rows that are attacked in a fold, at most.
         shown_readings: readings of each subject among the samples shown.
+        together: whether everybody trains the target, those who are attacked too: what is stolen
+            comes of lessons, and the attacker's people have learned it as well.
     """
 
     controls: ClassVar[tuple[str, ...]] = ("random", "mean", "medoid")
@@ -67,6 +69,7 @@ class Protocol(ABC):
     max_own: ClassVar[int] = 2000
     max_stolen: ClassVar[int] = 400
     shown_readings: ClassVar[int] = 1
+    together: ClassVar[bool] = False
 
     def numbers(self) -> dict[str, Any]:
         """What a record's spec says beside the name, as JSON values."""

@@ -19,7 +19,18 @@ from fowh.core.updates import UpdateScheme
 ROUNDS = 200
 SHARE = 0.1  # of the members that takes part in a round, each drawn independently (Poisson)
 BLOCK = 2**26  # numbers in a block of gradients of single samples: 256 MB
+MIDDLE = 0.5  # grey that a learner's network sees as 0
 SETTLED = 256  # samples that are normalised together when statistics are settled
+
+
+class Centre(nn.Module):
+    """The first layer of a learner: pixels in 0..1 minus ``MIDDLE``, without which it learns slowly.
+
+    Whoever reads pixels off a gradient must add it again.
+    """
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels - MIDDLE
 
 
 class BatchNorm(nn.BatchNorm2d):

@@ -47,11 +47,11 @@ class Convnet(FederatedTarget):
     def network(self, classes: int, channels: int, generator: torch.Generator) -> nn.Module:
         from torch import nn
 
-        from fowh.kit.federated import BatchNorm
+        from fowh.kit.federated import BatchNorm, Centre
         from fowh.kit.training import blank, initialise
 
         def layers() -> nn.Module:
-            parts: list[nn.Module] = []
+            parts: list[nn.Module] = [Centre()]
             width, side = channels, self.side
             for number, wide in enumerate(WIDTHS):
                 parts.append(nn.Conv2d(width, wide, 3, padding=1))

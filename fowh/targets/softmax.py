@@ -26,10 +26,13 @@ class Softmax(FederatedTarget):
     def network(self, classes: int, channels: int, generator: torch.Generator) -> nn.Module:
         from torch import nn
 
+        from fowh.kit.federated import Centre
         from fowh.kit.training import blank, initialise
 
         def layers() -> nn.Module:
-            return nn.Sequential(nn.Flatten(), nn.Linear(channels * self.side**2, classes))
+            return nn.Sequential(
+                Centre(), nn.Flatten(), nn.Linear(channels * self.side**2, classes)
+            )
 
         made = blank(layers)
         initialise(made, generator)
