@@ -5,12 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fowh.cli._app import Device, Force, Out, app
 from fowh.core.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_COMMON = ("table", "out")  # what every table of ``reproduce`` takes
+_OF_ATTRIBUTES = ("own", "sensitive", "outcome")  # what fredrikson2014 takes alone
 
 
 @app.command()
@@ -78,11 +84,12 @@ def report(
 
 @app.command()
 def reproduce(
+    context: typer.Context,
     table: Annotated[
         str,
         typer.Argument(
             help="table1, table2, slots ... (docs/versions.md); dlg, geiping, defences, "
-            "fredrikson2015, membership (docs/gradients.md)."
+            "fredrikson2014, fredrikson2015, membership (docs/gradients.md)."
         ),
     ],
     dataset: Annotated[
@@ -105,13 +112,24 @@ def reproduce(
     jobs: Annotated[int, typer.Option(help="Processes; 0: one per core, or per GPU.")] = 0,
     device: Device = "auto",
     out: Out = Path("results"),
+    own: Annotated[
+        Path | None,
+        typer.Option("--table", help="fredrikson2014: a CSV instead of scikit-learn's diabetes."),
+    ] = None,
+    sensitive: Annotated[str, typer.Option(help="Its column of the hidden attribute.")] = "",
+    outcome: Annotated[str, typer.Option(help="Its column that the model predicts.")] = "",
 ) -> None:
-    """Print a table of the paper that the GAN attacks come from, measured here, beside theirs."""
+    """Print a published table, measured here, beside the published figures where there are any."""
     from rich.console import Console
 
     from fowh.paper.family import TABLES
     from fowh.paper.reproduce import reproduce_table
 
+    attributes = table == "fredrikson2014"
+    _only(context, table, attributes)
+    if attributes:
+        _attributes(own, sensitive, outcome, out)
+        return
     started = time.perf_counter()
 
     def say(text: str) -> None:
@@ -132,10 +150,7 @@ def reproduce(
         out=out,
         say=say,
     )
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, 150)  # a log has no width
-    console.print(made.table())
+    _wide(Console()).print(made.table())
     for remark in made.remarks:
         typer.echo(remark)
     for name, file in made.files.items():
@@ -168,3 +183,34 @@ def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str
         typer.echo(f"failed in part: {folder}; run again to try again", err=True)
     if made.failed:
         raise typer.Exit(1)
+
+
+def _only(context: typer.Context, table: str, attributes: bool) -> None:
+    """Refuse options that the table has no use for."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or name in _COMMON:
+            continue
+        if (name in _OF_ATTRIBUTES) != attributes:
+            option = "--table" if name == "own" else f"--{name}"
+            raise InputError(f"{option} is no option of {table}; see `fowh reproduce --help`")
+
+
+def _attributes(own: Path | None, sensitive: str, outcome: str, out: Path) -> None:
+    from rich.console import Console
+
+    from fowh.paper.attributes.reproduce import PUBLISHED, reproduce_attributes
+
+    made = reproduce_attributes(own, sensitive, outcome, out)
+    _wide(Console()).print(made.rich_table())
+    for line in (*made.verdicts(), PUBLISHED):
+        typer.echo(line)
+    for name, file in made.files.items():
+        typer.echo(f"{name:<8} {file}")
+
+
+def _wide(console: Console) -> Console:
+    """A log has no width."""
+    if not console.is_terminal:
+        console.width = max(console.width, 150)
+    return console

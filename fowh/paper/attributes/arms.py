@@ -25,11 +25,11 @@ DRAWS = 1000  # from the marginals, where the other attributes are not known
 PRIOR, IMPUTED, WITH_OUTCOME = "prior", "imputation", "imputation_outcome"
 ARMS = {
     PRIOR: "prior alone: the most frequent value",
-    "map_marginals": "MAP: outcome, marginals",
-    "map": "MAP as published: outcome, marginals, other attributes",
+    "map_marginals": "MAP: outcome, nothing else",
+    "map": "MAP as published: outcome, other attributes",
     IMPUTED: "imputation: other attributes, no model",
-    WITH_OUTCOME: "imputation: other attributes, outcome, no model",
-    "combined": "imputation as MAP's prior: other attributes, outcome, model",
+    WITH_OUTCOME: "imputation: others and outcome, no model",
+    "combined": "imputation, then the model: MAP on top",
 }
 WITH_MODEL = ("map_marginals", "map", "combined")
 HELD_OUT, MEMBERS = "held_out", "members"
@@ -160,7 +160,7 @@ def _imputed(own: Floats, hidden: Codes, others: Floats) -> Floats:
     """Logistic regression from others to the hidden value; regularised as scikit-learn does."""
     from sklearn.linear_model import LogisticRegression
 
-    learned = LogisticRegression(max_iter=2000).fit(own, hidden)
+    learned = LogisticRegression(solver="newton-cholesky").fit(own, hidden)
     return np.asarray(learned.predict_proba(others), dtype=np.float64)
 
 

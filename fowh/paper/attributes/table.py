@@ -6,6 +6,7 @@ import csv
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def made(name: str, columns: Mapping[str, Sequence[str]], sensitive: str, outcom
     text = repr((sensitive, outcome, {key: list(cells) for key, cells in columns.items()}))
     return Table(
         *(name, sensitive, outcome, tuple(map(str, values)), hidden, target, others),
-        groups=tuple(slice(a, b) for a, b in zip(ends[:-1], ends[1:], strict=True)),
+        groups=tuple(slice(a, b) for a, b in pairwise(ends)),
         digest=hashlib.sha256(text.encode()).hexdigest(),
     )
 
@@ -189,4 +190,4 @@ def _encoded(name: str, cells: Sequence[str]) -> Floats:
         )
     if len(categories) == 1:
         return np.zeros((len(cells), 1))
-    return (codes[:, None] == np.arange(1, len(categories))).astype(np.float64)
+    return np.asarray(codes[:, None] == np.arange(1, len(categories)), dtype=np.float64)
