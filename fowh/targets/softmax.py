@@ -21,7 +21,7 @@ class Softmax(FederatedTarget):
 
     @property
     def rate(self) -> float:
-        return 0.01
+        return 0.1
 
     def network(self, classes: int, channels: int, generator: torch.Generator) -> nn.Module:
         from torch import nn
