@@ -40,6 +40,11 @@ TITLES = {
         "Start",
         "A whole process, from nothing to its end, beside an interpreter that does nothing.",
     ),
+    "gradients": (
+        "Gradients of single samples",
+        "What a client computes that clips each sample's gradient by itself, against the one "
+        "gradient of their mean.",
+    ),
     "training": (
         "Training",
         "One step of the image inverter: generator and discriminator, all losses, both updates.",

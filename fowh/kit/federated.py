@@ -24,7 +24,7 @@ SETTLED = 256  # samples that are normalised together when statistics are settle
 
 
 class Centre(nn.Module):
-    """The first layer of a learner: pixels in 0..1 minus ``MIDDLE``, without which it learns slowly.
+    """The first layer of a learner: pixels in 0..1 minus ``MIDDLE``; without it, it learns slowly.
 
     Whoever reads pixels off a gradient must add it again.
     """
@@ -61,7 +61,7 @@ def settle(network: nn.Module, samples: Tensor) -> None:
 
     hooks = [layer.register_forward_pre_hook(look) for layer in layers]
     with torch.no_grad():
-        for block in samples.split(SETTLED) if layers else ():
+        for block in torch.split(samples, SETTLED) if layers else ():
             network(block)
         for layer in layers:
             mean, spread = torch.stack(seen[layer]).mean(dim=0)

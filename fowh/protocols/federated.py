@@ -110,7 +110,7 @@ def _turn(whose: NDArray[Any]) -> NDArray[np.intp]:
 def _evenly(
     rows: Indices, subjects: NDArray[np.int64], most: int, rng: np.random.Generator
 ) -> Indices:
-    """At most so many rows, sorted, of all their subjects alike: everybody's first, then seconds."""
+    """At most so many rows, sorted: one of every subject, then a second one, and so on."""
     shuffled = rng.permutation(rows)
     turns = _turn(subjects[shuffled])
     return np.sort(shuffled[np.argsort(turns, kind="stable")[:most]])

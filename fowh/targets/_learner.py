@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,7 +210,7 @@ class FederatedTarget(Target):
         from fowh.kit import federated, training
         from fowh.targets import _answering
 
-        files = [part.__file__ for part in (updates, federated, training, _answering)]
+        files = [part.__file__ or "" for part in (updates, federated, training, _answering)]
         return source_digest(*files, inspect.getsourcefile(type(self)) or "")
 
     def _public(self) -> Learnt:

@@ -19,7 +19,7 @@ WIDTHS, POOLED = (16, 32, 64), (1, 2)  # of the convolutions; after which the ma
 class Convnet(FederatedTarget):
     """3 x 3 convolutions and one linear layer, after the ConvNet of Geiping et al. (2020, app. A).
 
-    Theirs has eight convolutions of 64 to 256 maps; three of 16 to 64 are what two cores can invert.
+    Theirs has eight convolutions of 64 to 256 maps; two cores can invert three of 16 to 64.
 
     Attributes:
         norm: batch normalisation. none: there is none. eval: by stored statistics; they stay what
