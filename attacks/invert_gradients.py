@@ -1,0 +1,149 @@
+"""Inverting gradients: pictures whose gradient points where the update does (Geiping et al.)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fowh.core.attack import Attack
+from fowh.core.errors import InputError
+from fowh.core.updates import TINY, UpdateScheme
+from fowh.core.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    Loss = Callable[[Tensor], Tensor]
+
+RATE = 0.1
+MILESTONES = (3 / 8, 5 / 8, 7 / 8)  # of the steps; from each on, a tenth of the rate
+CHUNK = 2**23  # numbers of the gradients that are held at a time, 32 MB; of each ten copies or so
+
+
+@dataclass(frozen=True)
+class InvertGradients(Attack):
+    """Descent on the cosine distance between gradients, with total variation as the prior.
+
+    Geiping et al. (NeurIPS 2020, "Inverting Gradients", section 5): Adam on the sign of the
+    derivative, pictures kept in 0..1, the rate divided by ten at 3/8, 5/8 and 7/8 of the steps.
+    Labels come from the last layer first. Where several restarts are made, each row keeps that of
+    least loss, as the attack itself sees it.
+
+    Attributes:
+        steps: of Adam.
+        restarts: from other noise.
+        tv: weight of the total variation, a mean over pixels, against the distance.
+        adaptive: knows the scheme: guesses pass what it does to single gradients, only coordinates
+            that it reveals count, and where it adds noise or keeps signs the distance gives way to
+            its likelihood. False is the attack as published.
+    """
+
+    yields: ClassVar[Literal["samples"]] = "samples"
+    modality: ClassVar[str | None] = "image"
+    quick: ClassVar[Mapping[str, Any]] = {"steps": 4}
+    steps: int = 600
+    restarts: int = 1
+    tv: float = 0.01
+    adaptive: bool = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.restarts < 1 or not self.tv >= 0:
+            raise InputError(
+                f"invert_gradients: steps={self.steps}, restarts={self.restarts}, tv={self.tv}; "
+                "give steps and restarts >= 1, tv >= 0"
+            )
+
+    def unsupported(self, view: View) -> str | None:
+        from attacks._guessed import unfit_for_guessing
+
+        return unfit_for_guessing(view)
+
+    def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
+        import torch
+
+        from attacks._counted import labels_of
+        from attacks._guessed import Guesses, as_samples, picture_shape
+
+        scheme, release = view.scheme, view.release
+        assert isinstance(scheme, UpdateScheme)
+        apart = self.adaptive and type(scheme).each is not UpdateScheme.each
+        guesses = Guesses(view, apart)
+        rows, width = release.code.shape
+        labels = torch.from_numpy(labels_of(view)).to(view.device)
+        seen = torch.from_numpy(release.code).to(view.device)
+        shape = (rows, self.restarts, release.each, *picture_shape(view))
+        draw = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        noise = torch.rand(shape, generator=draw).to(view.device)
+        kept = torch.empty(rows, *shape[2:])
+        step = max(1, CHUNK // (width * guesses.parts * self.restarts))
+        for start in range(0, rows, step):
+            part = slice(start, start + step)
+            x = noise[part].flatten(0, 1)
+            y = labels[part].repeat_interleave(self.restarts, dim=0)
+            loss = self._loss(scheme, seen[part].repeat_interleave(self.restarts, dim=0), view)
+
+            def told(done: float, at: int = start) -> None:
+                view.progress("invert_gradients", (at + step * done) / rows)
+
+            final = self._descend(x, lambda guess, y=y, loss=loss: loss(guesses.gradients(guess, y)), told)
+            best = final.reshape(-1, self.restarts).nan_to_num(torch.inf).argmin(dim=1)
+            made = x.reshape(-1, *shape[1:])
+            kept[part] = made[torch.arange(len(made)), best.cpu()].cpu()
+        return as_samples(kept, view)
+
+    def _descend(self, x: Tensor, loss: Loss, told: Callable[[float], None]) -> Tensor:
+        """Change pictures (n, each, c, h, w) in place; their last losses (n,)."""
+        import torch
+
+        x.requires_grad_()
+        adam = torch.optim.Adam([x], lr=RATE)
+        marks = {round(share * self.steps) for share in MILESTONES}
+        for number in range(self.steps + 1):
+            value = loss(x) + self.tv * variation(x)
+            if number == self.steps:
+                break
+            (slope,) = torch.autograd.grad(value.sum(), x)
+            x.grad = slope.sign()
+            if number in marks:
+                adam.param_groups[0]["lr"] /= 10
+            adam.step()
+            with torch.no_grad():
+                x.clamp_(0, 1)
+            if number % 20 == 0:
+                told(number / self.steps)
+        x.requires_grad_(False)
+        return value.detach()
+
+    def _loss(self, scheme: UpdateScheme, seen: Tensor, view: View) -> Loss:
+        """From gradients (n, parts, p) to how far they are from the rows that were seen, (n,)."""
+        import torch
+
+        size = view.release.each // scheme.summed
+        if not self.adaptive:
+            return lambda found: 1 - _cosine(found.mean(dim=1), seen)
+        rows = seen.cpu().numpy()
+        if scheme.deviation(rows, size).any() or type(scheme).misfit is not UpdateScheme.misfit:
+            # Against what no gradient at all would explain: both terms keep their proportion.
+            with torch.no_grad():
+                nothing = scheme.misfit(torch.zeros_like(seen)[:, None], seen, size).abs()
+            return lambda found: scheme.misfit(found, seen, size) / nothing.clamp_min(TINY)
+        known = torch.from_numpy(scheme.revealed(rows)).to(seen)
+        there = seen * known
+        return lambda found: 1 - _cosine(scheme.each(found).mean(dim=1) * known, there)
+
+
+def _cosine(one: Tensor, other: Tensor) -> Tensor:
+    return (one * other).sum(dim=1) / (one.norm(dim=1) * other.norm(dim=1)).clamp_min(TINY)
+
+
+def variation(pictures: Tensor) -> Tensor:
+    """Anisotropic total variation (n,) of pictures (n, each, c, h, w), mean over their pixels."""
+    down = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs()
+    across = (pictures[..., 1:] - pictures[..., :-1]).abs()
+    return down.flatten(1).mean(dim=1) + across.flatten(1).mean(dim=1)
