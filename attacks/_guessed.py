@@ -68,7 +68,9 @@ def as_samples(pictures: Tensor, view: View) -> NDArray[np.uint8]:
     assert view.samples is not None
     flat = pictures.detach().reshape(-1, *pictures.shape[-3:]).nan_to_num(0.5).clamp(0, 1)
     whole = (flat * 255).round().to(torch.uint8).cpu().numpy()
-    return whole[:, 0] if view.samples.ndim == 3 else np.ascontiguousarray(whole.transpose(0, 2, 3, 1))
+    return (
+        whole[:, 0] if view.samples.ndim == 3 else np.ascontiguousarray(whole.transpose(0, 2, 3, 1))
+    )
 
 
 def unfit_for_guessing(view: View) -> str | None:

@@ -14,11 +14,9 @@ from fowh.core.errors import InputError
 from fowh.core.view import View
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 CHUNK = 2**24  # numbers of the gradients that are held at a time, in double precision 128 MB
-LOOKS = 50  # steps between looks at which restarts go on
 
 
 @dataclass(frozen=True)
@@ -27,16 +25,17 @@ class Dlg(Attack):
 
     Pictures start as Gaussian noise and are not kept in 0..1, labels are logits that are optimised
     beside them (algorithm 1), in double precision. Unlike the published code each step is shortened
-    until the distance falls, so that no restart diverges. All rows and restarts run at once; a
-    row's restarts end when one of them explains the update (``solved``), and that of least distance
-    is handed in. It wants a network that is twice differentiable.
+    until the distance falls, so that no restart diverges, and ends where it falls no more. All rows
+    run at once; those whose update is not explained yet (``solved``) are started again, and of a
+    row's restarts that of least distance is handed in. It wants a network that is twice
+    differentiable.
 
     Attributes:
         steps: of L-BFGS at most.
         restarts: from other noise.
         label: joint: logits are optimised too, as published. analytic: read off the last layer's
             bias (Zhao et al. 2020, iDLG).
-        solved: distance over the update's own square at which a restart has found what there is.
+        solved: distance over the update's own square from which on a row is not started again.
     """
 
     yields: ClassVar[Literal["samples"]] = "samples"
@@ -67,26 +66,30 @@ class Dlg(Attack):
         from attacks._guessed import as_samples, picture_shape
 
         rows, width = view.release.code.shape
+        each, shape = view.release.each, picture_shape(view)
+        pixels = each * int(np.prod(shape))
+        logits = each * view.embeddings.shape[1] if self.label == "joint" else 0
         draw = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        pixels = view.release.each * int(np.prod(picture_shape(view)))
-        logits = view.release.each * view.embeddings.shape[1] if self.label == "joint" else 0
-        starts = torch.randn(
-            (rows, self.restarts, pixels + logits), generator=draw, dtype=torch.float64
-        )
-        kept = torch.empty(rows, pixels, dtype=torch.float64)
-        step = max(1, CHUNK // (width * self.restarts))
-        for start in range(0, rows, step):
-            view.progress("dlg", start / rows)
-            part = np.arange(start, min(start + step, rows))
-            x, value = self._solve(view, part, starts[part].to(view.device))
-            best = value.nan_to_num(torch.inf).argmin(dim=1)
-            kept[part] = x[torch.arange(len(part)), best, :pixels].cpu()
-        return as_samples(kept.reshape(rows, view.release.each, *picture_shape(view)), view)
+        kept = torch.zeros(rows, pixels, dtype=torch.float64)
+        least = np.full(rows, np.inf)
+        power = np.square(view.release.code, dtype=np.float64).sum(axis=1)
+        step = max(1, CHUNK // width)
+        for restart in range(self.restarts):
+            noise = torch.randn(rows, pixels + logits, generator=draw, dtype=torch.float64)
+            left = np.flatnonzero(least > self.solved * power)
+            for start in range(0, len(left), step):
+                view.progress("dlg", (restart + start / len(left)) / self.restarts)
+                part = left[start : start + step]
+                found, value = self._solve(view, part, noise[part].to(view.device))
+                better = value < least[part]
+                least[part[better]] = value[better]
+                kept[part[better]] = found[better, :pixels]
+        return as_samples(kept.reshape(rows, each, *shape), view)
 
     def _solve(
         self, view: View, part: NDArray[np.intp], starts: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Rows of the release from starts (k, restarts, d): where they end, and distances there."""
+    ) -> tuple[Tensor, NDArray[np.float64]]:
+        """Rows of the release from starts (k, d): where they end, and their distances there."""
         import torch
 
         from attacks._counted import labels_of
@@ -98,31 +101,22 @@ class Dlg(Attack):
         shape, each = picture_shape(view), view.release.each
         pixels = each * int(np.prod(shape))
         seen = torch.from_numpy(view.release.code[part]).to(view.device).double()
-        power = seen.square().sum(dim=1).clamp_min(1e-30)
         known = None
         if self.label == "analytic":
             known = torch.from_numpy(labels_of(view)[part]).to(view.device)
 
-        def distance(x: Tensor, numbers: Tensor) -> Tensor:
-            row = numbers // self.restarts
+        def distance(x: Tensor, rows: Tensor) -> Tensor:
             pictures = x[:, :pixels].reshape(-1, each, *shape)
             if known is None:
                 labels = x[:, pixels:].reshape(len(x), each, -1).softmax(dim=2)
             else:
-                labels = known[row]
+                labels = known[rows]
             found = guesses.gradients(pictures, labels).mean(dim=1)
-            return (found - seen[row]).square().sum(dim=1)
+            return (found - seen[rows]).square().sum(dim=1)
 
-        search = Lbfgs(distance, starts.flatten(0, 1).clone())
-        for number in range(self.steps):
+        search = Lbfgs(distance, starts)
+        for _ in range(self.steps):
             search.step()
-            if number % LOOKS == LOOKS - 1:
-                self._narrow(search, power)
             if not search.running.any():
                 break
-        return search.x.reshape(starts.shape), search.value.reshape(starts.shape[:2])
-
-    def _narrow(self, search: Any, power: Tensor) -> None:
-        """End all restarts of rows that are solved."""
-        done = search.value.reshape(-1, self.restarts) <= self.solved * power[:, None]
-        search.running &= ~done.any(dim=1).repeat_interleave(self.restarts)
+        return search.x.cpu(), search.value.cpu().numpy()

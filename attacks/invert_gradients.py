@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from attacks._guessed import Guesses
+
     Loss = Callable[[Tensor], Tensor]
 
 RATE = 0.1
@@ -33,7 +36,9 @@ class InvertGradients(Attack):
     Geiping et al. (NeurIPS 2020, "Inverting Gradients", section 5): Adam on the sign of the
     derivative, pictures kept in 0..1, the rate divided by ten at 3/8, 5/8 and 7/8 of the steps.
     Labels come from the last layer first. Where several restarts are made, each row keeps that of
-    least loss, as the attack itself sees it.
+    least loss, as the attack itself sees it. The weight of the total variation is the best of
+    {.003, .01, .03, .1, .3} on simulated updates of the attacker's own ORL photographs (convnet at
+    its start, 300 steps: PSNR 21, 24, 29, 26 and 23 dB).
 
     Attributes:
         steps: of Adam.
@@ -49,7 +54,7 @@ class InvertGradients(Attack):
     quick: ClassVar[Mapping[str, Any]] = {"steps": 4}
     steps: int = 600
     restarts: int = 1
-    tv: float = 0.01
+    tv: float = 0.03
     adaptive: bool = True
 
     def __post_init__(self) -> None:
@@ -91,7 +96,7 @@ class InvertGradients(Attack):
             def told(done: float, at: int = start) -> None:
                 view.progress("invert_gradients", (at + step * done) / rows)
 
-            final = self._descend(x, lambda guess, y=y, loss=loss: loss(guesses.gradients(guess, y)), told)
+            final = self._descend(x, partial(_matched, guesses, y, loss), told)
             best = final.reshape(-1, self.restarts).nan_to_num(torch.inf).argmin(dim=1)
             made = x.reshape(-1, *shape[1:])
             kept[part] = made[torch.arange(len(made)), best.cpu()].cpu()
@@ -138,8 +143,13 @@ class InvertGradients(Attack):
         return lambda found: 1 - _cosine(scheme.each(found).mean(dim=1) * known, there)
 
 
+def _matched(guesses: Guesses, labels: Tensor, loss: Loss, pictures: Tensor) -> Tensor:
+    return loss(guesses.gradients(pictures, labels))
+
+
 def _cosine(one: Tensor, other: Tensor) -> Tensor:
-    return (one * other).sum(dim=1) / (one.norm(dim=1) * other.norm(dim=1)).clamp_min(TINY)
+    lengths: Tensor = one.norm(dim=1) * other.norm(dim=1)
+    return (one * other).sum(dim=1) / lengths.clamp_min(TINY)
 
 
 def variation(pictures: Tensor) -> Tensor:
