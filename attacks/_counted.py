@@ -12,8 +12,8 @@ def labels_of(view: View) -> NDArray[np.int64]:
     """Classes (u, each) behind every row: 1 - answer is missing from the bias where a label was.
 
     A sample's gradient of the last bias is its answer minus one at its label (Zhao et al. 2020,
-    iDLG). Alone, it is
-    the only one below zero, however long; over a batch the answers are taken to be as they are on the attacker's own samples.
+    iDLG). Alone, that is the only one below zero, however long the gradient is; over a batch the
+    answers are taken to be as they are on the attacker's own samples.
     """
     count, classes = len(view.release), view.embeddings.shape[1]
     each = view.release.each
