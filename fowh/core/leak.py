@@ -218,6 +218,8 @@ class Leak(ABC):
         closed_set: whether the system knows a closed set of subjects, those attacked among them.
         foreign: whether the target is no recogniser, so that somebody else's judges: the witness,
             or the usual one of the modality. The system then trains the target itself.
+        claims: whether what is got back is a claim of each stolen row, not the row itself.
+        guarded: the leak whose schemes stand in front of this one as well; "" for its own.
         protocol: the usual one.
         reference: the scheme that protects nothing.
         suite: the standard suite of attacks.
@@ -228,6 +230,8 @@ class Leak(ABC):
 
     closed_set: ClassVar[bool] = False
     foreign: ClassVar[bool] = False
+    claims: ClassVar[bool] = False
+    guarded: ClassVar[str] = ""
     protocol: ClassVar[str] = "standard"
     reference: ClassVar[str]
     suite: ClassVar[tuple[str, ...]]

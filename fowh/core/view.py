@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fowh.core.cache import Arrays, cached, digest
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import Scheme
-from fowh.core.target import Progress
+from fowh.core.target import Learner, Progress
 
 if TYPE_CHECKING:
     import torch
@@ -92,6 +92,8 @@ class View:
         samples: (n, ...) the same samples, prepared; None where there are none but vectors.
         query: counted black-box handle on the system; None without samples.
         module: the target's network, only if white box is granted, or if all who take part hold it.
+        learner: the target before anybody trained it, where that is public (``Learner``): whoever
+            holds it trains others like it. None where it came trained.
         malicious: whether the server may hand out another network (``Planter``).
         candidates: (k, ...) samples among which all stolen ones are, in no order; None where the
             threat grants none. Whoever reads them is informed.
@@ -113,6 +115,7 @@ class View:
     samples: NDArray[Any] | None = None
     query: Query | None = None
     module: torch.nn.Module | None = None
+    learner: Learner | None = None
     malicious: bool = False
     candidates: NDArray[Any] | None = None
     closed_set: bool = False

@@ -51,11 +51,12 @@ class Cell:
         if type(self.seed) is not int or self.seed < 0:
             raise InputError(f"--seed {self.seed}: expected an integer of at least 0")
         leak, scheme = describe(self.leak, "leak"), describe(self.scheme, "scheme")
-        if self.scheme.protects != leak["name"]:
+        wanted = self.leak.guarded or leak["name"]
+        if self.scheme.protects != wanted:
             raise InputError(
-                f"scheme {scheme['name']!r} protects {self.scheme.protects}, not {leak['name']}: "
+                f"scheme {scheme['name']!r} protects {self.scheme.protects}, not {wanted}: "
                 f"give --leak {self.scheme.protects}, or a scheme that `fowh list` has under "
-                f"{leak['name']}"
+                f"{wanted}"
             )
         seen: set[str] = set()
         for name in map(row_name, self.attacks):

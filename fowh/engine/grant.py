@@ -15,7 +15,7 @@ from fowh.core.leak import Says, System
 from fowh.core.protocol import Fold
 from fowh.core.randomness import stream
 from fowh.core.release import Floats, Release
-from fowh.core.target import Progress, Target
+from fowh.core.target import Learner, Progress, Target
 from fowh.core.view import Query, Version, View
 from fowh.engine.cell import Cell, source_of
 from fowh.engine.plan import Plan
@@ -77,6 +77,7 @@ def grant(
         as_released=system.says_released,
         query=query,
         module=module,
+        learner=cell.target if isinstance(cell.target, Learner) else None,
         malicious=threat.server == "malicious",
         candidates=candidates,
         closed_set=cell.leak.closed_set,

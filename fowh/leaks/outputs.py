@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fowh.core.errors import InputError
-from fowh.core.leak import Headline, Leak, Observed, Says, Setting, System
+from fowh.core.leak import Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
-from fowh.core.protocol import Indices
-from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import OutputScheme
 from fowh.core.target import Classifier, Target
 from fowh.leaks._accuracy import accuracy
-from fowh.leaks._limited import limited
+from fowh.leaks._answering import Answering, classes_of
 
 
 @dataclass(frozen=True)
@@ -69,8 +64,7 @@ class Outputs(Leak):
             scheme,
             keys,
             left,
-            # In the order of the codes of the subjects that it learned from, as it answers.
-            classes=np.unique(setting.subjects[_learned(setting)]),
+            classes=classes_of(setting),
             terms={},
             facts={"classes": setting.values.shape[1], "bytes_per_answer": left.bytes_each},
         )
@@ -87,47 +81,3 @@ class Outputs(Leak):
             "properties": {},
             "cost": {"bytes_per_answer": first["bytes_per_answer"]},
         }
-
-
-@dataclass(frozen=True, eq=False)
-class Answering(System):
-    """A classifier that answers whoever asks through a scheme.
-
-    Attributes:
-        setting: what it was deployed from.
-        classes: (c,) the subject of each score.
-    """
-
-    says_released: ClassVar[bool] = True
-    setting: Setting
-    scheme: OutputScheme
-    keys: Keys
-    release: Release
-    classes: NDArray[np.int64]
-    terms: Columns
-    facts: Mapping[str, float]
-
-    def utility(self) -> dict[str, Columns]:
-        """Whether each of the victims' samples is named, by all scores and by what leaves."""
-        rows = self.setting.fold.victims
-        values, subject = self.setting.values[rows], self.setting.subjects[rows]
-        limited = self.scheme.limit(values, self.setting.stream("utility"))
-        return {
-            scenario: {"correct": self.classes[said.argmax(axis=1)] == subject, "subject": subject}
-            for scenario, said in (("unprotected", values), ("protected", limited))
-        }
-
-    def says(self) -> Says:
-        return partial(limited, copy.deepcopy(self.scheme), self.setting.stream("asked").bytes(16))
-
-    def judge(self, made: Floats) -> Columns:
-        """``correct``: 1 where the model takes the reconstruction for its subject, else 0."""
-        usable = np.isfinite(made).all(axis=1)
-        taken = self.classes[np.nan_to_num(made).argmax(axis=1)]
-        whose = self.setting.subjects[self.setting.fold.stolen]
-        return {"correct": np.asarray(usable & (taken == whose), dtype=np.float64)}
-
-
-def _learned(setting: Setting) -> Indices:
-    """Rows that the classifier learned from; development's, where nobody says."""
-    return setting.learned if len(setting.learned) else setting.fold.development
