@@ -32,6 +32,7 @@ class Membership(Protocol):
 
     controls: ClassVar[tuple[str, ...]] = ("random", "mean")
     rendered: ClassVar[tuple[str, ...]] = ()
+    together: ClassVar[bool] = True
 
     def numbers(self) -> dict[str, Any]:
         return {"folds": FOLDS, "share": 0.5, **super().numbers()}
