@@ -91,7 +91,7 @@ class InvertGradients(Attack):
             part = slice(start, start + step)
             x = noise[part].flatten(0, 1)
             y = labels[part].repeat_interleave(self.restarts, dim=0)
-            loss = self._loss(scheme, seen[part].repeat_interleave(self.restarts, dim=0), view)
+            loss = self.distance(scheme, seen[part].repeat_interleave(self.restarts, dim=0), view)
 
             def told(done: float, at: int = start) -> None:
                 view.progress("invert_gradients", (at + step * done) / rows)
@@ -125,7 +125,7 @@ class InvertGradients(Attack):
         x.requires_grad_(False)
         return value.detach()
 
-    def _loss(self, scheme: UpdateScheme, seen: Tensor, view: View) -> Loss:
+    def distance(self, scheme: UpdateScheme, seen: Tensor, view: View) -> Loss:
         """From gradients (n, parts, p) to how far they are from the rows that were seen, (n,)."""
         import torch
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.engine.cell import Cell
+from fowh.engine.cell import Cell, row_name
 from fowh.engine.findings import Findings, Row, joined
 from fowh.metrics import BY_NAME, inversion
 from fowh.metrics.intervals import rate
@@ -21,9 +21,18 @@ COUNTS = (1, 10, 100, 1000)  # blind guesses that a record states
 
 
 def counted(cell: Cell, table: Table, sections: Mapping[str, Any]) -> list[Row]:
-    """Rows of attacks that count: what only the attacked target believes is no reconstruction."""
+    """Rows of attacks that count.
+
+    What only the attacked target believes is no reconstruction, and who had the truth among his
+    candidates did not make it.
+    """
     doubted = flags.adversarial(sections, cell.leak.headline.success[0])
-    return [row for row in table if row[0] in ("attacks", "rendered") and row not in doubted]
+    informed = [row_name(attack) for attack in cell.attacks if attack.informed]
+    return [
+        row
+        for row in table
+        if row[0] in ("attacks", "rendered") and row not in doubted and row[1] not in informed
+    ]
 
 
 def best(
