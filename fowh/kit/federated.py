@@ -189,13 +189,17 @@ def train(
     """
     expected = max(1, round(SHARE * len(samples)))
     weights = list(network.parameters())
+    as_they_are = type(scheme).each is UpdateScheme.each  # then one gradient holds their sum
     for number in range(rounds):
         rows = np.flatnonzero(rng.random(len(samples)) < SHARE)
         if len(rows) < (1 if alone else 2):
             mean = np.zeros((1, size_of(network)), dtype=np.float32)
         else:
             x, y = samples[rows], labels[rows]
-            if alone:
+            if alone and as_they_are:
+                one = loss_gradient(network)(x, y)[None].cpu().numpy()
+                mean = one * np.float32(len(rows) / expected)
+            elif alone:
                 entered = scheme.each(per_sample(network, x, y).cpu().numpy())
                 mean = entered.sum(axis=0, keepdims=True) / expected
             else:
