@@ -61,17 +61,21 @@ class FirstLayer(Attack):
         units, pixels = layer.weight.shape
         slopes = rows[:, : units * pixels].reshape(-1, units, pixels)
         factors = rows[:, units * pixels : units * (pixels + 1)]
+        shift = _shift(view, layer)  # of pixels before they enter the layer
         if view.release.each > 1:
             made = np.concatenate(
-                [_distinct(*pair, view.release.each) for pair in zip(slopes, factors, strict=True)]
+                [
+                    _distinct(one, other, view.release.each, shift)
+                    for one, other in zip(slopes, factors, strict=True)
+                ]
             )
         elif self.estimate == "ratio":
             best, at = np.abs(factors).argmax(axis=1), np.arange(len(rows))
-            made = slopes[at, best] / _away(factors[at, best])[:, None]
+            made = slopes[at, best] / _away(factors[at, best])[:, None] - shift
         elif self.estimate == "least_squares":
-            made, _ = _fitted(slopes, factors, _known(view, units, pixels))
+            made = _fitted(slopes, factors, _known(view, units, pixels))[0] - shift
         else:
-            made = _likeliest(view, slopes, factors)
+            made = _likeliest(view, slopes, factors, shift)
         pictures = torch.from_numpy(np.ascontiguousarray(made, dtype=np.float32))
         return as_samples(pictures.reshape(-1, *picture_shape(view)), view)
 
@@ -86,6 +90,23 @@ def _first(view: View) -> nn.Linear | None:
             whole = isinstance(layer, nn.Linear) and layer.in_features == view.samples[0].size
             return layer if whole and layer.bias is not None else None  # type: ignore[return-value]
     return None
+
+
+def _shift(view: View, layer: nn.Linear) -> Floats:
+    """What enters the layer of a black picture: networks centre what they see."""
+    import torch
+
+    from attacks._guessed import picture_shape
+
+    kept: list[Floats] = []
+    hook = layer.register_forward_hook(
+        lambda module, given, out: kept.append(given[0].detach().cpu().numpy())
+    )
+    assert view.module is not None
+    with torch.no_grad():
+        view.module(torch.zeros(2, *picture_shape(view), device=view.device))
+    hook.remove()
+    return kept[0][0]
 
 
 def _away(values: Floats) -> Floats:
@@ -106,7 +127,7 @@ def _fitted(slopes: Floats, factors: Floats, known: NDArray[np.bool_]) -> tuple[
     return along / np.maximum(weight, TINY**2), weight
 
 
-def _likeliest(view: View, slopes: Floats, factors: Floats) -> Floats:
+def _likeliest(view: View, slopes: Floats, factors: Floats, shift: Floats) -> Floats:
     """Pictures of largest posterior: Gaussian prior in a span, and what lies outside it."""
     scheme = view.scheme
     assert isinstance(scheme, UpdateScheme) and view.samples is not None
@@ -127,7 +148,7 @@ def _likeliest(view: View, slopes: Floats, factors: Floats) -> Floats:
         used = np.where(noisy[:, None], _computed(view, made, units, pixels), factors)
         exact, weight = _fitted(slopes, used, known)
         sure = weight / noise[:, None]  # precision of each pixel
-        gap = exact - mean
+        gap = exact - shift - mean
         inner = np.einsum("kp,np,lp->nkl", axes, sure, axes, optimize=True)
         inner[:, np.arange(len(axes)), np.arange(len(axes))] += 1 / variance
         along = np.linalg.solve(inner, ((sure * gap) @ axes.T)[..., None])[..., 0] @ axes
@@ -152,10 +173,10 @@ def _computed(view: View, pictures: Floats, units: int, pixels: int) -> Floats:
     return used
 
 
-def _distinct(slopes: Floats, factors: Floats, count: int) -> Floats:
+def _distinct(slopes: Floats, factors: Floats, count: int, shift: Floats) -> Floats:
     """So many distinct pictures that units show: several units' first, then the most plausible."""
     alive = np.abs(factors) > 1e-5 * np.abs(factors).max()
-    shown = slopes[alive] / factors[alive][:, None]
+    shown = slopes[alive] / factors[alive][:, None] - shift
     beyond = np.abs(shown - np.clip(shown, 0, 1)).mean(axis=1)
     order = np.argsort(beyond, kind="stable")[: 8 * count]
     shown, beyond = np.clip(shown[order], 0, 1), beyond[order]

@@ -96,7 +96,7 @@ def own_classes(view: View) -> NDArray[np.int64]:
     _, whose = np.unique(view.subjects, return_inverse=True)
     total = np.zeros((whose.max() + 1, view.embeddings.shape[1]))
     np.add.at(total, whose, view.embeddings)
-    return total.argmax(axis=1)[whose]
+    return np.asarray(total.argmax(axis=1)[whose])
 
 
 def ratio(
