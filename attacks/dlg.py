@@ -92,7 +92,7 @@ class Dlg(Attack):
         """Rows of the release from starts (k, d): where they end, and their distances there."""
         import torch
 
-        from attacks._counted import labels_of
+        from attacks._labels import labels_of
         from attacks._guessed import Guesses, picture_shape
         from attacks._lbfgs import Lbfgs
 

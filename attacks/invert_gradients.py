@@ -72,7 +72,7 @@ class InvertGradients(Attack):
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         import torch
 
-        from attacks._counted import labels_of
+        from attacks._labels import labels_of
         from attacks._guessed import Guesses, as_samples, picture_shape
 
         scheme, release = view.scheme, view.release

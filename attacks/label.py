@@ -1,41 +1,45 @@
-"""Labels: whose samples an update was computed on, read off the last layer, without a picture."""
+"""Analytic label recovery: whose update it is, with no picture at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.attack import Attack
+from fowh.core.errors import InputError
 from fowh.core.view import View
 
 
 @dataclass(frozen=True)
 class Label(Attack):
-    """Analytic label recovery: of one sample exact (Zhao, Mopuri and Bilen 2020, iDLG).
+    """The class of every sample behind an update, from the gradient of the last layer.
 
-    Over a batch, counts that explain the last layer, the answers taken from the attacker's own
-    samples. A gradient of an identity classifier names its person.
+    Zhao et al. (2020, "iDLG") for single samples, counts for batches (Yin et al. 2021,
+    GradInversion). An update of a classifier of people names its person, whatever becomes of the
+    picture.
 
     Attributes:
-        rule: "bias" reads the last bias alone, as published; "filter" the whole last layer, where
-            noise or compression disturbs it.
+        rule: bias: as published, from the last bias. filter: from the whole last layer, as
+            likelihood under the scheme's noise wants it.
     """
 
     yields: ClassVar[Literal["claims"]] = "claims"
     closed_form: ClassVar[bool] = True
-    quick: ClassVar[Mapping[str, Any]] = {}
     rule: Literal["bias", "filter"] = "filter"
 
-    def unsupported(self, view: View) -> str | None:
-        from attacks._guessed import unfit_for_guessing
+    def __post_init__(self) -> None:
+        if self.rule not in ("bias", "filter"):
+            raise InputError(f"label: rule is {self.rule!r}; give bias or filter")
 
-        return unfit_for_guessing(view)
+    def unsupported(self, view: View) -> str | None:
+        from attacks._labels import unlabelled
+
+        return unlabelled(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.int64]:
-        from attacks._counted import labels_of
+        from attacks._labels import labels_of
 
         return labels_of(view, self.rule).ravel()

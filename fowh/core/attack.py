@@ -32,6 +32,8 @@ class Attack(ABC):
         learned: True when it trains on the attacker's own samples.
         closed_form: True when it solves what a learned attack of the same kind approximates: a
             learned one that does worse is under-trained.
+        informed: True where it is given what no thief has (candidates with the truth among them): a
+            yardstick, which counts neither for the best nor for the union of attacks.
         quick: parameters that make it cheap, for tests and checks.
     """
 
@@ -42,6 +44,7 @@ class Attack(ABC):
     informed: ClassVar[bool] = False
     learned: ClassVar[bool] = False
     closed_form: ClassVar[bool] = False
+    informed: ClassVar[bool] = False
     quick: ClassVar[Mapping[str, Any]] = {}
 
     def unsupported(self, view: View) -> str | None:
