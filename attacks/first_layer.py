@@ -1,75 +1,177 @@
-"""First layer: a fully connected layer's gradient is the picture, times a number for each unit."""
+"""Pictures out of a first layer that is fully connected: its gradient is made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks import _layer
 from fowh.core.attack import Attack
+from fowh.core.errors import InputError
+from fowh.core.updates import TINY, UpdateScheme
 from fowh.core.view import View
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from attacks._first import First, Prior
+
+SAME = 0.05  # root mean square of pixels below which two ratios show one picture
+WILD = 4.0  # in units of what the layer reads at most: further off a ratio is no picture
 
 
 @dataclass(frozen=True)
 class FirstLayer(Attack):
-    """x = dW / db (Phong et al. 2018; Geiping et al. 2020, proposition 3.1).
+    """The weights' gradient over the bias' is what the layer reads, pixel by pixel.
 
-    Without noise that is exact for one sample. With noise it is a linear model with known
-    variance: the likeliest picture under a Gaussian prior from the attacker's own, the factors db
-    computed from the network where the picture is known well enough, in turns. Over a batch a unit
-    shows a mixture of those samples that make it fire, a single one where it fires for no other:
-    "ratio" hands in units that show pictures at all, distinct ones, several units' first; "map"
-    takes the mixture apart, with the factors that labels and network say.
+    Of a sample the weights' gradient is the product of a signal, which is the bias' gradient, with
+    the picture (Phong et al. 2018, sec. 3; Geiping et al. 2020, prop. 3.1). Of several it is the
+    sum: a unit that one sample alone excites shows that one. The map estimate knows more: labels
+    (last layer), the shared network, which computes the signals from labels and pictures, the
+    scheme's noise, and a Gaussian of faces from the attacker's own. Signals and pictures are
+    estimated in turn; of a batch all pictures at once, as least squares with that prior.
 
     Attributes:
-        estimate: "ratio" of the unit of largest |db|, as published; "least_squares" over all
-            units; "map" with the prior and the scheme's noise.
+        estimate: ratio: of the unit with the largest bias gradient; of a batch the likeliest
+            distinct ones. least_squares: over all units; of a batch over those that agree. map:
+            as above.
+        turns: of the map estimate.
+        axes: directions of the prior, at most.
     """
 
     yields: ClassVar[Literal["samples"]] = "samples"
     modality: ClassVar[str | None] = "image"
     closed_form: ClassVar[bool] = True
-    quick: ClassVar[Mapping[str, Any]] = {}
+    quick: ClassVar[Mapping[str, Any]] = {"turns": 4}
     estimate: Literal["ratio", "least_squares", "map"] = "map"
+    turns: int = 40
+    axes: int = 100
+
+    def __post_init__(self) -> None:
+        if self.estimate not in ("ratio", "least_squares", "map"):
+            raise InputError(
+                f"first_layer: estimate is {self.estimate!r}; give ratio, least_squares or map"
+            )
+        if self.turns < 1 or self.axes < 1:
+            raise InputError(f"first_layer: turns={self.turns}, axes={self.axes}; give 1 or more")
 
     def unsupported(self, view: View) -> str | None:
-        from attacks._guessed import unfit_for_guessing
+        from attacks._first import first_layer
+        from attacks._labels import unlabelled
 
-        reason = unfit_for_guessing(view)
-        if reason is None and _layer.first(view) is None:
-            reason = "the network's first layer is not fully connected with a bias"
+        reason = unlabelled(view)
+        if reason is None and first_layer(view) is None:
+            return "the network's first layer is not fully connected, with a bias, to the pixels"
         return reason
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         import torch
 
+        from attacks._first import Prior, first_layer
         from attacks._guessed import as_samples, picture_shape
 
-        layer, rows = _layer.first(view), view.release.code
-        assert layer is not None
-        units, pixels = layer.weight.shape
-        slopes = rows[:, : units * pixels].reshape(-1, units, pixels)
-        factors = rows[:, units * pixels : units * (pixels + 1)]
-        shift = _layer.shift_of(view, layer)  # of pixels before they enter the layer
-        if view.release.each > 1 and self.estimate == "map":
-            made = _layer.unmixed(view, slopes, shift)
-        elif view.release.each > 1:
-            made = np.concatenate(
-                [
-                    _layer.distinct(one, other, view.release.each, shift)
-                    for one, other in zip(slopes, factors, strict=True)
-                ]
-            )
-        elif self.estimate == "ratio":
-            best, at = np.abs(factors).argmax(axis=1), np.arange(len(rows))
-            made = slopes[at, best] / _layer.away(factors[at, best])[:, None] - shift
-        elif self.estimate == "least_squares":
-            made = _layer.fitted(slopes, factors, _layer.known_of(view, units, pixels))[0] - shift
+        first = first_layer(view)
+        assert first is not None
+        prior = Prior.of(view, first, self.axes)
+        if self.estimate == "map":
+            made = self._map(view, first, prior, rng)
+        elif view.release.each == 1:
+            made = self._one(view, first)
         else:
-            made = _layer.likeliest(view, slopes, factors, shift)
-        pictures = torch.from_numpy(np.ascontiguousarray(made, dtype=np.float32))
-        return as_samples(pictures.reshape(-1, *picture_shape(view)), view)
+            made = torch.stack([self._several(*row, prior) for row in _units(view, first)])
+        return as_samples((made - first.offset).reshape(-1, *picture_shape(view)), view)
+
+    def _one(self, view: View, first: First) -> Tensor:
+        from attacks._first import as_rows
+
+        seen, signal, there = as_rows(view, first)
+        if self.estimate == "ratio":
+            largest = signal.abs().argmax(dim=1)
+            seen, signal, there = (
+                part.take_along_dim(largest.reshape(-1, *(1,) * (part.ndim - 1)), dim=1)
+                for part in (seen, signal, there)
+            )
+        sums = (signal[:, :, None] * seen * there).sum(dim=1)
+        power = (signal.square()[:, :, None] * there).sum(dim=1)
+        return (sums / power.clamp_min(TINY)).where(power > 0, -first.offset.abs())[:, None]
+
+    def _several(self, seen: Tensor, signal: Tensor, each: int, prior: Prior) -> Tensor:
+        """(each, d) distinct ratios of one row's units, the likeliest first."""
+        import torch
+
+        strong = signal.abs() > 1e-3 * signal.abs().max()
+        seen, signal = seen[strong], signal[strong]
+        ratios = seen / signal[:, None]
+        score = prior.unlikely(ratios).where(ratios.abs().amax(dim=1) < WILD, torch.inf)
+        apart = torch.cdist(ratios, ratios) / ratios.shape[1] ** 0.5
+        chosen = []
+        for _ in range(each):
+            if not torch.isfinite(score).any():
+                chosen.append(prior.mean)
+                continue
+            best = int(score.argmin())
+            same = apart[best] < SAME
+            same[best] = True
+            if self.estimate == "ratio":
+                chosen.append(ratios[best])
+            else:
+                chosen.append((signal[same] @ seen[same]) / signal[same].square().sum())
+            score = score.where(~same, torch.inf)
+        return torch.stack(chosen)
+
+    def _map(self, view: View, first: First, prior: Prior, rng: np.random.Generator) -> Tensor:
+        import torch
+
+        from attacks._first import Signals, as_rows
+        from attacks._labels import labels_of
+
+        scheme, each = view.scheme, view.release.each
+        assert isinstance(scheme, UpdateScheme)
+        seen, shifts, there = as_rows(view, first)
+        labels, told = torch.from_numpy(labels_of(view)).to(view.device), Signals(view, first)
+        noise = scheme.deviation(view.release.code, each // scheme.summed)
+        floor = torch.from_numpy(np.square(noise)).to(seen)[:, None]
+        draw = torch.from_numpy(rng.standard_normal((*labels.shape, len(prior.spread)))).to(seen)
+        x = prior.mean + (each > 1) * 0.1 * (draw * prior.spread.sqrt()) @ prior.axes
+        for turn in range(self.turns):
+            signal = told(x, labels) / each
+            mean = signal.sum(dim=1)  # a scheme shortens all of them, by how much the bias tells
+            scale = (shifts * mean).sum(dim=1) / mean.square().sum(dim=1).clamp_min(TINY)
+            signal = signal * scale.clamp_min(0.05)[:, None, None].clamp_max(1)
+            if each == 1:
+                signal = _settled(signal[:, 0], shifts, seen * there, x[:, 0], floor)[:, None]
+                sums = torch.einsum("nm,nmd->nd", signal[:, 0], seen * there)
+                power = torch.einsum("nm,nmd->nd", signal[:, 0].square(), there.to(seen))
+                x = prior.of_one(sums, power, floor + TINY**2)[:, None]
+            else:
+                guess = signal.transpose(1, 2) @ x
+                wrong = (seen - guess) * there
+                spread = wrong.square().sum(dim=(1, 2)) / there.sum(dim=(1, 2)).clamp_min(1)
+                whole = torch.where(there, seen, guess)
+                x = prior.of_many(signal, whole, spread.maximum(floor[:, 0]))
+            view.progress("first_layer", (turn + 1) / self.turns)
+        return x
+
+
+def _settled(model: Tensor, shifts: Tensor, seen: Tensor, x: Tensor, floor: Tensor) -> Tensor:
+    """Signals (n, m) from three witnesses, by how far each may be off.
+
+    The bias' own gradient, the weights' along the picture as guessed, and the network's word on
+    that picture, whose error is what it differs by from the first two beyond their noise.
+    """
+    length = x.square().sum(dim=1, keepdim=True) + 1
+    read = ((seen @ x[:, :, None])[:, :, 0] + shifts) / length
+    exact = floor <= TINY**2
+    off = ((model - read).square().mean(dim=1, keepdim=True) - floor / length).clamp_min(TINY**2)
+    weight = off / (off + floor / length + TINY**2)
+    return shifts.where(exact, weight * read + (1 - weight) * model)
+
+
+def _units(view: View, first: First) -> list[tuple[Tensor, Tensor, int]]:
+    from attacks._first import as_rows
+
+    seen, signal, _ = as_rows(view, first)
+    return [(seen[row], signal[row], view.release.each) for row in range(len(seen))]

@@ -1,93 +1,148 @@
-"""Generative: the picture in the span of the attacker's own that explains the update best."""
+"""Descent in the span of the attacker's faces: only pictures that could be faces are guessed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks._own import held_out
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from attacks._guessed import Guesses
+
+RATE = 0.1  # of Adam, in standard deviations of the prior
+COUNTS = (8, 16, 32, 64, 128, 256)  # principal components that are tried
+HELD = 0.2  # of his samples, on which they are tried
 CHUNK = 2**23  # numbers of the gradients that are held at a time
 
 
 @dataclass(frozen=True)
 class Generative(Attack):
-    """Principal pictures as the prior, the scheme's likelihood as the evidence.
+    """Pictures as the mean face and its principal components, fitted to the update.
 
-    The family's image inverters know what faces are from the attacker's samples; here that
-    knowledge is linear: a mean, axes and variances (Turk and Pentland 1991). Descent by Adam on
-    the distance that ``invert_gradients`` has, in whitened coordinates with a Gaussian prior, where
-    noise that covers the whole space is averaged out over the few axes.
+    The likelihood of the scheme and a Gaussian of faces (the components of the attacker's own, as
+    many as reconstruct held-out ones best) are all that counts: with noise this is the likeliest
+    face in that span. After Jeon et al. (2021, "Gradient Inversion with Generative Image Prior"),
+    whose generator is here a linear one, which needs no more faces than he has.
 
     Attributes:
         steps: of Adam.
-        axes: of the span, at most.
-        prior: weight of half the mean squared whitened coordinate.
+        restarts: from other faces; each row keeps the one that explains it best.
     """
 
     yields: ClassVar[Literal["samples"]] = "samples"
     modality: ClassVar[str | None] = "image"
     learned: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"steps": 4}
-    steps: int = 200
-    axes: int = 100
-    prior: float = 0.01
+    steps: int = 300
+    restarts: int = 1
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.axes < 1 or not self.prior >= 0:
+        if self.steps < 1 or self.restarts < 1:
             raise InputError(
-                f"generative: steps={self.steps}, axes={self.axes}, prior={self.prior}; give "
-                "steps and axes >= 1, prior >= 0"
+                f"generative: steps={self.steps}, restarts={self.restarts}; give 1 or more"
             )
 
     def unsupported(self, view: View) -> str | None:
-        from attacks._guessed import unfit_for_guessing
+        from attacks._labels import unlabelled
 
-        return unfit_for_guessing(view)
+        return unlabelled(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         import torch
 
-        from attacks._counted import labels_of
         from attacks._guessed import Guesses, as_samples, picture_shape
-        from attacks.invert_gradients import InvertGradients
-        from fowh.kit.images import as_tensor
+        from attacks._labels import labels_of
 
         scheme, release = view.scheme, view.release
-        assert isinstance(scheme, UpdateScheme) and view.samples is not None
-        own = as_tensor(view.samples, view.device).flatten(1)
-        mean = own.mean(dim=0)
-        _, spread, basis = torch.linalg.svd(own - mean, full_matrices=False)
-        scaled = (spread[: self.axes] / len(own) ** 0.5)[:, None] * basis[: self.axes]
+        assert isinstance(scheme, UpdateScheme)
         guesses = Guesses(view, type(scheme).each is not UpdateScheme.each)
-        labels = torch.from_numpy(labels_of(view)).to(view.device)
+        mean, axes = _faces(view, rng)
         rows, width = release.code.shape
-        kept = torch.empty(rows, release.each, *picture_shape(view))
-        step = max(1, CHUNK // (width * guesses.parts))
-        for start in range(0, rows, step):
-            part = slice(start, start + step)
-            seen = torch.from_numpy(release.code[part]).to(view.device)
-            distance = InvertGradients().distance(scheme, seen, view)
-            # Members of a batch begin apart: from one point all would move alike.
-            draws = rng.standard_normal((len(seen), release.each, len(scaled)))
-            z = torch.from_numpy(0.1 * draws).to(seen).requires_grad_()
-            adam = torch.optim.Adam([z], lr=0.1)
-            for number in range(self.steps):
-                adam.param_groups[0]["lr"] = 0.1 * (1 - number / self.steps)
-                made = (mean + z @ scaled).unflatten(-1, picture_shape(view))
-                found = guesses.gradients(made, labels[part])
-                loss = distance(found) + self.prior * z.square().mean(dim=(1, 2)) / 2
-                (z.grad,) = torch.autograd.grad(loss.sum(), z)
-                adam.step()
-                if number % 20 == 0:
-                    view.progress("generative", (start + step * number / self.steps) / rows)
-            final = (mean + z.detach() @ scaled).unflatten(-1, picture_shape(view))
-            kept[part] = final.cpu()
-        return as_samples(kept, view)
+        labels = torch.from_numpy(labels_of(view)).to(view.device)
+        seen = torch.from_numpy(release.code).to(view.device)
+        start = rng.standard_normal((rows, self.restarts, release.each, len(axes)))
+        starts = 0.1 * torch.from_numpy(start).to(mean)
+        made = torch.empty(rows, release.each, len(mean))
+        step = max(1, CHUNK // (width * guesses.parts * self.restarts))
+        for at in range(0, rows, step):
+            part = slice(at, at + step)
+            z = starts[part].flatten(0, 1).requires_grad_()
+            y, s = (of[part].repeat_interleave(self.restarts, dim=0) for of in (labels, seen))
+            draw = partial(_drawn, mean, axes, picture_shape(view))
+            loss = partial(_loss, guesses, scheme, release.each // scheme.summed, y, s, draw)
+            final = self._descend(z, loss, lambda share, at=at: view.progress(  # type: ignore[misc]
+                "generative", (at + step * share) / rows
+            ))
+            best = final.reshape(-1, self.restarts).nan_to_num(torch.inf).argmin(dim=1)
+            pictures = draw(z.detach()).flatten(2).reshape(-1, self.restarts, release.each, len(mean))
+            made[part] = pictures[torch.arange(len(best)), best.cpu()].cpu()
+        return as_samples(made.reshape(-1, *picture_shape(view)), view)
+
+    def _descend(self, z: Tensor, loss: Any, told: Any) -> Tensor:
+        """Change (n, each, k) in place; the last losses (n,)."""
+        import torch
+
+        adam = torch.optim.Adam([z], lr=RATE)
+        ease = torch.optim.lr_scheduler.CosineAnnealingLR(adam, self.steps, RATE / 100)
+        for number in range(self.steps):
+            adam.zero_grad()
+            loss(z).sum().backward()
+            adam.step()
+            ease.step()
+            if number % 20 == 0:
+                told(number / self.steps)
+        return loss(z).detach()  # type: ignore[no-any-return]
+
+
+def _faces(view: View, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Mean (d,) and components (k, d), each as long as one standard deviation."""
+    import torch
+
+    from fowh.kit.images import as_tensor
+
+    assert view.samples is not None
+    own = as_tensor(view.samples, view.device).flatten(1)
+    out = torch.from_numpy(held_out(view, HELD, 1, rng)).to(own.device)
+    learned, tried = own[~out], own[out]
+    most = min(*own.shape, len(learned)) - 1
+    counts = [count for count in COUNTS if count < most] or [max(1, most)]
+    if len(learned) > 1:
+        mean = learned.mean(dim=0)
+        _, scale, axes = torch.linalg.svd(learned - mean, full_matrices=False)
+        errors = []
+        for count in counts:
+            power = scale[:count].square() / (len(learned) - 1)
+            rest = scale[count:].square().sum() / (len(learned) - 1) / (own.shape[1] - count)
+            gap = tried - mean
+            along = gap @ axes[:count].T  # what a prior that is too narrow would shrink
+            kept = (along * power / (power + rest)) @ axes[:count]
+            errors.append(float((gap - kept).square().mean()))
+        counts = [counts[int(np.argmin(errors))]]
+    mean = own.mean(dim=0)
+    _, scale, axes = torch.linalg.svd(own - mean, full_matrices=False)
+    count = counts[0]
+    return mean, axes[:count] * (scale[:count, None] / max(1, len(own) - 1) ** 0.5)
+
+
+def _drawn(mean: Tensor, axes: Tensor, shape: tuple[int, int, int], z: Tensor) -> Tensor:
+    return (mean + z @ axes).reshape(*z.shape[:2], *shape)
+
+
+def _loss(
+    guesses: Guesses, scheme: UpdateScheme, size: int, y: Tensor, seen: Tensor, draw: Any, z: Tensor
+) -> Tensor:
+    """Minus log-posterior of (n, each, k), (n,)."""
+    found = guesses.gradients(draw(z), y)
+    return scheme.misfit(found, seen, size) + z.square().sum(dim=(1, 2)) / 2
