@@ -28,7 +28,7 @@ class Dlg(Attack):
     until the distance falls, so that no restart diverges, and ends where it falls no more. All rows
     run at once; those whose update is not explained yet (``solved``) are started again, and of a
     row's restarts that of least distance is handed in. It wants a network that is twice
-    differentiable.
+    differentiable: ReLU has no second derivative.
 
     Attributes:
         steps: of L-BFGS at most.
