@@ -65,9 +65,9 @@ class InvertGradients(Attack):
             )
 
     def unsupported(self, view: View) -> str | None:
-        from attacks._guessed import unfit_for_guessing
+        from attacks._labels import unlabelled
 
-        return unfit_for_guessing(view)
+        return unlabelled(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         import torch

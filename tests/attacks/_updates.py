@@ -51,9 +51,9 @@ class Noisy(UpdateScheme):
         return np.full(len(released), 0.05, np.float32)
 
 
-def network(norm: bool = False, keeps: bool = True) -> nn.Module:
+def network(norm: bool = False) -> nn.Module:
     layers: list[nn.Module] = [nn.Conv2d(1, 8, 3, padding=1)]
-    layers += [nn.BatchNorm2d(8, track_running_stats=keeps)] if norm else []
+    layers += [federated.BatchNorm(8)] if norm else []
     layers += [nn.Sigmoid(), nn.Flatten(), nn.Linear(8 * SIDE**2, CLASSES)]
     made = nn.Sequential(*layers)
     draw = torch.Generator().manual_seed(1)
@@ -86,9 +86,7 @@ def stolen(
     x, rng = as_tensor(truth, "cpu"), np.random.default_rng(2)
     if norm:
         parts = zip(x.split(each), labels.split(each), strict=True)
-        found = torch.stack(
-            [federated.loss_gradient(network(True, False))(*part) for part in parts]
-        )
+        found = torch.stack([federated.loss_gradient(shared)(*part) for part in parts])
         values = found[:, None].detach().numpy()
     else:
         found = federated.per_sample(shared, x, labels).detach()
