@@ -93,8 +93,8 @@ class Dlg(Attack):
         """Rows of the release from starts (k, d): where they end, and their distances there."""
         import torch
 
-        from attacks._labels import labels_of
         from attacks._guessed import Guesses, picture_shape
+        from attacks._labels import labels_of
         from attacks._lbfgs import Lbfgs
 
         guesses = Guesses(view, apart=False)

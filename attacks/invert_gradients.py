@@ -72,8 +72,8 @@ class InvertGradients(Attack):
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         import torch
 
-        from attacks._labels import labels_of
         from attacks._guessed import Guesses, as_samples, picture_shape
+        from attacks._labels import labels_of
 
         scheme, release = view.scheme, view.release
         assert isinstance(scheme, UpdateScheme)
