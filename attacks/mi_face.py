@@ -16,7 +16,8 @@ from fowh.core.view import View
 if TYPE_CHECKING:
     from torch import Tensor
 
-SURE = 1e-6  # probability below which the slope of its logarithm is cut off
+SURE = 1e-30  # probability below which the slope of its logarithm is cut off
+LEAST = 1e-20  # slope below which there is none
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,14 @@ class MiFace(Attack):
     Whom a stolen answer names is whom the picture is made of: from the mean of the attacker's own
     pictures down the loss of that class, once for each class. The network is needed, since its
     slopes are. The loss is the logarithm of what the paper descends on, one minus the probability,
-    whose slope vanishes where the class is improbable; steps are Adam's. Beside it stands total
-    variation, or after every step the picture is denoised, as in the paper (sec. 5.2, PROCESS).
+    whose slope vanishes where the class is improbable; every step is of one length. What is added
+    to the mean picture is kept smooth: by its total variation, or, as in the paper (PROCESS), by
+    smoothing it after every step.
 
     Attributes:
-        process: tv, or denoise (a median of three by three pixels).
+        process: tv, or denoise (each pixel the mean of three by three).
         steps: of descent.
-        rate: of them, in shares of the range of a pixel.
+        rate: root mean square of a step, in shares of the range of a pixel.
         weight: of total variation, mean over pixels, against the loss.
     """
 
@@ -40,8 +42,8 @@ class MiFace(Attack):
     modality: ClassVar[str | None] = "image"
     quick: ClassVar[Mapping[str, Any]] = {"steps": 5}
     process: Literal["tv", "denoise"] = "tv"
-    steps: int = 200
-    rate: float = 0.01
+    steps: int = 50
+    rate: float = 0.005
     weight: float = 10.0
 
     def __post_init__(self) -> None:
@@ -74,25 +76,24 @@ class MiFace(Attack):
         assert view.samples is not None and view.module is not None
         module = view.module
         mean = as_tensor(view.samples, view.device).mean(dim=0)
-        made = mean.expand(len(labels), *mean.shape).clone().requires_grad_()
+        made = mean.expand(len(labels), *mean.shape).clone()
         wanted = torch.from_numpy(labels).to(view.device)
-        adam = torch.optim.Adam([made], lr=self.rate)
         for number in range(self.steps):
-            adam.zero_grad()
+            made.requires_grad_()
             right = module(made).gather(1, wanted[:, None])
             # A sum: every picture descends on its own, whichever stand beside it.
             loss = -right.clamp_min(SURE).log().sum()
             if self.process == "tv":
-                loss = loss + self.weight * _variation(made)
-            loss.backward()  # type: ignore[no-untyped-call]
-            adam.step()
-            with torch.no_grad():
-                if self.process == "denoise":
-                    made.copy_(_median(made))
-                made.clamp_(0, 1)
+                loss = loss + self.weight * _variation(made - mean)
+            (slope,) = torch.autograd.grad(loss, made)
+            length = slope.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+            made = made.detach() - self.rate * slope / length.clamp_min(LEAST)
+            if self.process == "denoise":
+                made = mean + _smooth(made - mean)
+            made = made.clamp(0, 1)
             if number % 20 == 0:
                 view.progress(f"mi_face: step {number}", number / self.steps)
-        whole = (made.detach() * 255).round().to(torch.uint8).cpu()
+        whole = (made * 255).round().to(torch.uint8).cpu()
         shown = whole.permute(0, 2, 3, 1) if view.samples.ndim == 4 else whole[:, 0]
         return np.ascontiguousarray(shown.numpy())
 
@@ -104,11 +105,8 @@ def _variation(pictures: Tensor) -> Tensor:
     return (down + right).sum()
 
 
-def _median(pictures: Tensor) -> Tensor:
-    """Each pixel the median of the nine around it; borders are repeated."""
-    from torch.nn.functional import pad
+def _smooth(pictures: Tensor) -> Tensor:
+    """Each pixel the mean of the nine around it; borders are repeated."""
+    from torch.nn.functional import avg_pool2d, pad
 
-    wide = pad(pictures, (1, 1, 1, 1), mode="replicate")
-    patches = wide.unfold(2, 3, 1).unfold(3, 3, 1).flatten(4)
-    found: Tensor = patches.median(dim=-1).values
-    return found
+    return avg_pool2d(pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, stride=1)

@@ -46,6 +46,9 @@ def references(
         said = judge.witness(plan.prepared[fold.stolen])
         plain = found["unprotected"]
         found["unprotected"] = Judged(plain.embeddings, plain.columns, said)
+        if ran and strongest.samples is not None:  # and of somebody else's reconstruction
+            said, plain = judge.witness(strongest.samples[swapped]), found["shuffled"]
+            found["shuffled"] = Judged(plain.embeddings, plain.columns, said)
     found["mated_probe"] = _mated_probe(plan, fold, judge)
     return [Attempt("controls", name, "embeddings", judged) for name, judged in found.items()]
 
