@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fowh.checks import contract, world
 from fowh.checks.contract import Broken, Claims, Finding, ensure
@@ -47,6 +48,13 @@ class Case:
         """Who is who."""
         return world.fold(self.leak.closed_set)
 
+    @property
+    def learned(self) -> NDArray[np.intp]:
+        """Rows that the target learned from: where that is the question, every other stolen one."""
+        if not self.leak.claims:
+            return np.empty(0, dtype=np.intp)
+        return np.union1d(self.fold.development, self.fold.stolen[::2])
+
     @property  # not cached: a leak that changes what it is given must not hide it
     def values(self) -> Floats:
         """What the target says of every sample: answers, or embeddings."""
@@ -68,6 +76,7 @@ class Case:
         setting = Setting(
             *(scheme or self.reference, self.values, world.subjects(), self.fold),
             *(threat or Threat(), world.fixed),
+            learned=self.learned,
         )
         return self.leak.deploy(setting)
 
@@ -78,9 +87,19 @@ class Case:
 
     def successes(self, made: Floats) -> Columns:
         """Success of reconstructions, by metric; labels are what the engine adds."""
+        return self.leak.successes(self.labels | self.system.judge(made), self.system.terms)
+
+    def claimed(self, claims: NDArray[np.float64]) -> float:
+        """Mean success of claims in what an attacker wants most."""
+        columns = self.labels | self.system.claimed(claims)
+        found = self.leak.successes(columns, self.system.terms)
+        return float(np.nanmean(found[self.leak.headline.success[0]]))
+
+    @property
+    def labels(self) -> Columns:
+        """What the engine adds to whatever was observed."""
         stolen = self.fold.stolen
-        labels = {"subject": world.subjects()[stolen], "fold": np.zeros(len(stolen), np.int64)}
-        return self.leak.successes(labels | self.system.judge(made), self.system.terms)
+        return {"subject": world.subjects()[stolen], "fold": np.zeros(len(stolen), np.int64)}
 
     def wanted(self, made: Floats) -> float:
         """Mean success in what an attacker wants most."""
@@ -103,14 +122,14 @@ class Case:
 def _declared(case: Case) -> str:
     """Its reference scheme, its attacks and its metrics are there."""
     leak, name = case.leak, describe(case.leak, "leak")["name"]
-    protects = case.reference.protects
-    ensure(protects == name, f"{leak.reference} protects {protects!r}, not {name!r}")
+    protects, wanted = case.reference.protects, leak.guarded or name
+    ensure(protects == wanted, f"{leak.reference} protects {protects!r}, not {wanted!r}")
     for attack in leak.suite:
         load("attack", attack)
     ensure(leak.suite, "it has no standard suite of attacks")
-    wanted = (leak.headline.utility, *leak.headline.success, leak.headline.accepted)
+    measured = (leak.headline.utility, *leak.headline.success, leak.headline.accepted)
     learn(leak.metrics)
-    unknown = [each for each in wanted if each and each not in BY_NAME]
+    unknown = [each for each in measured if each and each not in BY_NAME]
     ensure(not unknown, f"{', '.join(unknown)}: not in the table of metrics, nobody reports it")
     return f"{leak.reference}; {', '.join(leak.suite)}"
 
@@ -144,6 +163,12 @@ def _keys(case: Case) -> str | None:
 @claims
 def _truth(case: Case) -> str:
     """The truth itself is got back; strangers and garbage are not."""
+    if case.leak.claims:
+        truth = np.isin(case.fold.stolen, case.learned).astype(np.float64)
+        right, wrong, same = (case.claimed(each) for each in (truth, 1 - truth, 0 * truth))
+        ensure(right > 0.9, f"the truth, claimed, is {right:.2f}")
+        ensure(max(wrong, same) < 0.1, f"its contrary is {wrong:.2f}, one claim of all {same:.2f}")
+        return f"claimed: {right:.2f}, its contrary {wrong:.2f}"
     most, shape = case.leak.headline.success[0], case.truth.shape
     noise = np.random.default_rng(4).standard_normal(shape, dtype=np.float32)
     truth, others = case.wanted(case.truth), case.wanted(case.strangers)

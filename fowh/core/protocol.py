@@ -60,8 +60,8 @@ class Protocol(ABC):
         max_own: the attacker's own samples, at most.
         max_stolen: rows that are attacked in a fold, at most.
         shown_readings: readings of each subject among the samples shown.
-        together: whether everybody trains the target, those who are attacked too: lessons are
-            among what is stolen, and among what the attacker has.
+        together: whether everybody trains the target, those who are attacked too: what is stolen
+            comes of lessons (half of it, where the question is whether it does), and the attacker's people have learned it as well.
     """
 
     controls: ClassVar[tuple[str, ...]] = ("random", "mean", "medoid")

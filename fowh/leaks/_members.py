@@ -27,7 +27,7 @@ METRICS = (
             "its fold pass that were not learned from.",
             "success",
             heading=("member", f"FPR {100 * rate:g} %"),
-            goal="name {} of the samples that were learned from",
+            goal=f"names {{}} % of what was learned from at FPR {100 * rate:g} %",
         )
         for name, rate in RATES.items()
     ),
@@ -40,6 +40,7 @@ METRICS = (
         "ties half; its mean is the area under the ROC.",
         "success",
         heading=("member", "AUC"),
+        goal="ranks members above others in {} % of all pairs",
     ),
 )
 

@@ -71,8 +71,10 @@ class Membership(Protocol):
             pairs = subjects * len(subjects) + paired
             stolen = victims[able[victims] & np.isin(pairs[victims], pairs[chosen])]
             own = sample(rest, min(threat.samples, self.max_own), stream(seed, "own", number))
-            gallery = np.union1d(victims, bystanders)
-            made.append(Fold(number, rest, own, victims, stolen, gallery, bystanders, rest))
+            fresh = place >= half
+            near = bystanders[fresh[bystanders]]
+            gallery = np.unique(np.concatenate([victims[fresh[victims]], near, stolen]))
+            made.append(Fold(number, rest, own, victims, stolen, gallery, near, rest))
         return made
 
 
