@@ -34,7 +34,9 @@ class First:
 def first_layer(view: View) -> First | None:
     """The first layer, where it is fully connected with a bias and reads pixels; None elsewhere."""
     assert view.module is not None and view.samples is not None
-    leaves = [layer for layer in view.module.modules() if next(layer.parameters(False), None) is not None]
+    leaves = [
+        layer for layer in view.module.modules() if next(layer.parameters(False), None) is not None
+    ]
     if not leaves or not isinstance(first := leaves[0], nn.Linear) or first.bias is None:
         return None
     order = list(view.module.parameters())
@@ -132,7 +134,8 @@ class Prior:
         inner = torch.einsum("kd,nd,ld->nkl", self.axes, worth, self.axes)
         inner = inner + torch.diag(1 / self.spread)
         along = torch.linalg.solve(inner, gap @ self.axes.T) @ self.axes
-        return self.mean + along + self.rest * (gap - worth * along)
+        made: Tensor = self.mean + along + self.rest * (gap - worth * along)
+        return made
 
     def of_many(self, signal: Tensor, seen: Tensor, noise: Tensor) -> Tensor:
         """Likeliest x (n, s, d) where ``seen`` (n, m, d) is signal (n, s, m) times x, and noise.
@@ -149,7 +152,8 @@ class Prior:
         along = gap @ self.axes.T
         off = (gap - along @ self.axes) / (power + noise / self.rest)
         made = (along / (power + noise / self.spread)) @ self.axes + off
-        return self.mean + turn @ made
+        found: Tensor = self.mean + turn @ made
+        return found
 
 
 def as_rows(view: View, first: First) -> tuple[Tensor, Tensor, Tensor]:

@@ -36,7 +36,9 @@ class Last:
 
 def last_layer(network: nn.Module) -> Last | None:
     """The last layer, where it is fully connected and has a bias; None where it is not."""
-    layers = [layer for layer in network.modules() if next(layer.parameters(False), None) is not None]
+    layers = [
+        layer for layer in network.modules() if next(layer.parameters(False), None) is not None
+    ]
     if not layers or not isinstance(last := layers[-1], nn.Linear) or last.bias is None:
         return None
     ends = np.cumsum([weights.numel() for weights in network.parameters()]).tolist()
@@ -80,11 +82,11 @@ def labels_of(view: View, rule: Rule = "filter") -> NDArray[np.int64]:
     if rule == "bias":
         seen = rows[:, last.bias].astype(np.float64)
         if each == 1:
-            return seen.argmin(axis=1)[:, None]
+            return np.asarray(seen.argmin(axis=1)[:, None])
         return spread(each * (view.embeddings.mean(axis=0) - seen), each)
     clean = not view.scheme.deviation(rows, each // view.scheme.summed).any()
     if clean and each == 1:  # exact, whatever the answers are
-        return rows[:, last.bias].argmin(axis=1)[:, None]
+        return np.asarray(rows[:, last.bias].argmin(axis=1)[:, None])
     seen = _filtered(view, last)
     whose = _classes(view)
     strange = view.embeddings.astype(np.float64).copy()
@@ -95,7 +97,7 @@ def labels_of(view: View, rule: Rule = "filter") -> NDArray[np.int64]:
         rest = others[None] * (1 - np.eye(len(others)))
         want = rest / np.maximum(rest.sum(axis=1, keepdims=True), TINY) - np.eye(len(others))
         want /= np.linalg.norm(want, axis=1, keepdims=True)  # any length: likelihood at its best
-        return (seen @ want.T).argmax(axis=1)[:, None]
+        return np.asarray((seen @ want.T).argmax(axis=1)[:, None])
     seen /= _shortened(view, whose)
     return spread(each * _shares(others, seen), each)
 
@@ -125,7 +127,7 @@ def _shares(others: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[n
         sure = (low + high) / 2
         much = (above / (1 - sure + others)).sum(axis=1, keepdims=True) > 1
         low, high = np.where(much, low, sure), np.where(much, sure, high)
-    return above / (1 - low + others + TINY)
+    return np.asarray(above / (1 - low + others + TINY))
 
 
 def _filtered(view: View, last: Last) -> NDArray[np.float64]:

@@ -82,11 +82,17 @@ class Generative(Attack):
             y, s = (of[part].repeat_interleave(self.restarts, dim=0) for of in (labels, seen))
             draw = partial(_drawn, mean, axes, picture_shape(view))
             loss = partial(_loss, guesses, scheme, release.each // scheme.summed, y, s, draw)
-            final = self._descend(z, loss, lambda share, at=at: view.progress(  # type: ignore[misc]
-                "generative", (at + step * share) / rows
-            ))
+            final = self._descend(
+                z,
+                loss,
+                lambda share, at=at: view.progress(  # type: ignore[misc]
+                    "generative", (at + step * share) / rows
+                ),
+            )
             best = final.reshape(-1, self.restarts).nan_to_num(torch.inf).argmin(dim=1)
-            pictures = draw(z.detach()).flatten(2).reshape(-1, self.restarts, release.each, len(mean))
+            pictures = (
+                draw(z.detach()).flatten(2).reshape(-1, self.restarts, release.each, len(mean))
+            )
             made[part] = pictures[torch.arange(len(best)), best.cpu()].cpu()
         return as_samples(made.reshape(-1, *picture_shape(view)), view)
 

@@ -164,8 +164,8 @@ def _keys(case: Case) -> str | None:
 def _truth(case: Case) -> str:
     """The truth itself is got back; strangers and garbage are not."""
     if case.leak.claims:
-        truth = np.isin(case.fold.stolen, case.learned).astype(np.float64)
-        right, wrong, same = (case.claimed(each) for each in (truth, 1 - truth, 0 * truth))
+        member = np.isin(case.fold.stolen, case.learned).astype(np.float64)
+        right, wrong, same = (case.claimed(each) for each in (member, 1 - member, 0 * member))
         ensure(right > 0.9, f"the truth, claimed, is {right:.2f}")
         ensure(max(wrong, same) < 0.1, f"its contrary is {wrong:.2f}, one claim of all {same:.2f}")
         return f"claimed: {right:.2f}, its contrary {wrong:.2f}"

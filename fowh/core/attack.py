@@ -27,8 +27,6 @@ class Attack(ABC):
             released leaves several open.
         modality: the one kind of samples that it works on; None where any will do.
         blind: True for a control that never reads the release.
-        informed: True when it knows candidates with the truth among them (``View.candidates``): it
-            counts neither as best attack nor in the union.
         learned: True when it trains on the attacker's own samples.
         closed_form: True when it solves what a learned attack of the same kind approximates: a
             learned one that does worse is under-trained.
@@ -41,7 +39,6 @@ class Attack(ABC):
     candidates: ClassVar[int] = 1
     modality: ClassVar[str | None] = None
     blind: ClassVar[bool] = False
-    informed: ClassVar[bool] = False
     learned: ClassVar[bool] = False
     closed_form: ClassVar[bool] = False
     informed: ClassVar[bool] = False
