@@ -152,7 +152,7 @@ def _filtered(view: View, last: Last) -> NDArray[np.float64]:
     )
     template = np.append(mean, 1.0)
     made: NDArray[np.float64] = (layer * there) @ template
-    return made / np.maximum(there @ np.square(template), TINY)
+    return np.asarray(made / np.maximum(there @ np.square(template), TINY))
 
 
 def _classes(view: View) -> NDArray[np.int64]:

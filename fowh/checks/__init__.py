@@ -22,6 +22,7 @@ from fowh.checks import (
     release,
     scheme,
     target,
+    updates,
 )
 from fowh.checks.contract import Finding
 from fowh.core.attack import Attack
@@ -33,6 +34,7 @@ from fowh.core.protocol import Protocol
 from fowh.core.registry import KINDS, Kind, load, names, plugin_class, split
 from fowh.core.scheme import OutputScheme, Scheme, TemplateScheme
 from fowh.core.target import Target
+from fowh.core.updates import UpdateScheme
 
 __all__ = ["Finding", "run_checks"]
 
@@ -61,6 +63,9 @@ def run_checks(plugin: str | object, kind: Kind | None = None) -> list[Finding]:
 
 
 def _check_scheme(plugin: Scheme) -> Iterator[Finding]:
+    if isinstance(plugin, UpdateScheme):
+        yield from updates.claims.run(updates.Case(plugin))
+        return
     case, parts = release.Case(plugin), [release.claims]
     if isinstance(plugin, TemplateScheme):
         case, parts = scheme.Case(plugin), [*parts, scheme.claims, capability.claims]
