@@ -96,7 +96,8 @@ def own_classes(view: View) -> NDArray[np.int64]:
     _, whose = np.unique(view.subjects, return_inverse=True)
     total = np.zeros((whose.max() + 1, view.embeddings.shape[1]))
     np.add.at(total, whose, view.embeddings)
-    return np.asarray(total.argmax(axis=1)[whose])
+    classes: NDArray[np.int64] = total.argmax(axis=1)[whose]
+    return classes
 
 
 def ratio(

@@ -61,8 +61,8 @@ class Protocol(ABC):
         max_stolen: rows that are attacked in a fold, at most.
         shown_readings: readings of each subject among the samples shown.
         together: whether everybody trains the target, those who are attacked too: what is stolen
-            comes of lessons (half of it, where the question is whether it does), as does what the
-            attacker has.
+            comes of lessons (half of it, where the question is which), and the attacker's people
+            have learned it as well.
     """
 
     controls: ClassVar[tuple[str, ...]] = ("random", "mean", "medoid")

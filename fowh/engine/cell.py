@@ -50,13 +50,12 @@ class Cell:
     def __post_init__(self) -> None:
         if type(self.seed) is not int or self.seed < 0:
             raise InputError(f"--seed {self.seed}: expected an integer of at least 0")
-        leak, scheme = describe(self.leak, "leak"), describe(self.scheme, "scheme")
-        wanted = self.leak.guarded or leak["name"]
-        if self.scheme.protects != wanted:
+        scheme = describe(self.scheme, "scheme")
+        leak = self.leak.guarded or describe(self.leak, "leak")["name"]
+        if self.scheme.protects != leak:
             raise InputError(
-                f"scheme {scheme['name']!r} protects {self.scheme.protects}, not {wanted}: "
-                f"give --leak {self.scheme.protects}, or a scheme that `fowh list` has under "
-                f"{wanted}"
+                f"scheme {scheme['name']!r} protects {self.scheme.protects}, not {leak}: "
+                f"give --leak {self.scheme.protects}, or a scheme that `fowh list` has under {leak}"
             )
         seen: set[str] = set()
         for name in map(row_name, self.attacks):

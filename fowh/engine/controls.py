@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fowh.core.leak import Stream, System
@@ -42,13 +44,11 @@ def references(
         swapped = other_subject(subjects[fold.stolen], rng("shuffle"))
         made["shuffled"] = strongest.embeddings[swapped]
     found = {name: judge.embeddings(each) for name, each in made.items()}
-    if judge.witness is not None and plan.prepared is not None:  # what it says of the originals
-        said = judge.witness(plan.prepared[fold.stolen])
-        plain = found["unprotected"]
-        found["unprotected"] = Judged(plain.embeddings, plain.columns, said)
-        if ran and strongest.samples is not None:  # and of somebody else's reconstruction
-            said, plain = judge.witness(strongest.samples[swapped]), found["shuffled"]
-            found["shuffled"] = Judged(plain.embeddings, plain.columns, said)
+    if judge.witness is not None and plan.prepared is not None:  # what it says of these samples
+        shown = {"unprotected": plan.prepared[fold.stolen]}
+        if ran and strongest.samples is not None:
+            shown["shuffled"] = strongest.samples[swapped]
+        found |= {n: replace(found[n], likeness=judge.witness(s)) for n, s in shown.items()}
     found["mated_probe"] = _mated_probe(plan, fold, judge)
     return [Attempt("controls", name, "embeddings", judged) for name, judged in found.items()]
 
@@ -60,8 +60,7 @@ def blind_tries(
 
     The list is made from what the attacker has of his own, before anything is stolen.
     """
-    own = fold.attacker
-    says = system.says()
+    own, says = fold.attacker, system.says()
     guesses = cover(says(plan.values[own]), plan.samples.subjects[own], GUESSES, rng)
     return system.tries(guesses, cell.leak.successes)
 

@@ -31,7 +31,7 @@ class Softmax(FederatedTarget):
 
         from fowh.kit.federated import Centre
 
-        linear: nn.Linear = skip_init(nn.Linear, channels * self.side**2, classes)  # type: ignore[no-untyped-call]
+        linear = skip_init(nn.Linear, channels * self.side**2, classes)  # type: ignore[no-untyped-call]
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
         return nn.Sequential(Centre(), nn.Flatten(), linear)

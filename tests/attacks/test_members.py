@@ -152,17 +152,16 @@ def test_what_was_memorised_is_told(variant: Any) -> None:
     view, member = memorised()
     made = Lira(variant=variant, shadows=16).run(view, np.random.default_rng(3))
     again = Lira(variant=variant, shadows=16).run(view, np.random.default_rng(3))
-    plain = Membership().run(view, np.random.default_rng(3))
     assert made.shape == (60,) and np.array_equal(made, again)
-    found, loss = (np.nanmean(told_apart(s, member)["member_auc"]) for s in (made, plain))
-    assert found > 0.75 and found > loss
+    assert np.nanmean(told_apart(made, member)["member_auc"]) > 0.8
 
 
 def test_shadow_models_answer_through_the_scheme() -> None:
     view, member = memorised(TopLabel())
-    made = Lira(shadows=16).run(view, np.random.default_rng(3))
+    made = [each.run(view, np.random.default_rng(3)) for each in (Lira(shadows=16), Membership())]
     assert np.isfinite(made).all()
-    assert np.nanmean(told_apart(made, member)["member_auc"]) > 0.6
+    ratio_, loss = (np.nanmean(told_apart(each, member)["member_auc"]) for each in made)
+    assert ratio_ > 0.7 and ratio_ > loss
 
 
 def test_own_classes_are_what_the_target_says_of_ones_own_people() -> None:
