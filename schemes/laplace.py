@@ -55,4 +55,5 @@ class Laplace(UpdateScheme):
     def spent(self, rounds: int, share: float, delta: float) -> float:
         each = 1 / self.scale
         # log(1 + q (e^eps - 1)) without overflow
-        return float(rounds * np.logaddexp(np.log1p(-share), np.log(share) + each))
+        out = np.log1p(-share) if share < 1 else -np.inf
+        return float(rounds * np.logaddexp(out, np.log(share) + each))

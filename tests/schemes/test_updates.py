@@ -73,17 +73,20 @@ def exact_delta(epsilon: float, sigma: float) -> float:
 @pytest.mark.parametrize("sigma", [2.0, 5.0])
 def test_epsilon_without_sampling_is_that_of_the_gaussian_mechanism(sigma: float) -> None:
     epsilon = load("scheme", f"dp_sgd:sigma={sigma}").spent(1, 1.0, 1e-3)
-    assert exact_delta(epsilon, sigma) == pytest.approx(1e-3, rel=0.05)
+    # The accountant's epsilon is an upper bound, by at most a hundredth.
+    assert exact_delta(epsilon, sigma) <= 1e-3 <= exact_delta(epsilon - 0.011, sigma)
 
 
 def test_epsilon_of_many_rounds_is_that_of_one_with_less_noise() -> None:
     # Without sampling, n rounds of sigma compose exactly to one of sigma / sqrt(n).
     many = load("scheme", "dp_sgd:sigma=8").spent(16, 1.0, 1e-3)
-    assert exact_delta(many, 2.0) == pytest.approx(1e-3, rel=0.05)
+    assert exact_delta(many, 2.0) <= 1e-3 <= exact_delta(many - 0.011, 2.0)
 
 
 def test_epsilon_falls_with_noise_and_is_finite_where_there_is_hardly_any() -> None:
-    spent = [load("scheme", f"dp_sgd:sigma={s}").spent(200, 0.1, 1 / 2800) for s in (0.1, 0.5, 1, 2)]
+    spent = [
+        load("scheme", f"dp_sgd:sigma={s}").spent(200, 0.1, 1 / 2800) for s in (0.1, 0.5, 1, 2)
+    ]
     assert spent == sorted(spent, reverse=True) and math.isfinite(spent[0])
     # The accountant's own figure at sigma 1, measured before this scheme was written.
     assert spent[2] == pytest.approx(7.8, abs=0.1) and spent[3] == pytest.approx(2.6, abs=0.1)
@@ -122,10 +125,15 @@ def test_the_server_sees_the_mean_of_clients() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(hnp.arrays(np.float32, (4, 2, 3), elements=st.floats(-9, 9, width=32)), st.permutations([0, 1, 2, 3]))
+@given(
+    hnp.arrays(np.float32, (4, 2, 3), elements=st.floats(-9, 9, width=32)),
+    st.permutations([0, 1, 2, 3]),
+)
 def test_a_sum_knows_no_order(values: Any, order: list[int]) -> None:
     one = released("secure_aggregation:clients=4", values)
-    np.testing.assert_allclose(released("secure_aggregation:clients=4", values[order]), one, atol=1e-5)
+    np.testing.assert_allclose(
+        released("secure_aggregation:clients=4", values[order]), one, atol=1e-5
+    )
 
 
 def test_a_chain_does_what_its_stages_do() -> None:
