@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 
 class Planted(nn.Module):
@@ -27,7 +28,7 @@ class Planted(nn.Module):
         super().__init__()
         self.honest = honest
         units = thresholds.shape[1]
-        self.count = nn.Linear(directions.shape[1], thresholds.numel())
+        self.count = skip_init(nn.Linear, directions.shape[1], thresholds.numel())
         with torch.no_grad():
             self.count.weight.copy_(directions.repeat_interleave(units, dim=0))
             self.count.bias.copy_(-thresholds.flatten())

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from attacks._first import First, Prior
 
+STILL = 1e-4  # of a pixel's change in a turn: nothing more will come
 SAME = 0.05  # root mean square of pixels below which two ratios show one picture
+BYTE = 0.2  # of a grey level: pictures are bytes, mixtures of them are not
 WILD = 4.0  # in units of what the layer reads at most: further off a ratio is no picture
 
 
@@ -47,7 +49,7 @@ class FirstLayer(Attack):
     closed_form: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"turns": 4}
     estimate: Literal["ratio", "least_squares", "map"] = "map"
-    turns: int = 40
+    turns: int = 25
     axes: int = 100
 
     def __post_init__(self) -> None:
@@ -81,7 +83,9 @@ class FirstLayer(Attack):
         elif view.release.each == 1:
             made = self._one(view, first)
         else:
-            made = torch.stack([self._several(*row, prior) for row in _units(view, first)])
+            made = torch.stack(
+                [self._several(*row, prior, first.offset) for row in _units(view, first)]
+            )
         return as_samples((made - first.offset).reshape(-1, *picture_shape(view)), view)
 
     def _one(self, view: View, first: First) -> Tensor:
@@ -98,14 +102,19 @@ class FirstLayer(Attack):
         power = (signal.square()[:, :, None] * there).sum(dim=1)
         return (sums / power.clamp_min(TINY)).where(power > 0, -first.offset.abs())[:, None]
 
-    def _several(self, seen: Tensor, signal: Tensor, each: int, prior: Prior) -> Tensor:
+    def _several(
+        self, seen: Tensor, signal: Tensor, each: int, prior: Prior, offset: Tensor
+    ) -> Tensor:
         """(each, d) distinct ratios of one row's units, the likeliest first."""
         import torch
 
         strong = signal.abs() > 1e-3 * signal.abs().max()
         seen, signal = seen[strong], signal[strong]
         ratios = seen / signal[:, None]
+        levels = (ratios - offset) * 255
+        whole = (levels - levels.round()).abs().amax(dim=1) < BYTE
         score = prior.unlikely(ratios).where(ratios.abs().amax(dim=1) < WILD, torch.inf)
+        score = score.where(~whole, score / 1e9)  # of bytes: surely one picture, not a mixture
         apart = torch.cdist(ratios, ratios) / ratios.shape[1] ** 0.5
         chosen = []
         for _ in range(each):
@@ -136,16 +145,20 @@ class FirstLayer(Attack):
         floor = torch.from_numpy(np.square(noise)).to(seen)[:, None]
         draw = torch.from_numpy(rng.standard_normal((*labels.shape, len(prior.spread)))).to(seen)
         x = prior.mean + (each > 1) * 0.1 * (draw * prior.spread.sqrt()) @ prior.axes
+        all_seen = bool(there.all())
         for turn in range(self.turns):
+            before = x
             signal = told(x, labels) / each
-            mean = signal.sum(dim=1)  # a scheme shortens all of them, by how much the bias tells
-            scale = (shifts * mean).sum(dim=1) / mean.square().sum(dim=1).clamp_min(TINY)
-            signal = signal * scale.clamp_min(0.05)[:, None, None].clamp_max(1)
+            if type(scheme).each is not UpdateScheme.each:
+                signal = signal * _shortened(signal.sum(dim=1), shifts)
             if each == 1:
                 signal = _settled(signal[:, 0], shifts, seen * there, x[:, 0], floor)[:, None]
+            if each == 1 and not all_seen:
                 sums = torch.einsum("nm,nmd->nd", signal[:, 0], seen * there)
                 power = torch.einsum("nm,nmd->nd", signal[:, 0].square(), there.to(seen))
                 x = prior.of_one(sums, power, floor + TINY**2)[:, None]
+            elif each == 1:
+                x = prior.of_many(signal, seen, floor[:, 0])
             else:
                 guess = signal.transpose(1, 2) @ x
                 wrong = (seen - guess) * there
@@ -153,7 +166,15 @@ class FirstLayer(Attack):
                 whole = torch.where(there, seen, guess)
                 x = prior.of_many(signal, whole, spread.maximum(floor[:, 0]))
             view.progress("first_layer", (turn + 1) / self.turns)
+            if float((x - before).abs().max()) < STILL:
+                break
         return x
+
+
+def _shortened(model: Tensor, shifts: Tensor) -> Tensor:
+    """By how much a scheme shortened gradients, (n, 1, 1): what bias and network differ by."""
+    scale = (shifts * model).sum(dim=1) / model.square().sum(dim=1).clamp_min(TINY)
+    return scale.clamp(0.01, 1)[:, None, None]
 
 
 def _settled(model: Tensor, shifts: Tensor, seen: Tensor, x: Tensor, floor: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ class Imprint(Attack):
         found: list[Tensor] = []
         least = EMPTY * float(sizes.abs().max()) + LEAST_SIZE
         while len(found) < each:
-            ratios = sums / sizes[..., None].where(sizes.abs() > least, 1.0)
+            ratios = sums / sizes.where(sizes.abs() > least, 1.0)[..., None]
             levels = ratios * 255
             off = (levels - levels.round()).abs().amax(dim=2)
             inside = (levels > -PIXEL).all(dim=2) & (levels < 255 + PIXEL).all(dim=2)
@@ -122,5 +122,5 @@ class Imprint(Attack):
             sums[every, at.clamp_min(0)] -= size * picture
             sizes[every, at.clamp_min(0)] -= size
         rest = sizes.abs().flatten().argsort(descending=True)  # cells of several, or under noise
-        ratios = (sums / sizes[..., None].where(sizes != 0, 1.0)).flatten(0, 1)
+        ratios = (sums / sizes.where(sizes != 0, 1.0)[..., None]).flatten(0, 1)
         return torch.stack([*found, *ratios[rest[: each - len(found)]].clamp(0, 1)])

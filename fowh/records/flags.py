@@ -29,7 +29,8 @@ def _value(row: Mapping[str, Any], metric: str, part: str = "value") -> float | 
 
 
 def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    attacks = {k: v for k, v in record["attacks"].items() if v.get("status") == "ok"}
+    ran = {k: v for k, v in record["attacks"].items() if v.get("status") == "ok"}
+    attacks = {k: v for k, v in ran.items() if not v.get("informed")}
     main = record["headline"]["success"][0]
     for name, row in record["attacks"].items():
         if row.get("status") == "failed":
@@ -58,7 +59,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"target and Rank-1 {100 * (_value(row, 'transfer_rank1') or 0):.0f} % under the "
             "witness: its samples are adversarial examples and count for no reconstruction",
         )
-    for name, row in attacks.items():
+    for name, row in ran.items():
         if row["exhausted"]:
             yield "budget-exhausted", f"{name} used all queries that it was granted in a fold"
     missed = record["data"].get("not_found")

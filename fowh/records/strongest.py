@@ -23,16 +23,12 @@ COUNTS = (1, 10, 100, 1000)  # blind guesses that a record states
 def counted(cell: Cell, table: Table, sections: Mapping[str, Any]) -> list[Row]:
     """Rows of attacks that count.
 
-    What only the attacked target believes is no reconstruction, and who had the truth among his
-    candidates did not make it.
+    What only the attacked target believes is no reconstruction, and who is informed is no thief.
     """
     doubted = flags.adversarial(sections, cell.leak.headline.success[0])
-    informed = [row_name(attack) for attack in cell.attacks if attack.informed]
-    return [
-        row
-        for row in table
-        if row[0] in ("attacks", "rendered") and row not in doubted and row[1] not in informed
-    ]
+    told = {row_name(attack) for attack in cell.attacks if attack.informed}
+    theirs = [row for row in table if row[0] in ("attacks", "rendered") and row[1] not in told]
+    return [row for row in theirs if row not in doubted]
 
 
 def best(

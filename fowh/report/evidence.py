@@ -69,8 +69,14 @@ def worst_level(record: Record) -> str:
     Those are all stolen rows, as for embedding controls, once one embedding attack ran; with
     samples alone they are the few of the folds that those ran on.
     """
-    ran = [row["yields"] for row in record["attacks"].values() if row["metrics"]]
+    rows = {k: row for k, row in record["attacks"].items() if k not in informed(record)}
+    ran = [row["yields"] for row in rows.values() if row["metrics"]]
     return "embeddings" if "embeddings" in ran else "samples"
+
+
+def informed(record: Record) -> list[str]:
+    """Attacks that were given what no thief has: they count neither as best nor in the union."""
+    return [name for name, row in record["attacks"].items() if row.get("informed")]
 
 
 def _known(rows: Iterable[Metrics], metric: str, which: str) -> list[float]:

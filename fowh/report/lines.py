@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from fowh.metrics import BY_NAME
 from fowh.records.store import Record
-from fowh.report.evidence import beats, chosen, many_guesses, worst_level
+from fowh.report.evidence import beats, chosen, informed, many_guesses, worst_level
 from fowh.report.numbers import ADVANTAGE, Number, heading, label
 from fowh.report.words import control_order, row_label, scenario
 
@@ -97,7 +97,9 @@ def success_lines(record: Record) -> list[Line]:
         for name, row in record[section].items():
             made.append(_line(record, kind, row_label(record, section, name), row, row["yields"]))
     if record["worst"]["metrics"]:
-        won, level = [line for line in made if line.numbers], worst_level(record)
+        told = {row_label(record, "attacks", name) for name in informed(record)}
+        won = [line for line in made if line.numbers and line.label not in told]
+        level = worst_level(record)
         name = chosen(record, record["headline"]["success"][0])
         made.append(
             _line(

@@ -24,10 +24,9 @@ CONTROLS = {  # what tables call them, in their order; a protocol may bring othe
 def row_label(record: Record, section: str, name: str) -> str:
     """What a table calls a row of the record."""
     rendered = f" → {record['spec']['dataset']['modality']}"
-    if section == "rendered":
-        return name + rendered
     if section != "controls":
-        return name
+        told = record["attacks"].get(name, {}).get("informed")
+        return name + rendered * (section == "rendered") + " (informed)" * bool(told)
     plain = name.removesuffix(RENDERED)
     return CONTROLS.get(plain, plain.replace("_", " ")) + rendered * (plain != name)
 

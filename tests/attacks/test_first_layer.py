@@ -1,0 +1,68 @@
+"""Pictures out of a fully connected first layer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from attacks._first import Prior, first_layer
+from attacks.first_layer import FirstLayer
+from fowh.core.attack import unfit
+from schemes.dp_sgd import DpSgd
+from tests.attacks._clients import found, stolen, turned
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("estimate", ["ratio", "least_squares", "map"])
+def test_a_single_picture_comes_back_to_the_byte(estimate: str) -> None:
+    attack = FirstLayer(estimate)  # type: ignore[arg-type]
+    view, truth, _ = stolen(attack)
+    assert found(attack.run(view, RNG), truth) == 1
+    assert found(attack.run(turned(view), RNG), truth) == 0
+
+
+def test_with_noise_who_knows_more_is_nearer() -> None:
+    view, truth, _ = stolen(FirstLayer(), DpSgd(sigma=0.003), rows=6)
+    error = {}
+    for estimate in ("ratio", "least_squares", "map"):
+        made = FirstLayer(estimate).run(view, RNG)  # type: ignore[arg-type]
+        error[estimate] = np.square(made.astype(float) - truth[:, 0]).mean()
+    assert error["map"] < error["least_squares"] < error["ratio"]
+
+
+def test_the_likeliest_picture_is_that_of_the_normal_equations() -> None:
+    draw = np.random.default_rng(1)
+    axes = torch.from_numpy(np.linalg.qr(draw.standard_normal((5, 2)))[0].T.copy())
+    prior = Prior(
+        torch.from_numpy(draw.standard_normal(5)), axes, torch.tensor([3.0, 2.0]).double(), 0.5
+    )
+    signal, seen = (torch.from_numpy(draw.standard_normal(s)) for s in ((1, 2, 4), (1, 4, 5)))
+    noise = torch.tensor([0.3]).double()
+    cover = axes.T @ torch.diag(prior.spread - prior.rest) @ axes + 0.5 * torch.eye(5)
+    # The same in full: vec(x) of two pictures, Kronecker products of signals and pixels.
+    inverse = torch.linalg.inv(cover)
+    left = torch.kron(signal[0] @ signal[0].T / 0.3, torch.eye(5)) + torch.kron(
+        torch.eye(2), inverse
+    )
+    right = (signal[0] @ seen[0] / 0.3 + inverse @ prior.mean).flatten()
+    want = torch.linalg.solve(left.double(), right).reshape(2, 5)
+    loose = Prior(prior.mean, axes, prior.spread, prior.rest)
+    torch.testing.assert_close(loose.of_many(signal, seen, noise)[0], want)
+    one = loose.of_one(
+        signal[:, 0] @ seen[0], signal[:, 0].square().sum() * torch.ones(1, 5), noise[:, None]
+    )
+    torch.testing.assert_close(one, loose.of_many(signal[:, :1], seen, noise)[:, 0])
+
+
+def test_other_networks_are_refused_in_words() -> None:
+    view, _, _ = stolen(FirstLayer())
+    other = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(1800, 12))
+    rows = np.zeros((4, sum(w.numel() for w in other.parameters())), np.float32)
+    view = replace(view, module=other, release=replace(view.release, code=rows))
+    assert "fully connected" in str(unfit(FirstLayer(), view))
+    assert first_layer(view) is None

@@ -1,0 +1,53 @@
+"""Labels out of the last layer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import nn
+
+from attacks._labels import last_layer, spread
+from attacks.label import Label
+from fowh.core.attack import unfit
+from fowh.core.errors import InputError
+from schemes.dp_sgd import DpSgd
+from tests.attacks._clients import stolen, turned
+
+RNG = np.random.default_rng(0)
+
+
+def test_counts_are_rounded_so_that_they_add_up() -> None:
+    wanted = np.array([[2.6, 0.0, 1.4, -0.5], [0.2, 0.3, 0.25, 0.25]])
+    assert spread(wanted, 4).tolist() == [[0, 0, 0, 2], [1, 1, 2, 3]]
+    assert spread(np.array([[0.4, 0.6]]), 1).tolist() == [[1]]
+
+
+@pytest.mark.parametrize("rule", ["bias", "filter"])
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_labels_of_a_fresh_network_are_exact(rule: str, size: int) -> None:
+    view, _, labels = stolen(Label(), size=size)
+    made = Label(rule).run(view, RNG).reshape(labels.shape)  # type: ignore[arg-type]
+    assert np.array_equal(np.sort(made, axis=1), np.sort(labels, axis=1))
+
+
+def test_under_noise_the_whole_layer_says_more_than_the_bias() -> None:
+    view, _, labels = stolen(Label(), DpSgd(sigma=0.3), rows=60)
+    right = {
+        rule: (Label(rule).run(view, RNG) == labels[:, 0]).mean() for rule in ("bias", "filter")
+    }  # type: ignore[arg-type]
+    assert right["filter"] > right["bias"] + 0.15
+
+
+def test_another_s_row_names_another() -> None:
+    view, _, labels = stolen(Label(), rows=8)
+    assert (Label().run(turned(view), RNG) == np.roll(labels[:, 0], 1)).all()
+
+
+def test_what_it_cannot_read_it_says() -> None:
+    view, _, _ = stolen(Label())
+    assert last_layer(nn.Sequential(nn.Linear(2, 2, bias=False))) is None
+    assert "no" in str(unfit(Label(), replace(view, module=nn.Sequential(nn.Linear(2, 2)))))
+    with pytest.raises(InputError, match="give bias or filter"):
+        Label("none")  # type: ignore[arg-type]
