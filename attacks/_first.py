@@ -104,14 +104,24 @@ class Prior:
 
     @classmethod
     def of(cls, view: View, first: First, most: int) -> Prior:
-        """Half as many directions as there are pictures, ``most`` at most."""
+        """Half as many directions as there are pictures, ``most`` at most.
+
+        How far a stranger is off them is seen on one half of the people, by those of the other.
+        """
         assert view.samples is not None
         x = as_tensor(view.samples, view.device).flatten(1) + first.offset
         mean = x.mean(dim=0)
         _, scale, axes = torch.linalg.svd(x - mean, full_matrices=False)
         count = min(most, len(x) // 2, x.shape[1] - 1)
         power = scale.square() / max(1, len(x) - 1)
-        rest = float(power[count:].sum()) / (x.shape[1] - count) + TINY
+        people, whose = np.unique(view.subjects, return_inverse=True)
+        out = torch.from_numpy(whose % 2 == 1).to(x.device)
+        apart = x[~out] - mean if len(people) > 1 else x - mean
+        theirs = x[out] - mean if len(people) > 1 else x - mean
+        _, _, some = torch.linalg.svd(apart, full_matrices=False)
+        some = some[:count]
+        off = theirs.square().sum() - (theirs @ some.T).square().sum()
+        rest = float(off) / (len(theirs) * (x.shape[1] - len(some))) + TINY
         return cls(mean, axes[:count], power[:count].clamp_min(rest), rest)
 
     def unlikely(self, x: Tensor) -> Tensor:

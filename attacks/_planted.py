@@ -24,7 +24,7 @@ class Planted(nn.Module):
     def __init__(
         self, honest: nn.Module, directions: Tensor, thresholds: Tensor, push: Tensor
     ) -> None:
-        """Args: network, directions (f, d), rising thresholds (f, units), weights (classes,)."""
+        """Args: the network, directions (f, d), rising thresholds (f, units), push (classes,)."""
         super().__init__()
         self.honest = honest
         units = thresholds.shape[1]
@@ -41,7 +41,7 @@ class Planted(nn.Module):
 
 
 def cells(network: Planted, rows: Tensor, kinds: int) -> tuple[Tensor, Tensor]:
-    """What each cell holds: sums of slopes times pictures (u, f, units, d), and of slopes.
+    """What cells hold: sums of derivatives times pictures (u, f, units, d), and of derivatives.
 
     Args:
         network: that was handed out.

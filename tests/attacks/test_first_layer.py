@@ -43,12 +43,12 @@ def test_the_likeliest_picture_is_that_of_the_normal_equations() -> None:
     )
     signal, seen = (torch.from_numpy(draw.standard_normal(s)) for s in ((1, 2, 4), (1, 4, 5)))
     noise = torch.tensor([0.3]).double()
-    cover = axes.T @ torch.diag(prior.spread - prior.rest) @ axes + 0.5 * torch.eye(5)
+    cover = axes.T @ torch.diag(prior.spread - prior.rest) @ axes + 0.5 * torch.eye(5).double()
     # The same in full: vec(x) of two pictures, Kronecker products of signals and pixels.
     inverse = torch.linalg.inv(cover)
-    left = torch.kron(signal[0] @ signal[0].T / 0.3, torch.eye(5)) + torch.kron(
-        torch.eye(2), inverse
-    )
+    left = torch.kron(
+        (signal[0] @ signal[0].T / 0.3).contiguous(), torch.eye(5).double()
+    ) + torch.kron(torch.eye(2).double(), inverse.contiguous())
     right = (signal[0] @ seen[0] / 0.3 + inverse @ prior.mean).flatten()
     want = torch.linalg.solve(left.double(), right).reshape(2, 5)
     loose = Prior(prior.mean, axes, prior.spread, prior.rest)

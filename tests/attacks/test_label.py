@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 
 def test_counts_are_rounded_so_that_they_add_up() -> None:
     wanted = np.array([[2.6, 0.0, 1.4, -0.5], [0.2, 0.3, 0.25, 0.25]])
-    assert spread(wanted, 4).tolist() == [[0, 0, 0, 2], [1, 1, 2, 3]]
+    assert spread(wanted, 4).tolist() == [[0, 0, 0, 2], [0, 1, 2, 3]]
     assert spread(np.array([[0.4, 0.6]]), 1).tolist() == [[1]]
 
 
