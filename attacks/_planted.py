@@ -28,7 +28,7 @@ class Planted(nn.Module):
         super().__init__()
         self.honest = honest
         units = thresholds.shape[1]
-        self.count = skip_init(nn.Linear, directions.shape[1], thresholds.numel())
+        self.count = skip_init(nn.Linear, directions.shape[1], thresholds.numel())  # type: ignore[no-untyped-call]
         with torch.no_grad():
             self.count.weight.copy_(directions.repeat_interleave(units, dim=0))
             self.count.bias.copy_(-thresholds.flatten())

@@ -15,6 +15,7 @@ from fowh.checks import (
     attack,
     capability,
     dataset,
+    federated,
     leak,
     modality,
     outputs,
@@ -22,7 +23,6 @@ from fowh.checks import (
     release,
     scheme,
     target,
-    updates,
 )
 from fowh.checks.contract import Finding
 from fowh.core.attack import Attack
@@ -64,7 +64,7 @@ def run_checks(plugin: str | object, kind: Kind | None = None) -> list[Finding]:
 
 def _check_scheme(plugin: Scheme) -> Iterator[Finding]:
     if isinstance(plugin, UpdateScheme):
-        yield from updates.claims.run(updates.Case(plugin))
+        yield from federated.claims.run(federated.Case(plugin))
         return
     case, parts = release.Case(plugin), [release.claims]
     if isinstance(plugin, TemplateScheme):

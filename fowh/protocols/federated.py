@@ -89,9 +89,7 @@ def _members(samples: Samples, target: Target | None, closed_set: bool) -> NDArr
             "protocol federated: the system is trained on everybody, and this leak is about people "
             "whom it does not know: try --leak gradients or --leak outputs"
         )
-    people, inverse, counts = np.unique(
-        samples.subjects, return_inverse=True, return_counts=True
-    )
+    people, inverse, counts = np.unique(samples.subjects, return_inverse=True, return_counts=True)
     if len(people) < LEAST or counts.min() < 2:
         raise InputError(
             f"protocol federated: {len(people)} subjects, the smallest with {counts.min()} "

@@ -73,9 +73,7 @@ def test_two_samples_of_each_of_eight_victims_are_stolen() -> None:
 
 
 @pytest.mark.parametrize(("people", "readings"), [(8, 10), (12, 3), (25, 10), (120, 4)])
-def test_no_victim_loses_more_than_one_sample_more_than_another(
-    people: int, readings: int
-) -> None:
+def test_no_victim_loses_more_than_one_sample_more_than_another(people: int, readings: int) -> None:
     samples = pictures(people, readings)
     for fold in folds(samples):
         counts = np.bincount(samples.subjects[fold.stolen], minlength=people)
