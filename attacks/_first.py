@@ -129,7 +129,8 @@ class Prior:
         gap = x - self.mean
         along = gap @ self.axes.T
         off = gap.square().sum(dim=-1) - along.square().sum(dim=-1)
-        return (along.square() / self.spread).sum(dim=-1) / 2 + off / (2 * self.rest)
+        lost: Tensor = (along.square() / self.spread).sum(dim=-1) / 2 + off / (2 * self.rest)
+        return lost
 
     def of_one(self, sums: Tensor, power: Tensor, noise: Tensor) -> Tensor:
         """Likeliest x (n, d) where ``sums`` (n, d) is power x + noise of variance power noise.
@@ -142,7 +143,7 @@ class Prior:
         worth = power / (self.rest * power + noise)  # inverse variance of what a pixel shows
         gap = (sums - power * self.mean) / (self.rest * power + noise)  # worth times difference
         inner = torch.einsum("kd,nd,ld->nkl", self.axes, worth, self.axes)
-        inner = inner + torch.diag(1 / self.spread)
+        inner = inner + torch.diag(1 / (self.spread - self.rest).clamp_min(TINY))
         along = torch.linalg.solve(inner, gap @ self.axes.T) @ self.axes
         made: Tensor = self.mean + along + self.rest * (gap - worth * along)
         return made
