@@ -45,7 +45,9 @@ class Gradients(Leak):
     foreign: ClassVar[bool] = True
     protocol: ClassVar[str] = "federated"
     reference: ClassVar[str] = "plain"
-    suite: ClassVar[tuple[str, ...]] = ("label", "first_layer", "invert_gradients", "generative")
+    suite: ClassVar[tuple[str, ...]] = (
+        *("label", "first_layer", "invert_gradients:steps=150", "generative"),
+    )
     headline: ClassVar[Headline] = Headline(
         utility="accuracy",
         scenario="protected",
