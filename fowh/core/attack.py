@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.release import Floats
+from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def unfit(attack: Attack, view: View) -> str | None:
     """Why an attack cannot run on a view, in words; None when it can."""
     if attack.modality not in (None, view.modality):
         return f"it works on samples of kind {attack.modality!r}, and these are {view.modality!r}"
+    if attack.yields == "embeddings" and isinstance(view.scheme, UpdateScheme) and not attack.blind:
+        return "it makes embeddings, and what updates are computed on are samples"
     if isinstance(attack, Planter) and not view.malicious:
         return "it is a malicious server's, and this one is honest: give --server malicious"
     if attack.yields == "samples" and view.samples is None:
