@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
+
+from fowh.kit.training import blank
 
 
 class Planted(nn.Module):
@@ -28,7 +29,7 @@ class Planted(nn.Module):
         super().__init__()
         self.honest = honest
         units = thresholds.shape[1]
-        self.count = skip_init(nn.Linear, directions.shape[1], thresholds.numel())  # type: ignore[no-untyped-call]
+        self.count = blank(lambda: nn.Linear(directions.shape[1], thresholds.numel()))
         with torch.no_grad():
             self.count.weight.copy_(directions.repeat_interleave(units, dim=0))
             self.count.bias.copy_(-thresholds.flatten())
