@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from attacks._first import First, Prior
 
 STILL = 1e-4  # of a pixel's change in a turn: nothing more will come
-SAME = 0.05  # root mean square of pixels below which two ratios show one picture
-BYTE = 0.2  # of a grey level: pictures are bytes, mixtures of them are not
-WILD = 4.0  # in units of what the layer reads at most: further off a ratio is no picture
 
 
 @dataclass(frozen=True)
@@ -73,6 +70,7 @@ class FirstLayer(Attack):
         import torch
 
         from attacks._first import Prior, first_layer
+        from attacks._ratios import distinct
         from attacks._guessed import as_samples, picture_shape
 
         first = first_layer(view)
@@ -84,7 +82,7 @@ class FirstLayer(Attack):
             made = self._one(view, first)
         else:
             made = torch.stack(
-                [self._several(*row, prior, first.offset) for row in _units(view, first)]
+                [distinct(*row, prior, first.offset, pooled) for row in _units(view, first)]
             )
         return as_samples((made - first.offset).reshape(-1, *picture_shape(view)), view)
 
@@ -102,39 +100,11 @@ class FirstLayer(Attack):
         power = (signal.square()[:, :, None] * there).sum(dim=1)
         return (sums / power.clamp_min(TINY)).where(power > 0, -first.offset.abs())[:, None]
 
-    def _several(
-        self, seen: Tensor, signal: Tensor, each: int, prior: Prior, offset: Tensor
-    ) -> Tensor:
-        """(each, d) distinct ratios of one row's units, the likeliest first."""
-        import torch
-
-        strong = signal.abs() > 1e-3 * signal.abs().max()
-        seen, signal = seen[strong], signal[strong]
-        ratios = seen / signal[:, None]
-        levels = (ratios - offset) * 255
-        whole = (levels - levels.round()).abs().amax(dim=1) < BYTE
-        score = prior.unlikely(ratios).where(ratios.abs().amax(dim=1) < WILD, torch.inf)
-        score = score.where(~whole, score / 1e9)  # of bytes: surely one picture, not a mixture
-        apart = torch.cdist(ratios, ratios) / ratios.shape[1] ** 0.5
-        chosen = []
-        for _ in range(each):
-            if not torch.isfinite(score).any():
-                chosen.append(prior.mean)
-                continue
-            best = int(score.argmin())
-            same = apart[best] < SAME
-            same[best] = True
-            if self.estimate == "ratio":
-                chosen.append(ratios[best])
-            else:
-                chosen.append((signal[same] @ seen[same]) / signal[same].square().sum())
-            score = score.where(~same, torch.inf)
-        return torch.stack(chosen)
-
     def _map(self, view: View, first: First, prior: Prior, rng: np.random.Generator) -> Tensor:
         import torch
 
         from attacks._first import Signals, as_rows
+        from attacks._ratios import settled, shortened
         from attacks._labels import labels_of
 
         scheme, each = view.scheme, view.release.each
@@ -150,9 +120,9 @@ class FirstLayer(Attack):
             before = x
             signal = told(x, labels) / each
             if type(scheme).each is not UpdateScheme.each:
-                signal = signal * _shortened(signal.sum(dim=1), shifts)
+                signal = signal * shortened(signal.sum(dim=1), shifts)
             if each == 1:
-                signal = _settled(signal[:, 0], shifts, seen * there, x[:, 0], floor)[:, None]
+                signal = settled(signal[:, 0], shifts, seen * there, x[:, 0], floor)[:, None]
             if each == 1 and not all_seen:
                 sums = torch.einsum("nm,nmd->nd", signal[:, 0], seen * there)
                 power = torch.einsum("nm,nmd->nd", signal[:, 0].square(), there.to(seen))
@@ -169,26 +139,6 @@ class FirstLayer(Attack):
             if float((x - before).abs().max()) < STILL:
                 break
         return x
-
-
-def _shortened(model: Tensor, shifts: Tensor) -> Tensor:
-    """By how much a scheme shortened gradients, (n, 1, 1): what bias and network differ by."""
-    scale = (shifts * model).sum(dim=1) / model.square().sum(dim=1).clamp_min(TINY)
-    return scale.clamp(0.01, 1)[:, None, None]
-
-
-def _settled(model: Tensor, shifts: Tensor, seen: Tensor, x: Tensor, floor: Tensor) -> Tensor:
-    """Signals (n, m) from three witnesses, by how far each may be off.
-
-    The bias' own gradient, the weights' along the picture as guessed, and the network's word on
-    that picture, whose error is what it differs by from the first two beyond their noise.
-    """
-    length = x.square().sum(dim=1, keepdim=True) + 1
-    read = ((seen @ x[:, :, None])[:, :, 0] + shifts) / length
-    exact = floor <= TINY**2
-    off = ((model - read).square().mean(dim=1, keepdim=True) - floor / length).clamp_min(TINY**2)
-    weight = off / (off + floor / length + TINY**2)
-    return shifts.where(exact, weight * read + (1 - weight) * model)
 
 
 def _units(view: View, first: First) -> list[tuple[Tensor, Tensor, int]]:
