@@ -70,8 +70,8 @@ class FirstLayer(Attack):
         import torch
 
         from attacks._first import Prior, first_layer
-        from attacks._ratios import distinct
         from attacks._guessed import as_samples, picture_shape
+        from attacks._ratios import distinct
 
         first = first_layer(view)
         assert first is not None
@@ -81,6 +81,7 @@ class FirstLayer(Attack):
         elif view.release.each == 1:
             made = self._one(view, first)
         else:
+            pooled = self.estimate == "least_squares"
             made = torch.stack(
                 [distinct(*row, prior, first.offset, pooled) for row in _units(view, first)]
             )
@@ -104,8 +105,8 @@ class FirstLayer(Attack):
         import torch
 
         from attacks._first import Signals, as_rows
-        from attacks._ratios import settled, shortened
         from attacks._labels import labels_of
+        from attacks._ratios import settled, shortened
 
         scheme, each = view.scheme, view.release.each
         assert isinstance(scheme, UpdateScheme)

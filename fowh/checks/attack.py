@@ -21,8 +21,8 @@ from fowh.engine.cell import source_of
 
 SCHEMES = ("raw", "lsh:bits=64", "iom:hashes=32,group=4")
 OF_ANSWERS = "full_scores"
-OF_UPDATES = "plain"
-COMMITMENT = "fuzzy_commitment:length=31,message=6"  # for attacks that run on none of the others
+OF_UPDATES = "plain"  # these two for attacks that run on none of the others
+COMMITMENT = "fuzzy_commitment:length=31,message=6"
 STOLEN, BUDGET = 6, 5000
 claims = Claims()
 
@@ -112,10 +112,9 @@ class Case:
     def schemes(self) -> tuple[str, ...]:
         """What it is tried on; the stand-in of a classifier knows pictures only."""
         usual = (*SCHEMES, OF_ANSWERS) if self.modality == "image" else SCHEMES
-        if self.modality == "image":
-            usual = (*usual, OF_UPDATES)
         runs = any(unfit(self.attack, self.view(name)) is None for name in usual)
-        return usual if runs else (*usual, COMMITMENT)
+        more = (OF_UPDATES, COMMITMENT) if self.modality == "image" else (COMMITMENT,)
+        return usual if runs else (*usual, *more)
 
     @cached_property
     def supported(self) -> list[str]:
