@@ -21,6 +21,7 @@ from fowh.engine.cell import source_of
 
 SCHEMES = ("raw", "lsh:bits=64", "iom:hashes=32,group=4")
 OF_ANSWERS = "full_scores"
+WHITE = "full_scores, white box"  # answers to labelled samples, with the network that gave them
 OF_UPDATES = "plain"  # these two for attacks that run on none of the others
 COMMITMENT = "fuzzy_commitment:length=31,message=6"
 STOLEN, BUDGET = 6, 5000
@@ -64,6 +65,8 @@ class Case:
             steal: rows.
             fresh: anything: what was trained for another word is not remembered.
         """
+        if name == WHITE:
+            return updates.answered(steal, self.source + fresh)
         rng = np.random.default_rng(1)
         scheme = load("scheme", name)
         if isinstance(scheme, UpdateScheme):
@@ -113,7 +116,7 @@ class Case:
         """What it is tried on; the stand-in of a classifier knows pictures only."""
         usual = (*SCHEMES, OF_ANSWERS) if self.modality == "image" else SCHEMES
         runs = any(unfit(self.attack, self.view(name)) is None for name in usual)
-        more = (OF_UPDATES, COMMITMENT) if self.modality == "image" else (COMMITMENT,)
+        more = (OF_UPDATES, WHITE, COMMITMENT) if self.modality == "image" else (COMMITMENT,)
         return usual if runs else (*usual, *more)
 
     @cached_property

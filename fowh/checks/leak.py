@@ -46,11 +46,14 @@ class Case:
     @cached_property
     def fold(self) -> Fold:
         """Who is who."""
-        return world.fold(self.leak.closed_set)
+        return world.fold(self.leak.closed_set and not self.leak.foreign)
 
     @property
     def learned(self) -> NDArray[np.intp]:
         """Rows that the target learned from: where that is the question, every other stolen one."""
+        if self.leak.foreign:  # the last reading of everybody is for tests
+            last = np.arange(len(world.subjects())) % world.READINGS == world.READINGS - 1
+            return np.flatnonzero(~last)
         if not self.leak.claims:
             return np.empty(0, dtype=np.intp)
         return np.union1d(self.fold.development, self.fold.stolen[::2])
@@ -58,7 +61,8 @@ class Case:
     @property  # not cached: a leak that changes what it is given must not hide it
     def values(self) -> Floats:
         """What the target says of every sample: answers, or embeddings."""
-        return world.answers(world.subjects()) if self.leak.closed_set else world.vectors()
+        answers = self.leak.closed_set and not self.leak.foreign
+        return world.answers(world.subjects()) if answers else world.vectors()
 
     @property
     def truth(self) -> Floats:
@@ -77,6 +81,8 @@ class Case:
             *(scheme or self.reference, self.values, world.subjects(), self.fold),
             *(threat or Threat(), world.fixed),
             learned=self.learned,
+            samples=world.pictures() if self.leak.foreign else None,
+            target=load("target", "softmax") if self.leak.foreign else None,
         )
         return self.leak.deploy(setting)
 
@@ -141,6 +147,8 @@ def _aligned(case: Case) -> str:
     ensure(len(system.release) == count, f"{len(system.release)} rows of {count} stolen")
     keys = system.keys
     ensure(keys.shape == (count,) and keys.dtype == np.uint64, f"keys {keys.dtype} {keys.shape}")
+    if case.leak.foreign:  # made of samples, by what the clients run
+        return f"{count} rows, {system.release.bytes_each:.0f} bytes each"
     token = system.release.token
     ensure(token is None or np.array_equal(token, keys), "they carry other keys")
     made = system.scheme.release(case.truth, keys, world.fixed("again"))
@@ -238,7 +246,8 @@ def _summary(case: Case) -> str:
     parts = {"utility", "chance", "data", "cost", "properties"}
     ensure(set(made) == parts, f"it has {', '.join(made)}; expected {', '.join(sorted(parts))}")
     contract.ensure_json(made)
-    alien = set(made["chance"]) - set(headline.success)
+    own = {metric.name for metric in case.leak.metrics}
+    alien = set(made["chance"]) - set(headline.success) - own
     ensure(not alien, f"chance of {', '.join(sorted(alien))}, which is no success of the headline")
     ensure(all(0 <= rate <= 1 for rate in made["chance"].values()), "chance is no rate")
     seen = []

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fowh.checks import world
 from fowh.core.attack import Attack, Planter
-from fowh.core.release import Release
+from fowh.core.registry import load
+from fowh.core.release import Floats, Release
 from fowh.core.updates import UpdateScheme
-from fowh.core.view import View
+from fowh.core.view import Query, View
 from fowh.kit.images import as_tensor
 
 if TYPE_CHECKING:
@@ -72,3 +74,34 @@ def view(attack: Attack, scheme: UpdateScheme, steal: int, source: str, modality
     keys = np.zeros(steal, dtype=np.uint64)
     left = scheme.release(found[:, None], keys, np.random.default_rng(1))
     return replace(made, module=module, release=left)
+
+
+def answered(steal: int, source: str) -> View:
+    """What a classifier answered to labelled samples, and all of it that is public: white box."""
+    import torch
+    from torch import nn
+
+    module = nn.Sequential(network(), nn.Softmax(dim=1)).eval()
+    own, near = world.pictures(), world.pictures(max(steal, world.PEOPLE), seed=8)
+
+    def ask(samples: NDArray[Any]) -> Floats:
+        with torch.no_grad():
+            answers: Floats = module(as_tensor(samples, "cpu")).numpy()
+        return answers
+
+    stolen = near[:: world.READINGS][:steal]
+    labels = np.arange(steal, dtype=np.int64) % world.PEOPLE
+    return View(
+        scheme=load("scheme", "full_scores"),
+        release=Release(ask(stolen), {"label": labels, "sample": stolen}),
+        embeddings=ask(own),
+        subjects=world.subjects(),
+        samples=own,
+        query=Query(ask, 5000),
+        module=module,
+        learner=load("target", "softmax"),
+        closed_set=True,
+        modality="image",
+        as_released=True,
+        source=source,
+    )
