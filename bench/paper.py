@@ -99,7 +99,9 @@ def read_all() -> dict[Job, Kept]:
 
 def sections(table: str, head: str, found: dict[Job, Kept]) -> list[str]:
     """A table of one head, for each number of samples; empty where nothing is kept."""
-    parts = []
+    parts: list[str] = []
+    if head == "classifier" and table not in NAMING:  # it is about templates
+        return parts
     for size in SIZES:
         cells = {
             job: found[job]
