@@ -75,7 +75,7 @@ def _copied(attack: str) -> dict[str, tuple[str, str, str]]:
 
 
 ACCURACY = ("utility", "protected", "accuracy")
-DLG = "dlg:rows=4,restarts=3"
+DLG = "dlg"
 CONVNET = "convnet:norm=none"
 INVERT = "invert_gradients"
 

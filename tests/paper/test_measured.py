@@ -1,0 +1,64 @@
+"""Tables of the rest of the family: their cells are built, their rows read off records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fowh.cli import app
+from fowh.paper import family, measured
+from fowh.paper.family import TABLES, Family, Row
+
+POPULATION = "gaussian:subjects=8,readings=3,dim=16"
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_every_cell_of_a_table_can_be_built(name: str) -> None:
+    for row in TABLES[name].rows:
+        cell = measured.cell_of(row, "orl")
+        shown = {part for section, part, _ in row.shown.values() if section == "attacks"}
+        from fowh.engine.cell import row_name
+
+        assert shown <= {row_name(attack) for attack in cell.attacks}
+        assert list(row.shown) == list(TABLES[name].rows[0].shown)
+
+
+def small() -> Family:
+    cell = {"scheme": "raw", "attacks": ("ridge",), "leak": "templates"}
+    shown = {
+        "Rank-1": ("attacks", "ridge", "rank1"),
+        "FNMR": ("utility", "protected", "fnmr_at_fmr_1e-2"),
+        "mean": ("controls", "mean", "rank1"),
+        "nobody": ("attacks", "nobody", "rank1"),
+        "1,000 guesses": ("guesses", "rank1", "1000"),
+    }
+    shown["FNMR"] = ("utility", "stolen_key", "fnmr_at_fmr_1e-2")
+    return Family("A table", "nobody", (Row("unprotected", cell, shown),), ("Read it.",))
+
+
+def test_a_table_is_read_off_its_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(family.TABLES, "small", small())
+    made = measured.measure("small", POPULATION, "cpu", tmp_path, lambda text: None)
+    record = json.loads((made.records[0] / "record.json").read_text())
+    value = record["attacks"]["ridge"]["metrics"]["rank1"]
+    expected = (
+        f"{100 * value['value']:.1f} [{100 * value['ci_low']:.0f}, {100 * value['ci_high']:.0f}]"
+    )
+    assert made.heads == ["", "Rank-1", "FNMR", "mean", "nobody", "1,000 guesses"]
+    assert made.lines[0][:2] == ["unprotected", expected] and made.lines[0][4] == "-"
+    text = (tmp_path / "small.md").read_text()
+    assert expected in text and "$ fowh evaluate --scheme raw" in text and "Read it." in text
+    assert made.failed == [] and "unprotected" in str(made.table().columns[0]._cells)
+    measured.keep(made, tmp_path / "kept.json")
+    assert json.loads((tmp_path / "kept.json").read_text())["lines"] == made.lines
+
+
+def test_the_command_prints_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(family.TABLES, "small", small())
+    words = ["reproduce", "small", "--dataset", POPULATION, "--device", "cpu"]
+    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert "unprotected" in done.output and "Read it." in done.output
