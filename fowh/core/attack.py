@@ -91,7 +91,7 @@ def unfit(attack: Attack, view: View) -> str | None:
     """Why an attack cannot run on a view, in words; None when it can."""
     if attack.modality not in (None, view.modality):
         return f"it works on samples of kind {attack.modality!r}, and these are {view.modality!r}"
-    if attack.yields == "embeddings" and isinstance(view.scheme, UpdateScheme) and not attack.blind:
+    if attack.yields == "embeddings" and isinstance(view.scheme, UpdateScheme):
         return "it makes embeddings, and what updates are computed on are samples"
     if isinstance(attack, Planter) and not view.malicious:
         return "it is a malicious server's, and this one is honest: give --server malicious"
