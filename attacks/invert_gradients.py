@@ -133,7 +133,7 @@ class InvertGradients(Attack):
         if not self.adaptive:
             return lambda found: 1 - _cosine(found.mean(dim=1), seen)
         rows = seen.cpu().numpy()
-        if scheme.deviation(rows, size).any() or type(scheme).misfit is not UpdateScheme.misfit:
+        if scheme.deviation(rows, size).any() or type(scheme).unlike is not UpdateScheme.unlike:
             # Against what no gradient at all would explain: both terms keep their proportion.
             with torch.no_grad():
                 nothing = scheme.misfit(torch.zeros_like(seen)[:, None], seen, size).abs()

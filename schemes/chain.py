@@ -36,12 +36,17 @@ class Chain(UpdateScheme):
             raise InputError(
                 f"chain: {self.of!r}; expected at least two schemes joined by +, none a chain"
             )
-        if any(_clips(stage) for stage in found[1:]):
+        if any(_does(stage, "each") for stage in found[1:]):
             raise InputError(f"chain: {names}: a scheme that clips single samples stands first")
         if any(stage.summed > 1 for stage in found[:-1]):
             raise InputError(f"chain: {names}: a sum over clients stands last")
-        if any(type(stage).misfit is not UpdateScheme.misfit for stage in found[:-1]):
-            raise InputError(f"chain: {names}: laplace and sign state likelihoods that end a chain")
+        if any(_signs(stage) for stage in found[:-1]):
+            raise InputError(f"chain: {names}: what leaves no magnitudes stands last")
+        if found[-1].summed > 1 and any(_does(stage, "revealed") for stage in found):
+            raise InputError(
+                f"chain: {names}: a sum of what shows other coordinates of each client has no "
+                "likelihood here"
+            )
 
     @cached_property
     def stages(self) -> tuple[UpdateScheme, ...]:
@@ -66,17 +71,19 @@ class Chain(UpdateScheme):
 
     def deviation(self, released: Floats, size: int) -> Floats:
         parts = [np.square(stage.deviation(released, size)) for stage in self.stages]
-        return np.asarray(np.sqrt(np.sum(parts, axis=0)), dtype=np.float32)
+        return np.asarray(np.sqrt(np.sum(parts, axis=0) / self.summed), dtype=np.float32)
 
     def revealed(self, released: Floats) -> NDArray[np.bool_]:
         known = [stage.revealed(released) for stage in self.stages]
         return np.asarray(np.logical_and.reduce(known))
 
-    def misfit(self, gradients: Any, released: Any, size: int) -> Any:
-        last = self.stages[-1]
-        if type(last).misfit is UpdateScheme.misfit:
-            return super().misfit(gradients, released, size)
-        return last.misfit(self.each(gradients), released, size)
+    def unlike(self, means: Any, released: Any, spread: Any, known: Any) -> Any:
+        """That of signs; else of the only stage that adds; several together are near Gaussian."""
+        adding = [stage for stage in self.stages if _does(stage, "deviation")]
+        only = adding if len(adding) == self.summed == 1 else []
+        for stage in [*filter(_signs, self.stages), *only]:
+            return stage.unlike(means, released, spread, known)
+        return super().unlike(means, released, spread, known)
 
     def bits(self, coordinates: int) -> float:
         return min(stage.bits(coordinates) for stage in self.stages)
@@ -85,5 +92,11 @@ class Chain(UpdateScheme):
         return self.stages[0].spent(rounds, share, delta)
 
 
-def _clips(stage: UpdateScheme) -> bool:
-    return type(stage).each is not UpdateScheme.each
+def _does(stage: UpdateScheme, what: str) -> bool:
+    """Whether a scheme has its own idea of that method."""
+    return getattr(type(stage), what) is not getattr(UpdateScheme, what)
+
+
+def _signs(stage: UpdateScheme) -> bool:
+    """Whether what leaves can no longer be compared with a gradient: a likelihood of its own."""
+    return _does(stage, "unlike") and not _does(stage, "deviation")

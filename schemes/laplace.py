@@ -47,10 +47,9 @@ class Laplace(UpdateScheme):
         spread = 2**0.5 * self.scale * self.norm / size
         return np.full(len(released), spread, dtype=np.float32)
 
-    def misfit(self, gradients: Any, released: Any, size: int) -> Any:
+    def unlike(self, means: Any, released: Any, spread: Any, known: Any) -> Any:
         """Minus log-likelihood: absolute differences, not squares."""
-        wrong = (self.each(gradients).mean(dim=1) - released).abs()
-        return wrong.sum(dim=1) * (size / (self.scale * self.norm))
+        return ((means - released) * known / spread).abs().sum(dim=1) * 2**0.5
 
     def spent(self, rounds: int, share: float, delta: float) -> float:
         each = 1 / self.scale

@@ -158,7 +158,7 @@ def _differentiable(case: Case) -> str:
 def _noise(case: Case) -> str:
     """What it adds is as wide as it says."""
     left = np.stack([case.let_out(seed=seed).code for seed in range(60)])
-    said = case.scheme.deviation(left[0], BATCH) / case.scheme.summed**0.5
+    said = case.scheme.deviation(left[0], BATCH)
     seen = np.sqrt(left.var(axis=0).mean(axis=1))
     ensure(bool((seen <= 1.2 * said + 1e-6).all()), f"{seen} seen, {said} said")
     ensure(said.shape == (ROWS,) and bool((said >= 0).all()), f"deviation {said}")

@@ -77,11 +77,14 @@ class UpdateScheme(Scheme):
         return Release(np.ascontiguousarray(shown, dtype=np.float32), each=count * self.summed)
 
     def deviation(self, released: Floats, size: int) -> Floats:
-        """Standard deviation of what ``update`` adds to a coordinate of a row, (n,) float32.
+        """Standard deviation of what ``update`` adds to a coordinate of a row.
 
         Args:
             released: (n, p) rows as the server sees them.
             size: samples of each client.
+
+        Returns:
+            (n,) float32; of a row that is the mean of several clients, that of the mean.
         """
         return np.zeros(len(released), dtype=np.float32)
 
@@ -99,14 +102,32 @@ class UpdateScheme(Scheme):
             size: samples of each client.
 
         Returns:
-            (n,). Where nothing is added, squares are against a thousandth of the row's own size.
+            (n,).
         """
         seen = released.detach().cpu().numpy()
-        scale = np.sqrt(np.square(seen).mean(axis=1, dtype=np.float64)) * EXACT + TINY
-        spread = released.new_tensor(np.maximum(self.deviation(seen, size), scale))
+        spread = released.new_tensor(self.deviation(seen, size))
         known = released.new_tensor(self.revealed(seen))
-        wrong = (self.each(gradients).mean(dim=1) - released) * known
-        made: torch.Tensor = (wrong / spread[:, None]).square().sum(dim=1) / 2
+        return self.unlike(self.each(gradients).mean(dim=1), released, spread[:, None], known)
+
+    def unlike(
+        self, means: torch.Tensor, released: torch.Tensor, spread: torch.Tensor, known: torch.Tensor
+    ) -> torch.Tensor:
+        """``misfit`` of guessed means; default: Gaussian.
+
+        Where nothing is added, squares are against a thousandth of the row's own size.
+
+        Args:
+            means: (n, p) of what ``each`` gave; differentiable.
+            released: (n, p).
+            spread: (n, 1) the ``deviation``, which may be zero.
+            known: (n, p), 1 where the row says anything, else 0.
+
+        Returns:
+            (n,).
+        """
+        least = released.square().mean(dim=1, keepdim=True).sqrt() * EXACT + TINY
+        width = spread.maximum(least)
+        made: torch.Tensor = ((means - released) * known / width).square().sum(dim=1) / 2
         return made
 
     def bits(self, coordinates: int) -> float:

@@ -153,7 +153,9 @@ def test_a_chain_does_what_its_stages_do() -> None:
         ("chain:of=top_k", "at least two schemes"),
         ("chain:of=top_k+dp_sgd", "stands first"),
         ("chain:of=secure_aggregation+top_k", "stands last"),
-        ("chain:of=sign+top_k", "end a chain"),
+        ("chain:of=sign+top_k", "stands last"),
+        ("chain:of=sign+secure_aggregation", "stands last"),
+        ("chain:of=top_k+secure_aggregation", "no likelihood here"),
         ("chain:of=iom+top_k", "protects no updates"),
         ("dp_sgd:sigma=0", "give a positive number"),
         ("top_k:share=2", "at most 1"),
@@ -181,6 +183,41 @@ def test_the_truth_is_likelier_the_less_noise_there_is() -> None:
         # Squares in units of the noise: half a unit for each coordinate.
         assert own == pytest.approx(250, rel=0.2)
     assert gaps == sorted(gaps, reverse=True) and gaps[0] > 1000
+
+
+def test_noise_of_several_clients_averages_out() -> None:
+    """A sum is explained by the noise that is in it, not by that of a single client."""
+    text = "chain:of=dp_sgd:sigma=3+secure_aggregation:clients=9"
+    scheme = load("scheme", text)
+    true = np.random.default_rng(4).standard_normal((9, 2, 4000)).astype(np.float32)
+    seen = released(text, true)
+    assert scheme.deviation(seen, 2) == pytest.approx(3 / 2 / 3)
+    noise = seen - scheme.each(true).reshape(-1, 4000).mean(axis=0)
+    assert noise.std() == pytest.approx(0.5, rel=0.05)
+    guess = torch.from_numpy(true.reshape(1, 18, 4000))
+    own = float(scheme.misfit(guess, torch.from_numpy(seen), 2))
+    assert own == pytest.approx(2000, rel=0.1)  # half a unit for each coordinate
+
+
+def test_misfits_by_hand() -> None:
+    row, guess = torch.tensor([[1.0, 0.0]]), torch.tensor([[[0.2, 0.0], [0.4, 0.2]]])  # mean .3 .1
+
+    def misfit(text: str) -> float:
+        return float(load("scheme", text).misfit(guess, row, 2))
+
+    assert misfit("dp_sgd:sigma=0.5") == pytest.approx((0.7**2 + 0.1**2) / 2 * 16)  # deviation 1/4
+    assert misfit("laplace:scale=0.5") == pytest.approx(0.8 * 4)  # scale 1/4
+    assert misfit("chain:of=laplace:scale=0.5+top_k") == pytest.approx(0.7 * 4)
+    assert misfit("chain:of=dp_sgd:sigma=0.5+top_k") == pytest.approx(0.7**2 / 2 * 16)
+    summed = misfit("chain:of=laplace:scale=0.5+secure_aggregation:clients=2")  # variance 1/16
+    assert summed == pytest.approx((0.7**2 + 0.1**2) / 2 * 16)
+
+
+def test_a_sign_after_noise_costs_what_the_normal_distribution_says() -> None:
+    noisy = load("scheme", "chain:of=dp_sgd:sigma=0.8;norm=100+sign")
+    guess = torch.tensor([[[8.0, 4.0, -2.0]]])  # in units of the noise: .1, .05, -.025
+    lost = float(noisy.misfit(guess, torch.tensor([[1.0, -1.0, 1.0]]), 1))
+    assert math.exp(-lost) == pytest.approx(norm.cdf([0.1, -0.05, -0.025]).prod(), abs=0.01)
 
 
 def test_the_default_scheme_is_plain() -> None:
