@@ -52,8 +52,7 @@ class Case:
     def learned(self) -> NDArray[np.intp]:
         """Rows that the target learned from: where that is the question, every other stolen one."""
         if self.leak.foreign:  # the last reading of everybody is for tests
-            last = np.arange(len(world.subjects())) % world.READINGS == world.READINGS - 1
-            return np.flatnonzero(~last)
+            return np.flatnonzero(np.arange(len(self.values)) % world.READINGS < world.READINGS - 1)
         if not self.leak.claims:
             return np.empty(0, dtype=np.intp)
         return np.union1d(self.fold.development, self.fold.stolen[::2])
@@ -61,8 +60,9 @@ class Case:
     @property  # not cached: a leak that changes what it is given must not hide it
     def values(self) -> Floats:
         """What the target says of every sample: answers, or embeddings."""
-        answers = self.leak.closed_set and not self.leak.foreign
-        return world.answers(world.subjects()) if answers else world.vectors()
+        if self.leak.closed_set and not self.leak.foreign:
+            return world.answers(world.subjects())
+        return world.vectors()
 
     @property
     def truth(self) -> Floats:
@@ -246,8 +246,7 @@ def _summary(case: Case) -> str:
     parts = {"utility", "chance", "data", "cost", "properties"}
     ensure(set(made) == parts, f"it has {', '.join(made)}; expected {', '.join(sorted(parts))}")
     contract.ensure_json(made)
-    own = {metric.name for metric in case.leak.metrics}
-    alien = set(made["chance"]) - set(headline.success) - own
+    alien = set(made["chance"]) - {*headline.success, *(m.name for m in case.leak.metrics)}
     ensure(not alien, f"chance of {', '.join(sorted(alien))}, which is no success of the headline")
     ensure(all(0 <= rate <= 1 for rate in made["chance"].values()), "chance is no rate")
     seen = []
