@@ -20,7 +20,7 @@ def evaluate(
         str, typer.Option(help="The model that embeds samples; default for images: dlib.")
     ] = "",
     leak: Annotated[
-        str, typer.Option(help="What is stolen: templates, outputs, gradients:batch=1.")
+        str, typer.Option(help="What is stolen: templates, outputs, membership, gradients:batch=1.")
     ] = "templates",
     protocol: Annotated[
         str, typer.Option(help="standard, federated, afm_iris, afm_face; default: the leak's own.")

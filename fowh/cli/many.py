@@ -88,8 +88,8 @@ def reproduce(
     table: Annotated[
         str,
         typer.Argument(
-            help="table1, table2, slots ... (docs/versions.md); dlg, geiping, defences, "
-            "fredrikson2014, fredrikson2015, membership (docs/gradients.md)."
+            help="table1, table2, slots ... (docs/versions.md); exact, dlg, geiping, "
+            "defences, fredrikson2014, fredrikson2015, membership (docs/gradients.md)."
         ),
     ],
     dataset: Annotated[

@@ -151,6 +151,11 @@ class Learner(Protocol):
     def alone(self) -> bool: ...
 
     @property
+    def seed(self) -> int:
+        """Of the initial weights, and of who takes part in which round."""
+        ...
+
+    @property
     def rate(self) -> float:
         """Step of plain gradient descent."""
         ...

@@ -22,12 +22,11 @@ class UpdateScheme(Scheme):
     """What an update passes on its way from a client to the server that collects it.
 
     First each sample's gradient (``each``), then the client's update, the mean over its samples
-    (``update``), then the updates of several clients (``clients``: the server sees their mean
+    (``update``), then the updates of several clients (``summed``: the server sees their mean
     only). A subclass gives what it does of the three. ``each`` is written for numpy arrays and
     torch tensors alike, since an attacker who knows the scheme puts his guess through it. How the
     rest looks to him is a likelihood: ``misfit``, by default that of ``deviation`` and
     ``revealed``.
-
     """
 
     protects: ClassVar[str] = "gradients"
@@ -70,7 +69,12 @@ class UpdateScheme(Scheme):
 
         Returns:
             (u / summed, p) float32 rows, each of ``summed`` clients' samples.
+
+        Raises:
+            ValueError: some client has too few others to be added to.
         """
+        if len(values) % self.summed:
+            raise ValueError(f"{len(values)} clients, {self.summed} are added: give a multiple")
         count = values.shape[1] if size is None else size
         left = self.update(self.each(values).mean(axis=1), count, rng)
         shown = left.reshape(-1, self.summed, left.shape[-1]).mean(axis=1)

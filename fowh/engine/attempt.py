@@ -61,8 +61,9 @@ def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) 
             return Attempt(section, name, attack.yields, None, "skipped", reason)
         if isinstance(attack, Planter):
             planted = attack.plant(view, rng)
-            left = copy.deepcopy(judge.system.planted(planted))
-            view = replace(view, module=planted, release=left)
+            # Clients run a copy: what a module notes of their pictures must not come back in it.
+            left = judge.system.planted(copy.deepcopy(planted))
+            view = replace(view, module=planted, release=copy.deepcopy(left))
         made = attack.run(view, rng)
         seconds = time.perf_counter() - started
         judged = judged_as(attack.yields, made, view, judge, attack.candidates)

@@ -10,7 +10,7 @@ from fowh.core.leak import Stream, System
 from fowh.core.modality import Columns
 from fowh.core.protocol import Fold
 from fowh.engine.attempt import Attempt
-from fowh.engine.cell import Cell
+from fowh.engine.cell import Cell, row_name
 from fowh.engine.judge import Judge, Judged, unmeasured
 from fowh.engine.plan import Plan
 from fowh.kit.guesses import cover
@@ -19,12 +19,26 @@ from fowh.kit.pairing import another_reading, nearest_rows, other_subject
 GUESSES = 1000  # blind ones, at most
 
 
+def uninformed(cell: Cell, attempts: list[Attempt]) -> list[tuple[Attempt, Judged]]:
+    """Attacks that made reconstructions, and what became of them, without those who were told."""
+    told = {row_name(attack) for attack in cell.attacks if attack.informed}
+    return [
+        (each, each.judged)
+        for each in attempts
+        if each.section == "attacks"
+        and each.judged
+        and each.yields != "claims"
+        and each.name not in told
+    ]
+
+
 def references(
-    plan: Plan, fold: Fold, judge: Judge, attempts: list[Attempt], rng: Stream
+    cell: Cell, plan: Plan, fold: Fold, judge: Judge, attempts: list[Attempt], rng: Stream
 ) -> list[Attempt]:
     """What the truth itself reaches, the nearest own sample, and the strongest attack, misled.
 
     Args:
+        cell: what is evaluated.
         plan: what the run works on.
         fold: of the plan.
         judge: of this fold.
@@ -34,11 +48,7 @@ def references(
     values, subjects = plan.values, plan.samples.subjects
     true, own = values[fold.stolen], values[fold.attacker]
     made = {"unprotected": true, "nearest": own[nearest_rows(true, own)]}
-    ran = [
-        (each, each.judged)
-        for each in attempts
-        if each.section == "attacks" and each.judged and each.yields != "claims"
-    ]
+    ran = uninformed(cell, attempts)
     if ran:  # the strongest attack, given somebody else's row
         _, strongest = max(ran, key=lambda pair: judge.success(pair[1]))
         swapped = other_subject(subjects[fold.stolen], rng("shuffle"))

@@ -16,7 +16,7 @@ from fowh.core.target import Progress
 from fowh.core.view import View
 from fowh.engine.attempt import Attempt, attempt
 from fowh.engine.cell import Cell, control, plugin_name, row_name
-from fowh.engine.controls import blind_tries, references
+from fowh.engine.controls import blind_tries, references, uninformed
 from fowh.engine.findings import Clock, FoldResult
 from fowh.engine.grant import grant, granted_versions
 from fowh.engine.judge import Judge
@@ -80,8 +80,8 @@ def run_fold(
         say(row_name(attack), 0.1)
         seen = view(attack, _within(note, 0.1, 0.8))
         attempts.append(attempt(attack, seen, judge, rng("attack", plugin_name(attack))))
-    attempts += _of_nothing(cell, system, view, judge, attempts, rng)
-    controls = references(plan, fold, judge, attempts, rng)
+    attempts += _of_nothing(cell, system, view, judge, attempts, rng, note)
+    controls = references(cell, plan, fold, judge, attempts, rng)
     if plan.prepared is not None:
         with clock("rendering"):
             attempts += rendered(cell, plan, fold, view, judge, attempts, rng, say)
@@ -100,18 +100,19 @@ def _of_nothing(
     judge: Judge,
     attempts: list[Attempt],
     rng: Stream,
+    note: Progress,
 ) -> list[Attempt]:
     """The strongest attack that makes samples, run where nothing leaked: what its prior makes."""
     empty = system.nothing()
-    ran = [(a, a.judged) for a in attempts if a.section == "attacks" and a.judged]
-    able = [pair for pair in ran if pair[0].yields == "samples"]
+    able = [pair for pair in uninformed(cell, attempts) if pair[0].yields == "samples"]
     if empty is None or not able:
         return []
     best, _ = max(able, key=lambda pair: judge.success(pair[1]))
     attack = next(each for each in cell.attacks if row_name(each) == best.name)
     if isinstance(attack, Planter):
         return []
-    seen = replace(view(attack, lambda text, done: None), release=empty)
+    note(f"fold {judge.fold.number + 1}: {best.name}, of nothing", 0.8)
+    seen = replace(view(attack, _within(note, 0.8, 0.9)), release=empty)
     made = attempt(attack, seen, judge, rng("attack", plugin_name(attack)))
     return [replace(made, section="controls", name="prior", seconds=0.0)] if made.judged else []
 

@@ -200,8 +200,11 @@ def train(
                 one = loss_gradient(network)(x, y)[None].cpu().numpy()
                 mean = one * np.float32(len(rows) / expected)
             elif alone:
-                entered = scheme.each(per_sample(network, x, y).cpu().numpy())
-                mean = entered.sum(axis=0, keepdims=True) / expected
+                sums = [
+                    scheme.each(per_sample(network, x[part], y[part]).cpu().numpy()).sum(axis=0)
+                    for part in blocks(len(rows), size_of(network))
+                ]
+                mean = np.sum(sums, axis=0)[None] / expected
             else:
                 mean = scheme.each(loss_gradient(network)(x, y)[None].cpu().numpy())
         step = torch.from_numpy(scheme.update(mean.astype(np.float32), expected, rng))[0]

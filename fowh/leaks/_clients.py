@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,16 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fowh.core.cache import Arrays, cached, digest, source_digest
+from fowh.core.cache import Arrays, cached, digest
 from fowh.core.leak import Setting, Successes, System
 from fowh.core.modality import Columns
 from fowh.core.randomness import stream
 from fowh.core.release import Floats, Keys, Release
+from fowh.core.sources import code_digest
 from fowh.core.updates import UpdateScheme
 from fowh.kit import federated, matching
 from fowh.kit.images import as_tensor
 from fowh.kit.training import restore, state_of
 from fowh.leaks._batches import Batches
+from fowh.leaks._gallery import Gallery, searched
 from fowh.metrics import inversion
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 SEEDS = 3  # trainings behind the accuracy
-SOURCE = source_digest(federated.__file__)
+KIT = Path(federated.__file__).parent
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +99,8 @@ class Clients(System):
         return {"labelled": self.batches.labelled(claims.astype(np.int64), self.labels)}
 
     @cached_property
-    def _gallery(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.intp]]:
-        rows = self.setting.fold.gallery
-        stolen = np.searchsorted(rows, self.setting.fold.stolen)
-        return self.setting.values[rows], self.setting.subjects[rows], stolen
+    def _gallery(self) -> Gallery:
+        return searched(self.setting)
 
     def judge(self, made: Floats) -> Columns:
         mean = self.setting.values[self.setting.fold.development].mean(axis=0)
@@ -128,8 +129,12 @@ def classes_of(setting: Setting) -> NDArray[np.int64]:
 
 
 def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int) -> nn.Module:
-    """The network after so many rounds under a scheme; the same for every fold, and cached."""
+    """The network after so many rounds under a scheme; the same for every fold, and cached.
+
+    ``seed`` counts trainings, on from the target's own.
+    """
     learner = setting.target
+    seed += learner.seed  # type: ignore[union-attr]
     labels, rows = classes_of(setting), setting.learned
     pictures = tensor(setting, rows)
 
@@ -150,7 +155,7 @@ def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int) -> n
         return state_of(network)
 
     assert setting.samples is not None and learner is not None
-    parts = (learner.sha256, repr(scheme), type(scheme).__module__, rounds, seed, SOURCE)
+    parts = (learner.sha256, repr(scheme), code_digest([scheme], [KIT]), rounds, seed)
     key = digest(*parts, setting.samples[rows], labels[rows], setting.device.partition(":")[0])
     return restore(new(), cached("trained", key, build))
 

@@ -17,7 +17,7 @@ from fowh.core.scheme import TemplateScheme
 from fowh.kit import matching
 from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_keys
 from fowh.kit.pairing import another_reading
-from fowh.leaks._gallery import chance
+from fowh.leaks._gallery import Gallery, chance, searched
 from fowh.metrics import FMRS, inversion, recognition
 from fowh.metrics.inversion import Outcome
 from fowh.metrics.security import effective_dimension
@@ -109,10 +109,8 @@ class Enrolled(System):
         return {scenario: dict(vars(seen)) for scenario, seen in made.items()}
 
     @cached_property
-    def _gallery(self) -> tuple[Floats, NDArray[np.int64], NDArray[np.intp]]:
-        rows = self.setting.fold.gallery
-        stolen = np.searchsorted(rows, self.setting.fold.stolen)
-        return self.setting.values[rows], self.setting.subjects[rows], stolen
+    def _gallery(self) -> Gallery:
+        return searched(self.setting)
 
     def judge(self, made: Floats) -> Columns:
         seen = inversion.compare(made, *self._gallery, self.mean)

@@ -8,8 +8,18 @@ from numpy.typing import NDArray
 from fowh.core.leak import Setting
 from fowh.core.modality import Columns
 from fowh.core.protocol import Fold
+from fowh.core.release import Floats
 from fowh.kit.comparing import compare_vectors
 from fowh.metrics import FMRS, recognition
+
+Gallery = tuple[Floats, NDArray[np.int64], NDArray[np.intp]]
+
+
+def searched(setting: Setting) -> Gallery:
+    """Values and subjects of the gallery, and where in it each stolen row is."""
+    rows = setting.fold.gallery
+    stolen = np.searchsorted(rows, setting.fold.stolen)
+    return setting.values[rows], setting.subjects[rows], stolen
 
 
 def chance(subjects: NDArray[np.int64], fold: Fold) -> dict[str, float]:

@@ -91,10 +91,10 @@ class Gradients(Leak):
             )
         delta = 1 / (10 * members)
         epsilon = scheme.spent(federated.ROUNDS, federated.SHARE, delta)
-        if not learner.alone and epsilon is not None:
+        if epsilon is not None and (self.steps > 1 or not learner.alone):
             raise InputError(
-                "a scheme that clips single samples' gradients needs them, and batch normalisation "
-                "in train mode has none: give norm=eval or norm=none"
+                "a guarantee clips single samples' gradients, and there are none after several "
+                "local steps, or under batch normalisation in train mode: give steps=1, norm=eval"
             )
         labels = _clients.classes_of(setting)
         batches = Batches.of(

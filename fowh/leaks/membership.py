@@ -94,7 +94,7 @@ class Membership(Leak):
         first = observed.facts[0]
         return {
             "utility": accuracy(observed),
-            "chance": {**RATES, AUC_NAME: AUC},
+            "chance": {**_chance(first), AUC_NAME: AUC},
             "data": {
                 "dimension": int(first["classes"]),
                 **{
@@ -105,3 +105,12 @@ class Membership(Leak):
             "properties": {},
             "cost": {"bytes_per_answer": first["bytes_per_answer"]},
         }
+
+
+def _chance(facts: Mapping[str, float]) -> dict[str, float]:
+    """How often a score that is drawn by lot passes the threshold of each rate.
+
+    Of m others at most k may pass: a member does so where it is above the (k + 1)-th of them.
+    """
+    others = int(facts["candidates"] - facts["members"])
+    return {name: (int(rate * others) + 1) / (others + 1) for name, rate in RATES.items()}

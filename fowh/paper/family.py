@@ -109,7 +109,43 @@ def _defence(scheme: str) -> Row:
     )
 
 
+def _exact(name: str, leak: str, scheme: str, attack: str, **threat: Any) -> Row:
+    shown = {
+        **_of(attack),
+        "random own pictures": ("controls", "random_image", "rank1"),
+        "label": ("attacks", "label", "label"),
+    }
+    return Row(name, _cell("mlp", scheme, attack, "label", leak=leak, threat=threat), shown)
+
+
 TABLES: dict[str, Family] = {
+    "exact": Family(
+        "A fully connected first layer holds the pictures",
+        "Phong et al. (2018); Geiping et al. (2020), proposition 3.1; Fowl et al. (2022), "
+        "arXiv 2110.13057.",
+        (
+            _exact("batch of 1", "gradients:batch=1", "plain", "first_layer"),
+            _exact("batch of 32", "gradients:batch=32", "plain", "first_layer"),
+            _exact(
+                "planted layer, batch of 64",
+                "gradients:batch=64",
+                "plain",
+                "imprint",
+                server="malicious",
+            ),
+            _exact(
+                "planted layer, 8 clients of 8 added",
+                "gradients:batch=8",
+                "secure_aggregation:clients=8",
+                "imprint",
+                server="malicious",
+            ),
+        ),
+        (
+            "Controls are matched to the members of a batch as the attack's pictures are: random "
+            "pictures of the attacker's own gain from that, the larger the batch.",
+        ),
+    ),
     "dlg": Family(
         "Deep leakage from gradients",
         "Zhu, Liu and Han (2019), arXiv 1906.08935: pixel-wise accurate for batches of one.",

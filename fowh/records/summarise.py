@@ -23,6 +23,7 @@ from fowh.records.store import SCHEMA, Record, environment, finite, record_id
 
 SECTIONS = ("attacks", "rendered", "controls")
 SHUFFLED = "shuffled"  # the strongest attack with somebody else's row: blind, but derived
+PRIOR = "prior"  # the strongest attack where nothing leaked
 RENDERED = "_rendered"  # ending of controls that are samples
 
 
@@ -44,7 +45,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
             "metrics": metrics,
         }
         if section == "controls":
-            derived = name.startswith(SHUFFLED)
+            derived = name.startswith((SHUFFLED, PRIOR))
             entry |= {"blind": _is_blind(cell, name), "derived": derived}
         sections[section][name] = entry
     sections["attacks"] = _attacks(cell, sections["attacks"], found)
@@ -128,7 +129,7 @@ def _measures(columns: Columns) -> Columns:
 
 def _is_blind(cell: Cell, name: str) -> bool:
     """Whether a control never read the row that it is judged against."""
-    return name.removesuffix(RENDERED) in (*cell.protocol.controls, SHUFFLED)
+    return name.removesuffix(RENDERED) in (*cell.protocol.controls, SHUFFLED, PRIOR)
 
 
 def _advantages(

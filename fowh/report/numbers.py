@@ -92,6 +92,8 @@ def number(metric: str, value: float | None) -> str:
         return DASH
     if is_rate(metric):
         return "100" if value == 1 else f"{100 * value:.1f}"
+    if 0 < abs(value) < 0.005:  # a delta, not nothing
+        return f"{value:.2g}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 

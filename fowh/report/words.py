@@ -15,6 +15,7 @@ CONTROLS = {  # what tables call them, in their order; a protocol may bring othe
     "mean": "mean embedding",
     "medoid": "medoid",
     "shuffled": "another's leak",
+    "prior": "nothing leaked",
     "nearest": "nearest own sample",
     "mated_probe": "mated probe",
     "unprotected": "unprotected",

@@ -29,6 +29,7 @@ class Line(Target):
     modality = "image"
     alone: bool = True
     rate: float = 0.01
+    seed: int = 0
 
     def prepare(self, samples: Any) -> Prepared:
         return Prepared(samples, np.ones(len(samples), dtype=bool))
@@ -199,7 +200,7 @@ def test_who_may_not_be_clipped_alone_is_refused() -> None:
             return 1.0
 
     Gradients().deploy(setting(Private()))
-    with pytest.raises(InputError, match="batch normalisation in train mode has none"):
+    with pytest.raises(InputError, match="under batch normalisation in train mode"):
         Gradients().deploy(setting(Private(), replace(Line(), alone=False)))
 
 
@@ -212,6 +213,22 @@ def test_nonsense_is_refused(given: dict[str, Any]) -> None:
 def test_a_target_that_nobody_trains_is_refused() -> None:
     with pytest.raises(InputError, match="nobody trains target deaf in rounds"):
         Gradients().observed(world.Deaf())
+
+
+def test_the_targets_seed_draws_other_weights() -> None:
+    one, other = (Gradients().deploy(setting(target=Line(seed=seed))) for seed in (0, 9))
+    ends = [nn.utils.parameters_to_vector(each.network().parameters()) for each in (one, other)]
+    assert not torch.equal(*ends)
+
+
+def test_several_local_steps_have_no_single_samples_to_clip() -> None:
+    @dataclass(frozen=True)
+    class Private(UpdateScheme):
+        def spent(self, rounds: int, share: float, delta: float) -> float:
+            return 1.0
+
+    with pytest.raises(InputError, match="after several local steps"):
+        Gradients(steps=2).deploy(setting(Private()))
 
 
 def test_training_goes_the_same_way_twice() -> None:

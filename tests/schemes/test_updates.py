@@ -116,7 +116,10 @@ def test_quantised_values_lie_on_the_grid_and_are_right_on_average() -> None:
 
 
 def test_signs() -> None:
-    assert released("sign", [[[1, -2, 0]]]).tolist() == [[1, -1, 0]]
+    assert released("sign:step=1", [[[1, -2, 0.5]]]).tolist() == [[1, -1, 1]]
+    lots = released("sign", np.zeros((1, 1, 400)))
+    np.testing.assert_allclose(np.abs(lots), 0.01)
+    assert abs(lots.mean()) < 0.002  # nothing is shown of what is silent
 
 
 def test_the_server_sees_the_mean_of_clients() -> None:
