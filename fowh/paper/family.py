@@ -144,6 +144,7 @@ TABLES: dict[str, Family] = {
         (
             "Controls are matched to the members of a batch as the attack's pictures are: random "
             "pictures of the attacker's own gain from that, the larger the batch.",
+            "PSNR is infinite, a dash, where a picture is equal to the byte.",
         ),
     ),
     "dlg": Family(
