@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fowh.core.updates import UpdateScheme
+from fowh.core.updates import TINY, UpdateScheme
 from fowh.core.view import View
 from fowh.kit.federated import of_batches
 
@@ -80,3 +80,16 @@ def unfit_for_guessing(view: View) -> str | None:
     if view.release.code.shape[1:] != (sum(w.numel() for w in view.module.parameters()),):
         return "the rows are not as long as the network has weights"
     return None
+
+
+def cosine(one: Tensor, other: Tensor) -> Tensor:
+    """Of rows (n, p), (n,)."""
+    lengths: Tensor = one.norm(dim=1) * other.norm(dim=1)
+    return (one * other).sum(dim=1) / lengths.clamp_min(TINY)
+
+
+def variation(pictures: Tensor) -> Tensor:
+    """Anisotropic total variation (n,) of pictures (n, each, c, h, w), mean over their pixels."""
+    down = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs()
+    across = (pictures[..., 1:] - pictures[..., :-1]).abs()
+    return down.flatten(1).mean(dim=1) + across.flatten(1).mean(dim=1)

@@ -88,7 +88,7 @@ def labels_of(view: View, rule: Rule = "filter") -> NDArray[np.int64]:
     if clean and each == 1:  # exact, whatever the answers are
         return np.asarray(rows[:, last.bias].argmin(axis=1)[:, None])
     seen = _filtered(view, last)
-    whose = _classes(view)
+    whose = own_classes(view)
     strange = view.embeddings.astype(np.float64).copy()
     known = np.ones_like(strange)
     known[np.arange(len(strange)), whose] = 0
@@ -155,7 +155,7 @@ def _filtered(view: View, last: Last) -> NDArray[np.float64]:
     return np.asarray(made / np.maximum(there @ np.square(template), TINY))
 
 
-def _classes(view: View) -> NDArray[np.int64]:
+def own_classes(view: View) -> NDArray[np.int64]:
     """Which class each of the attacker's own samples probably is, one for each of his people."""
     people, whose = np.unique(view.subjects, return_inverse=True)
     answers = np.log(view.embeddings.astype(np.float64) + TINY)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -20,12 +19,12 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from attacks._guessed import Guesses
-
     Loss = Callable[[Tensor], Tensor]
 
 RATE = 0.1
 MILESTONES = (3 / 8, 5 / 8, 7 / 8)  # of the steps; from each on, a tenth of the rate
+WEIGHTS = (0.003, 0.03, 0.1, 0.3)  # of the total variation, of which one is chosen
+TRIED = 6  # updates of his own that they are tried on
 CHUNK = 2**23  # numbers of the gradients that are held at a time, 32 MB; of each ten copies or so
 
 
@@ -36,14 +35,14 @@ class InvertGradients(Attack):
     Geiping et al. (NeurIPS 2020, "Inverting Gradients", section 5): Adam on the sign of the
     derivative, pictures kept in 0..1, the rate divided by ten at 3/8, 5/8 and 7/8 of the steps.
     Labels come from the last layer first. Where several restarts are made, each row keeps that of
-    least loss, as the attack itself sees it. The weight of the total variation is the best of
-    {.003, .01, .03, .1, .3} on simulated updates of the attacker's own ORL photographs (convnet at
-    its start, 300 steps: PSNR 21, 24, 29, 26 and 23 dB).
+    least loss, as the attack itself sees it. How much total variation helps depends on the network
+    and on the noise (docs/gradients.md): it is tried on updates of the attacker's own.
 
     Attributes:
         steps: of Adam.
         restarts: from other noise.
-        tv: weight of the total variation, a mean over pixels, against the distance.
+        tv: weight of the total variation, a mean over pixels, against the distance; None for that
+            of ``WEIGHTS`` which gives ``TRIED`` updates of his own back best, in half the steps.
         adaptive: knows the scheme: guesses pass what it does to single gradients, only coordinates
             that it reveals count, and where it adds noise or keeps signs the distance gives way to
             its likelihood. False is the attack as published.
@@ -54,11 +53,11 @@ class InvertGradients(Attack):
     quick: ClassVar[Mapping[str, Any]] = {"steps": 4}
     steps: int = 600
     restarts: int = 1
-    tv: float = 0.03
+    tv: float | None = None
     adaptive: bool = True
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.restarts < 1 or not self.tv >= 0:
+        if self.steps < 1 or self.restarts < 1 or not (self.tv or 0) >= 0:
             raise InputError(
                 f"invert_gradients: steps={self.steps}, restarts={self.restarts}, tv={self.tv}; "
                 "give steps and restarts >= 1, tv >= 0"
@@ -75,6 +74,8 @@ class InvertGradients(Attack):
         from attacks._guessed import Guesses, as_samples, picture_shape
         from attacks._labels import labels_of
 
+        if self.tv is None:
+            return self._tuned(view, rng).run(view, rng)
         scheme, release = view.scheme, view.release
         assert isinstance(scheme, UpdateScheme)
         apart = self.adaptive and type(scheme).each is not UpdateScheme.each
@@ -96,16 +97,27 @@ class InvertGradients(Attack):
             def told(done: float, at: int = start) -> None:
                 view.progress("invert_gradients", (at + step * done) / rows)
 
-            final = self._descend(x, partial(_matched, guesses, y, loss), told)
+            final = self._descend(x, lambda p, y=y, of=loss: of(guesses.gradients(p, y)), told)  # type: ignore[misc]
             best = final.reshape(-1, self.restarts).nan_to_num(torch.inf).argmin(dim=1)
             made = x.reshape(-1, *shape[1:])
             kept[part] = made[torch.arange(len(made)), best.cpu()].cpu()
         return as_samples(kept, view)
 
+    def _tuned(self, view: View, rng: np.random.Generator) -> InvertGradients:
+        from attacks._own_updates import best_of
+
+        few = replace(self, steps=-(-self.steps // 2), restarts=1)
+        chosen = WEIGHTS[best_of([replace(few, tv=tv) for tv in WEIGHTS], view, TRIED, rng)]
+        view.remarks.append(f"total variation weighs {chosen}, chosen on own updates")
+        return replace(self, tv=chosen)
+
     def _descend(self, x: Tensor, loss: Loss, told: Callable[[float], None]) -> Tensor:
         """Change pictures (n, each, c, h, w) in place; their last losses (n,)."""
         import torch
 
+        from attacks._guessed import variation
+
+        assert self.tv is not None
         x.requires_grad_()
         adam = torch.optim.Adam([x], lr=RATE)
         marks = {round(share * self.steps) for share in MILESTONES}
@@ -129,9 +141,11 @@ class InvertGradients(Attack):
         """From gradients (n, parts, p) to how far they are from the rows that were seen, (n,)."""
         import torch
 
+        from attacks._guessed import cosine
+
         size = view.release.each // scheme.summed
         if not self.adaptive:
-            return lambda found: 1 - _cosine(found.mean(dim=1), seen)
+            return lambda found: 1 - cosine(found.mean(dim=1), seen)
         rows = seen.cpu().numpy()
         if scheme.deviation(rows, size).any() or type(scheme).unlike is not UpdateScheme.unlike:
             # Against what no gradient at all would explain: both terms keep their proportion.
@@ -140,20 +154,4 @@ class InvertGradients(Attack):
             return lambda found: scheme.misfit(found, seen, size) / nothing.clamp_min(TINY)
         known = torch.from_numpy(scheme.revealed(rows)).to(seen)
         there = seen * known
-        return lambda found: 1 - _cosine(scheme.each(found).mean(dim=1) * known, there)
-
-
-def _matched(guesses: Guesses, labels: Tensor, loss: Loss, pictures: Tensor) -> Tensor:
-    return loss(guesses.gradients(pictures, labels))
-
-
-def _cosine(one: Tensor, other: Tensor) -> Tensor:
-    lengths: Tensor = one.norm(dim=1) * other.norm(dim=1)
-    return (one * other).sum(dim=1) / lengths.clamp_min(TINY)
-
-
-def variation(pictures: Tensor) -> Tensor:
-    """Anisotropic total variation (n,) of pictures (n, each, c, h, w), mean over their pixels."""
-    down = (pictures[..., 1:, :] - pictures[..., :-1, :]).abs()
-    across = (pictures[..., 1:] - pictures[..., :-1]).abs()
-    return down.flatten(1).mean(dim=1) + across.flatten(1).mean(dim=1)
+        return lambda found: 1 - cosine(scheme.each(found).mean(dim=1) * known, there)

@@ -36,6 +36,8 @@ class MiFace(Attack):
         steps: of descent.
         rate: root mean square of a step, in shares of the range of a pixel.
         weight: of total variation, mean over pixels, against the loss.
+
+    Steps, rate and weight were chosen by ``python -m bench.tuning`` (docs/gradients.md).
     """
 
     yields: ClassVar[Literal["embeddings", "samples", "claims"]] = "samples"
@@ -43,8 +45,8 @@ class MiFace(Attack):
     quick: ClassVar[Mapping[str, Any]] = {"steps": 5}
     process: Literal["tv", "denoise"] = "tv"
     steps: int = 50
-    rate: float = 0.005
-    weight: float = 10.0
+    rate: float = 0.0025
+    weight: float = 3.0
 
     def __post_init__(self) -> None:
         if self.process not in ("tv", "denoise"):

@@ -29,8 +29,11 @@ _AXES: dict[str, Any] = {
     "keys": ["subject"],
     "samples": [Threat.samples],
     "versions": ["train"],
+    "server": ["honest"],
+    "candidates": [0],
     "seed": [0],
 }
+_THREAT = ("keys", "samples", "versions", "server", "candidates")  # those that say what he has
 _FLAGS = ("secret_keys", "white_box")
 _INTERFACES: dict[Kind, type] = {
     "dataset": Dataset,
@@ -103,9 +106,10 @@ def read_sweep(path: Path) -> list[Cell]:
 
     Args:
         path: a TOML file; ``dataset``, ``target``, ``leak``, ``protocol``, ``scheme``, ``keys``,
-            ``samples``, ``versions`` and ``seed`` are values or lists of values (all combinations
-            are run), ``attacks`` one value or list for all cells, ``witness`` one value,
-            ``secret_keys`` and ``white_box`` booleans. Plug-ins are written as on the command line.
+            ``samples``, ``versions``, ``server``, ``candidates`` and ``seed`` are values or lists
+            of values (all combinations are run), ``attacks`` one value or list for all cells,
+            ``witness`` one value, ``secret_keys`` and ``white_box`` booleans. Plug-ins are written
+            as on the command line.
 
     Raises:
         InputError: unreadable file, unknown key, or anything a cell cannot be built from.
@@ -138,7 +142,7 @@ def read_sweep(path: Path) -> list[Cell]:
         axes["dataset"] = [load("dataset", text) for text in axes["dataset"]]
         for values in itertools.product(*axes.values()):
             cell = dict(zip(axes, values, strict=True))
-            for axis in ("keys", "samples", "versions"):
+            for axis in _THREAT:
                 threat[axis] = cell.pop(axis)
             made.append(
                 make_cell(**cell, attacks=attacks, witness=witness, threat=Threat(**threat))
@@ -154,7 +158,7 @@ def _listed(path: Path, name: str, value: Any) -> list[Any]:
     if not values:
         raise InputError(f"{path}: {name} is an empty list: expected one value or more")
     for item in values:
-        if name in ("samples", "seed"):
+        if name in ("samples", "candidates", "seed"):
             fits, expected = type(item) is int, "an integer"
         else:
             fits, expected = isinstance(item, str), "text, as on the command line"

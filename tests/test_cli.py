@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import fowh
 from fowh import cli
+from fowh.cells import read_sweep
 from fowh.core import registry
 from fowh.core.errors import InputError
 
@@ -174,6 +175,17 @@ def test_sweep_resumes_and_report_compares(tmp_path: Path) -> None:
     assert "lsh" in (out / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_sweep_says_what_a_server_may_do_and_what_is_known(tmp_path: Path) -> None:
+    listed = tmp_path / "sweep.toml"
+    listed.write_text(
+        'scheme = "plain"\ntarget = "mlp"\nleak = "gradients"\nattacks = "lookup"\n'
+        'server = ["honest", "malicious"]\ncandidates = [0, 80]\n'
+    )
+    threats = [cell.threat for cell in read_sweep(listed)]
+    given = [(threat.server, threat.candidates) for threat in threats]
+    assert given == [("honest", 0), ("honest", 80), ("malicious", 0), ("malicious", 80)]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -190,6 +202,8 @@ def test_sweep_resumes_and_report_compares(tmp_path: Path) -> None:
         ('scheme = "raw"\nwitness = "resnett"', "did you mean resnet"),
         ('scheme = "raw"\nsecret_keys = "no"', "secret_keys = 'no': expected true or false"),
         ('scheme = "raw"\nwhite_box = 1', "white_box = 1: expected true or false"),
+        ('scheme = "raw"\nserver = "evil"', "honest"),
+        ('scheme = "raw"\ncandidates = "80"', "candidates = '80': expected an integer"),
         ('scheme = "raw"\nattacks = "gann"', "unknown attack 'gann': did you mean gan"),
         ('scheme = "raw"\nattacks = ["mlp", "mlp"]', "given twice"),
         ('scheme = "raw"\nattacks = ["mean"]', "a control of every run"),

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, NoneType
 from typing import Any, Literal
 
 from fowh.core.errors import InputError
@@ -237,7 +237,9 @@ def load(kind: Kind, text: str) -> Any:
 
 
 def _value(where: str, text: str, hint: Any) -> Any:
-    """One parameter's text as a value of its annotated type."""
+    """One parameter's text as a value of its annotated type; what may be None is not, if given."""
+    if NoneType in typing.get_args(hint):
+        hint = next(each for each in typing.get_args(hint) if each is not NoneType)
     if typing.get_origin(hint) is Literal:
         for choice in typing.get_args(hint):
             if text == str(choice):

@@ -15,6 +15,7 @@ LABEL = Metric(
     "The claim names the class that the sample was labelled with: whose it is, with no picture.",
     "success",
     heading=("label", "named"),
+    goal="names the class of {} % of the samples without any picture",
 )
 EPSILON = Metric(
     "epsilon",

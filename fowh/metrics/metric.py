@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import inf, isfinite
 from typing import Any, Literal
 
@@ -11,6 +11,8 @@ from typing import Any, Literal
 @dataclass(frozen=True)
 class Metric:
     """How to read one number.
+
+    Two are equal if they measure alike: words may be improved after records were written.
 
     Attributes:
         name: key in records.
@@ -27,13 +29,13 @@ class Metric:
     """
 
     name: str
-    label: str
+    label: str = field(compare=False)
     attacker_prefers: Literal["higher", "lower"]
     limits: tuple[float, float]
-    description: str
+    description: str = field(compare=False)
     role: Literal["utility", "success", "likeness", "cost"]
-    heading: tuple[str, str] = ("", "")
-    goal: str = ""
+    heading: tuple[str, str] = field(default=("", ""), compare=False)
+    goal: str = field(default="", compare=False)
 
 
 WITHIN = (2, 10)  # of the candidates that an attack may return for a row

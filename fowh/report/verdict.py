@@ -9,7 +9,14 @@ from typing import Literal
 from fowh.metrics import BY_NAME
 from fowh.records.flags import lost
 from fowh.records.store import Record
-from fowh.report.evidence import MOST, best_guess, many_guesses, strongest, worst_level
+from fowh.report.evidence import (
+    MOST,
+    best_guess,
+    chosen,
+    many_guesses,
+    strongest,
+    worst_level,
+)
 from fowh.report.lines import Line, protected_and_clear
 from fowh.report.numbers import Number, label
 from fowh.report.words import scenario, thief
@@ -55,6 +62,7 @@ def decide(record: Record, lines: Sequence[Line]) -> Verdict:
     """
     state, job = _utility(record)
     short, caution, attacked = _attacked(record, lines)
+    attacked += _claimed(record)
     failed = short in ("Broken", "Leaks")
     tone: Tone = "bad" if failed else "neutral"
     if state == "lost" and failed:
@@ -121,6 +129,20 @@ def _attacked(record: Record, lines: Sequence[Line]) -> tuple[str, str, str]:
         " (which proves nothing about stronger attacks)",
         f"{part} beats a blind guess; the best of them {' and '.join(failed)}.",
     )
+
+
+def _claimed(record: Record) -> str:
+    """A sentence on what is claimed outright, beside what the headline asks, better than by lot."""
+    said = ""
+    for metric, lots in record["chance"].items():
+        best = strongest(record, metric)
+        known = BY_NAME.get(metric)
+        asked = metric in record["headline"]["success"] or known is None or not known.goal
+        if not asked and best.low is not None and best.low > lots:
+            by_lot = Number(metric, lots).words
+            said += f" But attack {chosen(record, metric)} {_goal(metric, best.value or 0)}"
+            said += f" {best.interval} (chance: {by_lot})."
+    return said
 
 
 def _beside(record: Record, metric: str) -> list[str]:

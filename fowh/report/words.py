@@ -21,6 +21,8 @@ CONTROLS = {  # what tables call them, in their order; a protocol may bring othe
     "unprotected": "unprotected",
 }
 
+STOLEN = {"membership": "answers", "outputs": "answers", "gradients": "updates"}  # by leak
+
 
 def row_label(record: Record, section: str, name: str) -> str:
     """What a table calls a row of the record."""
@@ -67,7 +69,8 @@ def scenario(record: Record, name: str) -> str:
 
 def thief(record: Record) -> str:
     """Who attacks: what he stole, and whether the keys came with it."""
-    words = f"whoever stole the {record['spec']['leak']['name']}"
+    name = record["spec"]["leak"]["name"]
+    words = f"whoever stole the {STOLEN.get(name, name)}"
     if not record["data"]["keyed"]:
         return words
     return words + (" and their keys" if record["spec"]["threat"]["leaked"] else " without keys")

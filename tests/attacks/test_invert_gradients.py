@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from attacks import invert_gradients
-from attacks.invert_gradients import InvertGradients, variation
+from attacks._guessed import variation
+from attacks._own_updates import likeness, tried
+from attacks.invert_gradients import InvertGradients
 from fowh.core.errors import InputError
 from fowh.core.updates import UpdateScheme
 from tests.attacks._updates import Clipped, Largest, Noisy, another, psnr, stolen
@@ -104,12 +106,59 @@ def test_noise_is_met_by_its_likelihood(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(UpdateScheme, "misfit", misfit)
     view, _ = stolen(Noisy(), rows=1, each=2)
-    run(InvertGradients(steps=2), view)
+    run(InvertGradients(steps=2, tv=0.0), view)
     assert set(asked) == {2} and len(asked) == 4  # of nothing at all, then at three looks
     asked.clear()
-    run(InvertGradients(steps=2, adaptive=False), view)
-    run(InvertGradients(steps=2), stolen()[0])
+    run(InvertGradients(steps=2, tv=0.0, adaptive=False), view)
+    run(InvertGradients(steps=2, tv=0.0), stolen()[0])
     assert asked == []
+
+
+def test_smoothness_is_chosen_on_own_updates_whatever_was_stolen() -> None:
+    view, _ = stolen(Noisy())
+    other = another(view)
+    remarks = []
+    for given in (view, other):
+        run(InvertGradients(steps=20), given)
+        remarks.append(given.remarks[-1])
+    assert remarks[0] == remarks[1]
+    assert "chosen on own updates" in remarks[0]
+
+
+def test_smoothness_that_gives_own_updates_back_best_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without noise and with steps enough, the least smooth of the four is the best by far."""
+    view, truth = stolen()
+    alone = run(InvertGradients(steps=100, tv=0.003), view)
+    rough = run(InvertGradients(steps=100, tv=0.3), view)
+    assert psnr(alone, truth).mean() > psnr(rough, truth).mean() + 5
+    chosen = run(InvertGradients(steps=100), view)
+    assert "0.003" in view.remarks[-1]
+    assert abs(psnr(chosen, truth).mean() - psnr(alone, truth).mean()) < 3  # from other noise
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_own_updates_are_the_schemes_of_own_samples(each: int) -> None:
+    view, _ = stolen(Clipped(), rows=2, each=each)
+    own, truth = tried(view, 3, np.random.default_rng(0))
+    assert view.samples is not None and len(truth) == 3 * each
+    assert all((picture == view.samples).all(axis=(1, 2)).any() for picture in truth)
+    assert own.release.code.shape == (3, view.release.code.shape[1])
+    assert own.release.each == each
+    lengths = np.linalg.norm(own.release.code, axis=1)
+    assert (lengths < 0.0501).all()
+    assert each > 1 or (lengths > 0.049).all()
+
+
+def test_likeness_pairs_the_pictures_of_an_update() -> None:
+    truth = np.array([[0, 100], [50, 200], [7, 8], [9, 1]], dtype=np.uint8)[:, None]
+    assert likeness(truth[[1, 0, 3, 2]], truth, 2) == pytest.approx(10 * np.log10(255**2 * 12))
+    assert likeness(truth[[1, 0, 3, 2]], truth, 1) < 30
+    off = truth.copy()
+    off[0, 0, 0] = 10  # of two numbers one is ten off: a mean square of fifty in one of four
+    expected = (3 * 10 * np.log10(255**2 * 12) + 10 * np.log10(255**2 / 50)) / 4
+    assert likeness(off, truth, 2) == pytest.approx(expected)
 
 
 def test_batch_norm_in_train_mode_sees_the_batch() -> None:

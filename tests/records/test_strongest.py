@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fowh.cells import make_cell
 from fowh.core.randomness import stream
+from fowh.core.threat import Threat
 from fowh.engine.attempt import Attempt
+from fowh.engine.cell import row_name
 from fowh.engine.findings import Findings, Row
 from fowh.engine.judge import Judged
 from fowh.records import strongest
@@ -157,3 +160,19 @@ def test_without_attacks_there_is_nothing() -> None:
     assert strongest.best({}, [], PEOPLE, streams) == {"metrics": {}, "chosen": {}}
     nothing = strongest.worst({}, [], findings([1]), PEOPLE, streams)
     assert nothing == {"metrics": {}, "folds": 0, "of": [], "blind": {}}
+
+
+def test_who_is_informed_counts_in_no_headline() -> None:
+    """Of two attacks on the same rows the look-up hits all; it is named nowhere."""
+    cell = make_cell(
+        "plain",
+        target="mlp",
+        leak="gradients",
+        attacks=["first_layer", "lookup"],
+        threat=Threat(candidates=80),
+    )
+    names = [row_name(attack) for attack in cell.attacks]
+    given = table(**{names[0]: [0, 1, 0, 0, 0, 0], names[1]: [1] * 6})
+    sections: dict[str, Any] = {"attacks": {}, "rendered": {}, "controls": {}}
+    kept = strongest.counted(cell, given, sections)
+    assert kept == [("attacks", names[0])]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from fowh.leaks._measures import LABEL
+from fowh.metrics import learn
 from fowh.report.evidence import best_guess, worst_level
 from fowh.report.lines import Line, success_lines
 from fowh.report.verdict import Verdict, decide
@@ -343,3 +346,23 @@ def test_attacks_that_did_not_run_are_counted() -> None:
 @pytest.mark.parametrize(("fnmr", "expected"), [(0.499, False), (0.501, True)])
 def test_half_of_the_mated_rejected_is_the_limit(fnmr: float, expected: bool) -> None:
     assert (verdict(resisting(fnmr)).short == "Does not do its job") is expected
+
+
+@pytest.mark.parametrize(("named", "said"), [(0.9, True), (0.03, False)])
+def test_labels_that_fall_without_pictures_are_said_in_words(named: float, said: bool) -> None:
+    learn([LABEL])
+    record = resisting()
+    record["chance"]["label"] = 0.025
+    record["attacks"]["label"] = ran({"label": value(named)})
+    record["best"]["metrics"]["label"] = value(named)
+    record["best"]["chosen"]["label"] = ["label"] * 5
+    found = verdict(record)
+    assert found.short == "Not broken by this suite"
+    sentence = "But attack label names the class of 90.0 % of the samples without any picture"
+    assert (f"{sentence} [88, 92] (chance: 2.5 %)." in found.text) is said
+
+
+def test_a_metric_is_known_again_after_its_words_were_improved() -> None:
+    learn([LABEL, replace(LABEL, goal="", description="In other words.")])
+    with pytest.raises(ValueError, match="says something else"):
+        learn([replace(LABEL, limits=(0.0, 2.0))])

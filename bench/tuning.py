@@ -1,0 +1,200 @@
+"""Choose the settings of attacks on networks, on people whom no table of ours attacks.
+
+python -m bench.tuning LFW
+
+LFW is the folder of people of Labeled Faces in the Wild. Forty of those with at least ten
+photographs stand where ORL's people stand in the tables. Nothing here knows the recogniser that
+judges there: whose face a prototype shows is decided by Fisherfaces (Belhumeur et al. 1997) that
+were learned from everybody else. What is printed is kept in bench/records/tuning.json.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from attacks.invert_gradients import InvertGradients
+from attacks.mi_face import MiFace
+from fowh.core.dataset import Samples
+from fowh.core.registry import load
+from fowh.core.release import Release
+from fowh.core.updates import UpdateScheme
+from fowh.core.view import View
+from fowh.kit import federated
+from fowh.kit.images import alike, as_tensor, resize
+from fowh.metrics.image import psnr
+from schemes.full_scores import FullScores
+from schemes.plain import Plain
+
+RECORD = Path(__file__).parent / "records" / "tuning.json"
+PEOPLE, READINGS, MEMBERS, VICTIMS = 40, 10, 7, 16  # as in protocol federated on ORL
+OTHERS = 2000  # photographs that Fisherfaces learn from
+AXES = (200, 100)  # principal components, then discriminants
+SIDES = (32, 64)
+STEPS, RATES, WEIGHTS = (25, 50, 100, 200), (0.0025, 0.005, 0.01), (1.0, 3.0, 10.0, 30.0)
+TV = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+ROUNDS = (0, 50, 200)
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """Forty people, as squares of 64 pixels, and a judge.
+
+    Attributes:
+        faces: (400, 64, 64) grey, ten a person.
+        labels: (400,) 0..39.
+        mean: (4096,) that the judge subtracts.
+        axes: (4096, k) on which it looks.
+    """
+
+    faces: NDArray[np.uint8]
+    labels: NDArray[np.intp]
+    mean: NDArray[np.float64]
+    axes: NDArray[np.float64]
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """Readings that are trained on."""
+        return np.arange(len(self.labels)) % READINGS < MEMBERS
+
+    @property
+    def victims(self) -> NDArray[np.bool_]:
+        """Readings of people who are not the attacker's."""
+        return self.labels < VICTIMS
+
+    def seen(self, faces: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Unit vectors (n, k) of faces of any size."""
+        flat = resize(faces, SIDES[-1]).reshape(len(faces), -1) - self.mean
+        flat = flat / flat.std(axis=1, keepdims=True).clip(1e-9)
+        found: NDArray[np.float64] = flat @ self.axes
+        return found / np.linalg.norm(found, axis=1, keepdims=True).clip(1e-9)
+
+
+def world(samples: Samples) -> World:
+    """Choose forty people, align all faces, and learn the judge from the others."""
+    rng = np.random.default_rng(0)
+    people, counts = np.unique(samples.subjects, return_counts=True)
+    chosen = rng.permutation(people[counts >= READINGS])[:PEOPLE]
+    rows = np.concatenate([np.flatnonzero(samples.subjects == who)[:READINGS] for who in chosen])
+    rest = rng.permutation(np.flatnonzero(~np.isin(samples.subjects, chosen)))[:OTHERS]
+    aligner = load("target", "dlib")
+    squares = [
+        resize(alike(aligner.prepare(samples.values[part]).samples, np.empty((0, 0, 0))), SIDES[-1])
+        for part in (rows, rest)
+    ]
+    mean, axes = fisherfaces(squares[1], samples.subjects[rest])
+    return World(squares[0], np.repeat(np.arange(PEOPLE), READINGS), mean, axes)
+
+
+def fisherfaces(
+    faces: NDArray[np.uint8], whose: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and axes: principal components, then discriminants of people with several faces."""
+    flat = faces.reshape(len(faces), -1).astype(np.float64)
+    mean = flat.mean(axis=0)
+    flat = flat - mean
+    flat /= flat.std(axis=1, keepdims=True).clip(1e-9)
+    _, _, main = np.linalg.svd(flat, full_matrices=False)
+    found = flat @ main[: AXES[0]].T
+    _, inverse = np.unique(whose, return_inverse=True)
+    counts = np.bincount(inverse)
+    centres = np.zeros((len(counts), found.shape[1]))
+    np.add.at(centres, inverse, found)
+    centres /= counts[:, None]
+    within = (found - centres[inverse])[counts[inverse] > 1]
+    spread, turn = np.linalg.eigh(within.T @ within / len(within))
+    white = turn / np.sqrt(spread + 1e-3 * spread.max())
+    _, _, apart = np.linalg.svd(centres[counts > 1] @ white, full_matrices=False)
+    return mean, main[: AXES[0]].T @ white @ apart[: AXES[1]].T
+
+
+def trained(target: str, given: World, side: int, rounds: int) -> torch.nn.Module:
+    """A network after so many rounds with the forty."""
+    learner: Any = load("target", f"{target}:side={side}")
+    network: torch.nn.Module = learner.network(PEOPLE, 1, torch.Generator().manual_seed(0))
+    pictures = as_tensor(resize(given.faces, side)[given.members], "cpu")
+    labels = torch.from_numpy(given.labels[given.members])
+    rng = np.random.default_rng(1)
+    federated.train(network, pictures, labels, UpdateScheme(), rounds, learner.rate, rng)
+    return network
+
+
+def rank1(given: World, made: NDArray[np.uint8], whose: NDArray[np.intp]) -> float:
+    """How often the nearest test reading of the victims is of whom a picture was made."""
+    there = given.victims & ~given.members
+    near = (given.seen(made) @ given.seen(given.faces[there]).T).argmax(axis=1)
+    return float((given.labels[there][near] == whose).mean())
+
+
+def prototypes(given: World, side: int) -> dict[str, float]:
+    """Rank-1 of MI-Face by setting, on softmax regression of that size."""
+    network = torch.nn.Sequential(trained("softmax", given, side, federated.ROUNDS))
+    network.append(torch.nn.Softmax(dim=1)).eval().requires_grad_(False)
+    own = resize(given.faces[~given.victims], side)
+    answers = np.eye(PEOPLE, dtype=np.float32)[:VICTIMS]
+    subjects = given.labels[~given.victims].astype(np.int64)
+    known = np.eye(PEOPLE, dtype=np.float32)[subjects]
+    release = Release(answers)
+    view = View(FullScores(), release, known, subjects, own, module=network, as_released=True)
+    mean = np.repeat(own.mean(axis=0).astype(np.uint8)[None], VICTIMS, axis=0)
+    found = {"mean face": rank1(given, mean, np.arange(VICTIMS))}
+    for steps, rate, weight in itertools.product(STEPS, RATES, WEIGHTS):
+        attack = MiFace(steps=steps, rate=rate, weight=weight)
+        made = attack.run(view, np.random.default_rng(0))
+        name = f"steps={steps},rate={rate},weight={weight}"
+        found[name] = rank1(given, made, np.arange(VICTIMS))
+    return found
+
+
+def smoothness(given: World, rounds: int) -> dict[str, float]:
+    """Mean PSNR of gradients of single victims' samples inverted, by weight of the variation."""
+    network = trained("convnet", given, SIDES[0], rounds)
+    small = resize(given.faces, SIDES[0])
+    rows = np.flatnonzero(given.victims & given.members)[::MEMBERS]
+    x, y = as_tensor(small[rows], "cpu"), torch.from_numpy(given.labels[rows])
+    code = federated.per_sample(network, x, y).numpy()
+    own, subjects = small[~given.victims], given.labels[~given.victims].astype(np.int64)
+    known = np.zeros((len(own), PEOPLE), np.float32)
+    view = View(Plain(), Release(code), known, subjects, own, module=network)
+    found = {}
+    for weight in TV:
+        made = InvertGradients(steps=300, tv=weight).run(view, np.random.default_rng(0))
+        found[f"tv={weight}"] = float(psnr(made, small[rows]).mean())
+    return found
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    started = time.perf_counter()
+    given = world(load("dataset", f"folder:root={sys.argv[1]},side=250,colour=true").load())
+    real = given.victims & given.members
+    tables: dict[str, dict[str, float]] = {
+        "judge": {
+            "Rank-1 of the victims' own photographs": rank1(
+                given, given.faces[real], given.labels[real]
+            )
+        }
+    }
+    for side in SIDES:
+        tables[f"mi_face, softmax:side={side}"] = prototypes(given, side)
+    for rounds in ROUNDS:
+        tables[f"invert_gradients, convnet at round {rounds}, PSNR"] = smoothness(given, rounds)
+        print(f"{time.perf_counter() - started:.0f} s: round {rounds}", file=sys.stderr, flush=True)
+    for name, rows in tables.items():
+        print(name, *(f"  {key:36} {value:.3f}" for key, value in rows.items()), sep="\n")
+    RECORD.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
