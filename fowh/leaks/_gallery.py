@@ -23,7 +23,9 @@ def searched(setting: Setting) -> Gallery:
 
 
 def chance(subjects: NDArray[np.int64], fold: Fold) -> dict[str, float]:
-    """The gallery's size, and how often its reading drawn at random is the victim's.
+    """The gallery's size, how many of its people are the attacker's, and what a lot reaches.
+
+    ``chance_rank1`` is how often a reading of the gallery that is drawn at random is the victim's.
 
     Args:
         subjects: (n,) of the dataset.
@@ -34,6 +36,7 @@ def chance(subjects: NDArray[np.int64], fold: Fold) -> dict[str, float]:
     return {
         "gallery_readings": len(fold.gallery),
         "gallery_subjects": len(counts),
+        "gallery_own": len(np.intersect1d(subjects[fold.gallery], subjects[fold.attacker])),
         "chance_rank1": float(mates.mean() / max(1, len(fold.gallery) - 1)),
     }
 

@@ -21,6 +21,7 @@ from fowh.leaks._clients import Clients
 from fowh.leaks._gallery import chance, distances
 from fowh.leaks._measures import METRICS
 
+GALLERY = ("gallery_readings", "gallery_subjects", "gallery_own")
 LOOSE = 10.0  # epsilon from which a guarantee promises next to nothing
 
 
@@ -143,7 +144,7 @@ class Gradients(Leak):
             "data": {
                 "dimension": int(first["coordinates"]),
                 "trainings": _clients.SEEDS,
-                **{name: int(first[name]) for name in ("gallery_readings", "gallery_subjects")},
+                **{name: int(first[name]) for name in GALLERY},
             },
             "properties": properties,
             "cost": {"bytes_per_update": first["bytes_per_update"]},

@@ -74,6 +74,7 @@ class Templates(Leak):
                 "dimension": int(first["dimension"]),
                 "gallery_readings": int(first["gallery_readings"]),
                 "gallery_subjects": int(first["gallery_subjects"]),
+                "gallery_own": int(max(facts["gallery_own"] for facts in observed.facts)),
                 "pairs_above": int(min(facts["pairs_above"] for facts in observed.facts)),
                 "comparisons": _recognition.counts(observed),
                 "development_non_mated": int(

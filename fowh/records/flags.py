@@ -28,6 +28,11 @@ def _value(row: Mapping[str, Any], metric: str, part: str = "value") -> float | 
     return value
 
 
+def _gain(row: Mapping[str, Any], main: str) -> float | None:
+    """What an attack is sure to gain over the best blind guess."""
+    return _value(row, f"advantage_{main}", "ci_low")
+
+
 def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ran = {k: v for k, v in record["attacks"].items() if v.get("status") == "ok"}
     attacks = {k: v for k, v in ran.items() if not v.get("informed")}
@@ -44,7 +49,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     yield from _under_trained(attacks, record["rendered"], main)
     tried = [*attacks.values(), *record["rendered"].values()]
-    worst = [_value(row, f"advantage_{main}", "ci_low") for row in tried]
+    worst = [_gain(row, main) for row in tried]
     if attacks and all(low is not None and low <= 0 for low in worst):
         yield (
             "no-better-than-blind",
@@ -112,6 +117,8 @@ def _under_trained(
                 value = _value(part, main)
                 if value is not None:
                     best[level] = max(value, best.get(level, 0.0))
+    learned = [row for row in attacks.values() if row["learned"]]
+    seeing = {row["yields"] for row in learned if (_gain(row, main) or 0) > 0}
     for name, row in attacks.items():
         mine, closed = _value(row, main), best.get(row["yields"])
         if not row["learned"] or row["closed_form"] or mine is None or closed is None:
@@ -122,12 +129,13 @@ def _under_trained(
             f"{name} ({BY_NAME[main].label} {100 * mine:.1f} %) loses to the closed form "
             f"({100 * closed:.1f} %)"
         )
-        gain = _value(row, f"advantage_{main}", "ci_low")
-        if gain is not None and gain <= 0:
+        gain = _gain(row, main)
+        if gain is not None and gain <= 0 and row["yields"] not in seeing:
             yield (
                 "not-identifiable",
-                f"{said} and does no better than a blind guess: what it reads does not tell it "
-                "whom it sees, and its rate says nothing about the leak",
+                f"{said}, and like every other learned attack of its kind it does no better than "
+                "a blind guess: what it reads does not tell it whom it sees, and its rate says "
+                "nothing about the leak",
             )
         else:
             yield (

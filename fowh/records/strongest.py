@@ -17,6 +17,8 @@ from fowh.records import flags
 
 Table = Mapping[Row, Mapping[str, NDArray[Any]]]  # success of every row on all stolen rows
 Streams = Callable[..., np.random.Generator]
+# success of one metric, and the rows it was chosen from, to an advantage; None where there is none
+Gain = Callable[[str, NDArray[np.float64], list[Row]], dict[str, Any] | None]
 COUNTS = (1, 10, 100, 1000)  # blind guesses that a record states
 
 
@@ -32,7 +34,7 @@ def counted(cell: Cell, table: Table, sections: Mapping[str, Any]) -> list[Row]:
 
 
 def best(
-    table: Table, rows: list[Row], subjects: NDArray[np.int64], stream: Streams
+    table: Table, rows: list[Row], subjects: NDArray[np.int64], stream: Streams, gain: Gain
 ) -> dict[str, Any]:
     """The best single attack, chosen on other people than it is counted on.
 
@@ -46,9 +48,11 @@ def best(
         rows: that count.
         subjects: (n,) of the stolen rows.
         stream: draws halves and intervals.
+        gain: says what success is worth beyond the best blind control, paired.
 
     Returns:
-        ``metrics`` (a value each) and ``chosen`` (by metric, the name of each part's choice).
+        ``metrics`` (a value each, and the advantage where there is one) and ``chosen`` (by metric,
+        the name of each part's choice).
     """
     parts = _parts(table, rows, subjects, stream)
     metrics, chosen = {}, {}
@@ -56,7 +60,7 @@ def best(
     for metric in filter(_is_success, there):
         able = [row for row in rows if metric in table[row]]
         values = np.stack([table[row][metric] for row in able])
-        found, names = np.full(len(subjects), np.nan), []
+        found, names, picks = np.full(len(subjects), np.nan), [], []
         for part in np.unique(parts[~np.isnan(parts)]):
             here = parts == part
             ran = ~np.isnan(values[:, here]).all(axis=1)
@@ -69,8 +73,12 @@ def best(
             pick = int(np.nanargmax(elsewhere))
             found[here] = values[pick][here]
             names.append(named(able[pick]))
+            picks.append(able[pick])
         value = inversion.summarise({metric: found}, subjects, stream("best", metric))[metric]
         metrics[metric], chosen[metric] = value.to_json(), names
+        more = gain(metric, found, picks)
+        if more is not None:
+            metrics[f"advantage_{metric}"] = more
     return {"metrics": metrics, "chosen": chosen}
 
 

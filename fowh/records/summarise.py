@@ -60,6 +60,12 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         "stolen": int(sum(map(len, found.stolen))),
         "keyed": cell.scheme.keyed,
     }
+
+    def gain(metric: str, column: NDArray[np.float64], of: list[Row]) -> dict[str, Any] | None:
+        samples = any(found.rows[row][0][1].yields == "samples" for row in of)
+        level = "samples" if samples else "embeddings"
+        return _advantage(cell, table, ("best", ""), {metric: column}, metric, level, subjects)
+
     record: Record = {
         "schema": SCHEMA,
         "id": record_id(spec),
@@ -71,7 +77,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         "data": data | leak["data"],
         "metrics": {m.name: to_json(m) for m in own_metrics(cell, samples)},
         **sections,
-        "best": strongest.best(table, rows, subjects, streams),
+        "best": strongest.best(table, rows, subjects, streams, gain),
         "worst": strongest.worst(table, rows, found, subjects, streams),
         "guesses": strongest.guesses(found, subjects, streams),
         "stats": {"seconds": dict(found.seconds), "queries": sum(found.queries.values())},
@@ -138,14 +144,29 @@ def _advantages(
     """What the row reaches beyond the best blind control, paired."""
     made = {}
     for metric in cell.leak.headline.success:
-        if metric not in table[row]:  # claims are about something else
-            continue
-        best = _best_blind(cell, table, table[row], metric, yields)
-        if best is not None:
-            rng = _stream(cell, *row, metric)
-            gain = difference(table[row][metric], best, subjects, rng)
-            made[f"advantage_{metric}"] = gain.to_json()
+        if metric in table[row]:  # claims are about something else
+            gain = _advantage(cell, table, row, table[row], metric, yields, subjects)
+            if gain is not None:
+                made[f"advantage_{metric}"] = gain
     return made
+
+
+def _advantage(
+    cell: Cell,
+    table: dict[Row, Columns],
+    row: Row,
+    columns: Columns,
+    metric: str,
+    yields: str,
+    subjects: NDArray[np.int64],
+) -> dict[str, Any] | None:
+    """What some success is worth beyond the best blind control; None where none is comparable."""
+    if metric not in cell.leak.headline.success:
+        return None
+    best = _best_blind(cell, table, columns, metric, yields)
+    if best is None:
+        return None
+    return difference(columns[metric], best, subjects, _stream(cell, *row, metric)).to_json()
 
 
 def _best_blind(

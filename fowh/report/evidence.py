@@ -92,7 +92,20 @@ def strongest(record: Record, metric: str) -> Number:
 
 def chosen(record: Record, metric: str) -> str:
     """Which attack that is; several, if other people lead to other choices."""
-    return " / ".join(dict.fromkeys(record["best"]["chosen"].get(metric, ())))
+    return " / ".join(dict.fromkeys(_chosen(record, metric)))
+
+
+def _chosen(record: Record, metric: str) -> list[str]:
+    """The attack that each part of the people is counted with."""
+    return list(record["best"]["chosen"].get(metric, ()))
+
+
+def best_level(record: Record) -> str:
+    """What the best single attack hands in: samples, if it is anywhere an attack that does."""
+    names = {name for metric in record["headline"]["success"] for name in _chosen(record, metric)}
+    rows = record["attacks"]
+    samples = any(rows.get(name, {"yields": "samples"})["yields"] == "samples" for name in names)
+    return "samples" if samples else "embeddings"  # one that was rendered is no row of attacks
 
 
 def many_guesses(record: Record, metric: str, count: int = MOST) -> Number:

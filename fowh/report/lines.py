@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from fowh.metrics import BY_NAME
 from fowh.records.store import Record
-from fowh.report.evidence import beats, chosen, informed, many_guesses, worst_level
+from fowh.report.evidence import beats, best_level, chosen, informed, many_guesses, worst_level
 from fowh.report.numbers import ADVANTAGE, Number, heading, label
 from fowh.report.words import control_order, row_label, scenario
 
@@ -100,17 +100,9 @@ def success_lines(record: Record) -> list[Line]:
         told = {row_label(record, "attacks", name) for name in informed(record)}
         won = [line for line in made if line.numbers and line.label not in told]
         level = worst_level(record)
-        name = chosen(record, record["headline"]["success"][0])
-        made.append(
-            _line(
-                record,
-                "best",
-                f"best: {name}" if name else "best attack",
-                record["best"],
-                level,
-                won,
-            )
-        )
+        names = {chosen(record, metric) for metric in record["headline"]["success"]} - {""}
+        words = f"best: {min(names)}" if len(names) == 1 else "best single attack"
+        made.append(_line(record, "best", words, record["best"], best_level(record)))
         made.append(_line(record, "worst", "union of attacks", record["worst"], level, won))
         count = len(record["worst"]["of"])
         words = f"{count} blind guess{'es' * (count != 1)}"
@@ -139,7 +131,7 @@ def _line(
     numbers = {}
     for metric, value in metrics.items():
         alarm = any(part[metric].alarm for part in parts)
-        if kind in ("attack", "rendered"):
+        if kind in ("attack", "rendered", "best"):
             alarm = beats(record, metric, level, metrics)
         numbers[metric] = Number.of(metric, value, alarm)
     reason = traceback = None

@@ -52,9 +52,10 @@ class Verdict:
 def decide(record: Record, lines: Sequence[Line]) -> Verdict:
     """The verdict on a cell.
 
-    A cell is *broken* or *leaks* only if one single attack beats every blind control of its level
-    (embeddings, samples) beyond chance, in something that an attacker of this leak wants. The union
-    of all attacks cannot show that: the union of several blind guesses beats each of them.
+    A cell is *broken* or *leaks* only if the best single attack, chosen on other people than it is
+    counted on, beats every blind control of its level (embeddings, samples) beyond chance, in
+    something that an attacker of this leak wants. The largest of many attacks cannot show that, nor
+    can their union: the union of several blind guesses beats each of them.
 
     Args:
         record: of the cell.
@@ -113,7 +114,7 @@ def _attacked(record: Record, lines: Sequence[Line]) -> tuple[str, str, str]:
     for metric in wanted:
         best = strongest(record, metric).value or 0.0
         said = f"{_goal(metric, best)} ({'; '.join(_beside(record, metric))})"
-        if any(line[metric].alarm for line in ran):
+        if any(line[metric].alarm for line in lines if line.kind == "best"):
             won.append(said)
             top = max(top, best)
         else:
@@ -148,12 +149,13 @@ def _claimed(record: Record) -> str:
 def _beside(record: Record, metric: str) -> list[str]:
     """What a rate is to be compared with: lots, one blind guess, very many of them."""
     guess = best_guess(record, metric, worst_level(record))
-    found = {
+    found: dict[str, float | None] = {
         "chance": record["chance"].get(metric),
         "a blind guess": guess.value if guess else None,
         f"{MOST:,} blind guesses": many_guesses(record, metric).value,
     }
-    return [f"{name}: {Number(metric, v).words}" for name, v in found.items() if v is not None]
+    said = [f"{name}: {Number(metric, v).words}" for name, v in found.items() if v is not None]
+    return [f"by {chosen(record, metric)}", *said] if chosen(record, metric) else said
 
 
 def _goal(metric: str, value: float) -> str:

@@ -165,8 +165,11 @@ def chance(record: Record) -> str:
     if data.get("gallery_readings"):
         text += (
             f", in a gallery of {count(data['gallery_readings'])} readings of "
-            f"{count(data['gallery_subjects'])} people, none of them the attacker's"
+            f"{count(data['gallery_subjects'])} people"
         )
+        own = data.get("gallery_own")
+        if own is not None:
+            text += f", {count(own) if own else 'none'} of them the attacker's"
     return text
 
 

@@ -38,10 +38,14 @@ def table(*, folds: Any = FOLDS, **attacks: Any) -> dict[Row, dict[str, np.ndarr
     return made
 
 
+def no_gain(*_: object) -> None:
+    """As where no blind control is comparable."""
+
+
 def best(
     given: dict[Row, dict[str, np.ndarray]], subjects: np.ndarray = PEOPLE
 ) -> tuple[float | None, int, list[str]]:
-    found = strongest.best(given, list(given), subjects, streams)
+    found = strongest.best(given, list(given), subjects, streams, no_gain)
     assert set(found["metrics"]) == set(found["chosen"]) == {"rank1"}
     value = found["metrics"]["rank1"]
     return value["value"], value["n"], found["chosen"]["rank1"]
@@ -157,7 +161,7 @@ def test_guesses_by_how_many_are_made() -> None:
 
 
 def test_without_attacks_there_is_nothing() -> None:
-    assert strongest.best({}, [], PEOPLE, streams) == {"metrics": {}, "chosen": {}}
+    assert strongest.best({}, [], PEOPLE, streams, no_gain) == {"metrics": {}, "chosen": {}}
     nothing = strongest.worst({}, [], findings([1]), PEOPLE, streams)
     assert nothing == {"metrics": {}, "folds": 0, "of": [], "blind": {}}
 
@@ -176,3 +180,18 @@ def test_who_is_informed_counts_in_no_headline() -> None:
     sections: dict[str, Any] = {"attacks": {}, "rendered": {}, "controls": {}}
     kept = strongest.counted(cell, given, sections)
     assert kept == [("attacks", names[0])]
+
+
+def test_the_advantage_of_the_best_is_that_of_what_was_chosen() -> None:
+    """Of the first test: hits 1 0 0 1 ... of c, a and a, handed to whoever compares it."""
+    seen: list[Any] = []
+
+    def gain(metric: str, column: np.ndarray, of: list[Row]) -> dict[str, Any]:
+        seen.extend([metric, column.tolist(), [name for _, name in of]])
+        return {"value": 0.5}
+
+    given = table(a=[1, 1, 0, 0, 0, 1], b=[0, 0, 1, 1, 0, 0], c=[0, 1, 1, 0, 1, 1])
+    found = strongest.best(given, list(given), PEOPLE, streams, gain)
+    assert seen == ["rank1", [0, 1, 0, 0, 0, 1], ["c", "a", "a"]]
+    assert found["metrics"]["advantage_rank1"] == {"value": 0.5}
+    assert "advantage_rank1" not in found["chosen"]

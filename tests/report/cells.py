@@ -153,6 +153,7 @@ def broken() -> dict[str, Any]:
             "keyed": True,
             "gallery_readings": 160,
             "gallery_subjects": 16,
+            "gallery_own": 0,
             "pairs_above": 41,
         },
         "attacks": {
