@@ -1,6 +1,8 @@
 """Choose the settings of attacks on networks, on people whom no table of ours attacks.
 
-python -m bench.tuning LFW
+python -m bench.tuning LFW attacks
+python -m bench.tuning LFW targets
+python -m bench.tuning LFW schemes
 
 LFW is the folder of people of Labeled Faces in the Wild. Forty of those with at least ten
 photographs stand where ORL's people stand in the tables. Nothing here knows the recogniser that
@@ -13,7 +15,6 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,15 @@ SIDES = (32, 64)
 STEPS, RATES, WEIGHTS = (25, 50, 100, 200), (0.0025, 0.005, 0.01), (1.0, 3.0, 10.0, 30.0)
 TV = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 ROUNDS = (0, 50, 200)
+PACES = (1, 2, 5, 10, 20, 50)
+LONGER = (200, 1000, 5000)  # where gradients are clipped in L1
+SCHEMES = (
+    *("plain", "clip", *(f"dp_sgd:sigma={sigma}" for sigma in (0.03, 0.1, 0.3, 1))),
+    *("top_k:share=0.01", "laplace:scale=0.0001"),
+)
+SEEDS = 1
+TARGETS = (*("mlp", "softmax", "lenet", "convnet:norm=none", "convnet:norm=train"),)
+RATES_OF_ALL = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,25 +182,63 @@ def smoothness(given: World, rounds: int) -> dict[str, float]:
     return found
 
 
+def accuracy(given: World, scheme: UpdateScheme, pace: float, target: str = "mlp") -> float:
+    """Of a target trained under a scheme at that pace, on readings that it did not learn from."""
+    learner: Any = load("target", target)
+    small = resize(given.faces, SIDES[0])
+    x, y = as_tensor(small, "cpu"), torch.from_numpy(given.labels)
+    member, right = torch.from_numpy(given.members), []
+    for seed in range(SEEDS):
+        network = learner.network(PEOPLE, 1, torch.Generator().manual_seed(seed))
+        rate, rng = learner.rate * pace / scheme.pace, np.random.default_rng(seed)
+        seen, whose = x[member], y[member]
+        rounds, alone = federated.ROUNDS, learner.alone
+        federated.train(network, seen, whose, scheme, rounds, rate, rng, alone)
+        network.eval()
+        said = federated.named(network, x[~member]).argmax(axis=1)
+        right.append((said == given.labels[~given.members]).mean())
+    return float(np.mean(right))
+
+
+def rates(given: World, target: str) -> dict[str, float]:
+    """Accuracy by the learner's rate."""
+    own = load("target", target).rate
+    return {f"rate={r}": accuracy(given, UpdateScheme(), r / own, target) for r in RATES_OF_ALL}
+
+
+def paces(given: World, text: str) -> dict[str, float]:
+    """Accuracy by pace."""
+    scheme: UpdateScheme = load("scheme", text)
+    tried = (*PACES, *(LONGER if text.startswith("laplace") else ()))
+    return {f"pace={pace}": accuracy(given, scheme, pace) for pace in tried}
+
+
+def attacks(given: World) -> dict[str, dict[str, float]]:
+    """Tables of settings of attacks."""
+    real = given.victims & given.members
+    own = rank1(given, given.faces[real], given.labels[real])
+    made = {"judge": {"Rank-1 of the victims' own photographs": own}}
+    made |= {f"mi_face, softmax:side={side}": prototypes(given, side) for side in SIDES}
+    for rounds in ROUNDS:
+        name = f"invert_gradients, convnet at round {rounds}, PSNR"
+        made[name] = smoothness(given, rounds)
+    return made
+
+
 def main() -> None:
     """Measure, print and keep."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3 or sys.argv[2] not in ("attacks", "targets", "schemes"):
         raise SystemExit(__doc__)
-    started = time.perf_counter()
     given = world(load("dataset", f"folder:root={sys.argv[1]},side=250,colour=true").load())
-    real = given.victims & given.members
-    tables: dict[str, dict[str, float]] = {
-        "judge": {
-            "Rank-1 of the victims' own photographs": rank1(
-                given, given.faces[real], given.labels[real]
-            )
-        }
-    }
-    for side in SIDES:
-        tables[f"mi_face, softmax:side={side}"] = prototypes(given, side)
-    for rounds in ROUNDS:
-        tables[f"invert_gradients, convnet at round {rounds}, PSNR"] = smoothness(given, rounds)
-        print(f"{time.perf_counter() - started:.0f} s: round {rounds}", file=sys.stderr, flush=True)
+    tables = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
+    if sys.argv[2] == "attacks":
+        tables |= attacks(given)
+    for target in TARGETS if sys.argv[2] == "targets" else ():
+        tables[f"accuracy of {target}"] = found = rates(given, target)
+        print(target, found, file=sys.stderr, flush=True)
+    for text in SCHEMES if sys.argv[2] == "schemes" else ():
+        tables[f"accuracy under {text}"] = found = paces(given, text)
+        print(text, found, file=sys.stderr, flush=True)
     for name, rows in tables.items():
         print(name, *(f"  {key:36} {value:.3f}" for key, value in rows.items()), sep="\n")
     RECORD.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")

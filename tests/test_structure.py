@@ -18,7 +18,7 @@ PLUGINS = (
     *("fowh.datasets", "fowh.targets", "fowh.leaks", "fowh.modalities", "fowh.protocols"),
     *("schemes", "attacks"),
 )
-LONGEST, LONGEST_PLUGIN, ENGINE, SHORTEST_SCHEME = 300, 160, 1320, 60  # lines
+LONGEST, LONGEST_PLUGIN, ENGINE, SHORTEST_SCHEME = 300, 160, 1340, 60  # lines
 
 
 @functools.cache

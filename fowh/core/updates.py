@@ -37,6 +37,14 @@ class UpdateScheme(Scheme):
         """Clients whose updates are added before the server sees them; default: 1."""
         return 1
 
+    @property
+    def pace(self) -> float:
+        """The server's steps against those without the scheme; default: 1.
+
+        Longer ones make up for what clipping shortens, shorter ones bear more noise.
+        """
+        return 1.0
+
     def each(self, gradients: Any) -> Any:
         """Gradients (..., p) of single samples as they enter the update; default: as they are."""
         return gradients

@@ -96,7 +96,7 @@ class View:
             holds it trains others like it. None where it came trained.
         malicious: whether the server may hand out another network (``Planter``).
         candidates: (k, ...) samples among which all stolen ones are, in no order; None where the
-            threat grants none. Whoever reads them is informed.
+            threat grants none, and for every attack that does not call itself ``informed``.
         closed_set: whether the system knows a closed set of subjects, the attacker's among them:
             whole subjects held out would then say nothing.
         modality: what kind of samples the system takes.

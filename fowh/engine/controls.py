@@ -49,16 +49,23 @@ def references(
     true, own = values[fold.stolen], values[fold.attacker]
     made = {"unprotected": true, "nearest": own[nearest_rows(true, own)]}
     ran = uninformed(cell, attempts)
-    if ran:  # the strongest attack, given somebody else's row
+    rows, each = len(judge.system.release), judge.system.release.each
+    if ran:
         _, strongest = max(ran, key=lambda pair: judge.success(pair[1]))
+    if ran and each == 1:  # the strongest attack, given somebody else's row
         swapped = other_subject(subjects[fold.stolen], rng("shuffle"))
         made["shuffled"] = strongest.embeddings[swapped]
     found = {name: judge.embeddings(each) for name, each in made.items()}
     if judge.witness is not None and plan.prepared is not None:  # what it says of these samples
         shown = {"unprotected": plan.prepared[fold.stolen]}
-        if ran and strongest.samples is not None:
+        if "shuffled" in made and strongest.samples is not None:
             shown["shuffled"] = strongest.samples[swapped]
         found |= {n: replace(found[n], likeness=judge.witness(s)) for n, s in shown.items()}
+    if ran and each > 1 and rows > 1 and strongest.handed is not None:  # another batch's, matched
+        handed = strongest.handed.reshape(rows, each, *strongest.handed.shape[1:])
+        found["shuffled"] = judge.samples(
+            np.roll(handed, 1, axis=0).reshape(strongest.handed.shape)
+        )
     found["mated_probe"] = _mated_probe(plan, fold, judge)
     return [Attempt("controls", name, "embeddings", judged) for name, judged in found.items()]
 

@@ -63,7 +63,7 @@ def grant(
     module = system.network()
     if plan.prepared is not None and target is not None:
         samples = plan.prepared[own]
-        candidates = _candidates(cell, plan, fold)
+        candidates = _candidates(cell, plan, fold) if attack.informed else None
         if module is None:
             query = Query(partial(_asked, target, says, device), threat.queries)
             module = target.module(device) if threat.box == "white" else None

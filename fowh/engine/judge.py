@@ -28,12 +28,14 @@ class Judged:
         columns: raw observations, (n, ...) by name.
         likeness: of reconstructions that are samples: by metric, with what the witness says.
         samples: those reconstructions; None where embeddings were handed in.
+        handed: the same as they were handed in, before those of a batch were told apart.
     """
 
     embeddings: Floats
     columns: Columns
     likeness: Columns
     samples: NDArray[Any] | None = None
+    handed: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +79,13 @@ class Judge:
         recogniser, prepared = self.plan.recogniser, self.plan.prepared
         assert recogniser is not None and prepared is not None  # such attacks need both
         seen = recogniser.embed(made, self.device)
-        rows = self.system.match(seen)
+        rows, handed = self.system.match(seen), made
         made, seen = made[rows], seen[rows]
         likeness = self.plan.modality.likeness(made, prepared[self.fold.stolen])
         if self.witness is not None:
             likeness = likeness | self.witness(made)
         judged = self.embeddings(seen)
-        return Judged(judged.embeddings, judged.columns, likeness, made)
+        return Judged(judged.embeddings, judged.columns, likeness, made, handed)
 
     def claims(self, made: NDArray[Any]) -> Judged:
         """Judge claims (m,), one of each sample behind the release."""

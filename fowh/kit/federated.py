@@ -182,13 +182,13 @@ def train(
         labels: (n,).
         scheme: between them and the server.
         rounds: how many.
-        rate: step of the server's plain gradient descent.
+        rate: step of the server's plain gradient descent, before the scheme's ``pace``.
         rng: who takes part, and the scheme's own randomness.
         alone: whether gradients of single samples exist.
         progress: is told how it goes.
     """
     expected = max(1, round(SHARE * len(samples)))
-    weights = list(network.parameters())
+    weights, rate = list(network.parameters()), rate * scheme.pace
     as_they_are = type(scheme).each is UpdateScheme.each  # then one gradient holds their sum
     for number in range(rounds):
         rows = np.flatnonzero(rng.random(len(samples)) < SHARE)

@@ -12,6 +12,8 @@ from fowh.core.errors import InputError
 from fowh.core.protocol import Fold, Indices
 from fowh.core.release import Floats
 
+LOTS = 200  # blind claims, of which the mean is taken
+
 
 @dataclass(frozen=True, eq=False)
 class Batches:
@@ -78,6 +80,27 @@ class Batches:
             at, used = linear_sum_assignment(np.sqrt(np.square(gap).sum(axis=2)))
             chosen[row * each + at] = row * each + used
         return chosen[self.place]
+
+    def chance(self, labels: NDArray[np.int64], own: Indices, rng: np.random.Generator) -> float:
+        """What the better of two blind claims reaches in ``labelled``.
+
+        Who takes part knows which classes are his own people's: he draws lots among the others for
+        every sample, or names each of them equally often.
+
+        Args:
+            labels: (all,) true ones.
+            own: rows of the attacker's people.
+            rng: draws lots.
+        """
+        others = np.setdiff1d(labels, labels[own])
+        count, each = self.members.shape
+        size = (LOTS, count, each)
+        evenly = rng.permuted(np.broadcast_to(others, (LOTS, count, len(others))), axis=2)
+        evenly = np.tile(evenly, -(-each // len(others)))[..., :each]
+        return max(
+            float(np.mean([self.labelled(one.ravel(), labels).mean() for one in claims]))
+            for claims in (rng.choice(others, size), evenly)
+        )
 
     def labelled(self, claims: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each stolen row, 1 where its label is claimed, as often as it is there; else 0.

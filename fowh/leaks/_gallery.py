@@ -12,6 +12,7 @@ from fowh.core.release import Floats
 from fowh.kit.comparing import compare_vectors
 from fowh.metrics import FMRS, recognition
 
+SIZES = ("gallery_readings", "gallery_subjects", "gallery_own")
 Gallery = tuple[Floats, NDArray[np.int64], NDArray[np.intp]]
 
 

@@ -18,10 +18,9 @@ from fowh.leaks import _clients
 from fowh.leaks._accuracy import accuracy
 from fowh.leaks._batches import Batches
 from fowh.leaks._clients import Clients
-from fowh.leaks._gallery import chance, distances
+from fowh.leaks._gallery import SIZES, chance, distances
 from fowh.leaks._measures import METRICS
 
-GALLERY = ("gallery_readings", "gallery_subjects", "gallery_own")
 LOOSE = 10.0  # epsilon from which a guarantee promises next to nothing
 
 
@@ -109,7 +108,7 @@ class Gradients(Leak):
             "accuracy_at_round": _clients.accuracy(setting, scheme, self.round),
             "bytes_per_update": scheme.bits(left.code.shape[1]) / 8,
             "coordinates": left.code.shape[1],
-            "chance_label": 1 / (labels.max() + 1),
+            "chance_label": batches.chance(labels, setting.fold.attacker, setting.stream("lots")),
             **chance(setting.subjects, setting.fold),
         }
         if epsilon is not None:
@@ -139,12 +138,12 @@ class Gradients(Leak):
             "utility": accuracy(observed),
             "chance": {
                 "rank1": float(np.mean([facts["chance_rank1"] for facts in observed.facts])),
-                "label": first["chance_label"],
+                "label": float(np.mean([facts["chance_label"] for facts in observed.facts])),
             },
             "data": {
                 "dimension": int(first["coordinates"]),
                 "trainings": _clients.SEEDS,
-                **{name: int(first[name]) for name in GALLERY},
+                **{name: int(first[name]) for name in SIZES},
             },
             "properties": properties,
             "cost": {"bytes_per_update": first["bytes_per_update"]},

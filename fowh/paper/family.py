@@ -67,22 +67,29 @@ def _of(attack: str, **also: tuple[str, str, str]) -> dict[str, tuple[str, str, 
         **also,
         "another's update": ("controls", "shuffled", "rank1"),
         "nothing stolen": ("controls", "prior", "rank1"),
+        "own picture": ("controls", "random_image", "rank1"),
+        "mated probe": ("controls", "mated_probe", "rank1"),
     }
-
-
-def _copied(attack: str) -> dict[str, tuple[str, str, str]]:
-    return _of(attack, **{"above 35 dB": ("attacks", attack, "copied")})
 
 
 ACCURACY = ("utility", "protected", "accuracy")
 DLG = "dlg"
+LATER = "gradients:batch=1,round=50"
+QUIET = "dp_sgd:sigma=0.003"
+MI = "mi_face"
+ANALYTIC = "dlg:label=analytic"
+ONE = "gradients:batch=1"
+NAIVE = "invert_gradients:adaptive=false"
 CONVNET = "convnet:norm=none"
 INVERT = "invert_gradients"
 
 
-def _geiping(name: str, target: str, leak: str) -> Row:
-    at = {"accuracy then": ("properties", "network", "accuracy_at_round")}
-    return Row(name, _cell(target, "plain", INVERT, leak=leak), _of(INVERT, **at))
+def _geiping(name: str, target: str, leak: str, scheme: str = "plain", attack: str = INVERT) -> Row:
+    at = {
+        "accuracy then": ("properties", "network", "accuracy_at_round"),
+        "seconds": ("seconds", attack, ""),
+    }
+    return Row(name, _cell(target, scheme, attack, leak=leak), _of(attack, **at))
 
 
 def _defence(scheme: str) -> Row:
@@ -92,6 +99,11 @@ def _defence(scheme: str) -> Row:
         "naive ratio": ("attacks", "first_layer:estimate=ratio", "rank1"),
         "least squares": ("attacks", "first_layer:estimate=least_squares", "rank1"),
         "MAP": ("attacks", "first_layer", "rank1"),
+        "generative": ("attacks", "generative", "rank1"),
+        "best, chosen elsewhere": ("best", "metrics", "rank1"),
+        "another's update": ("controls", "shuffled", "rank1"),
+        "nothing stolen": ("controls", "prior", "rank1"),
+        "one blind guess": ("guesses", "rank1", "1"),
         "label, sign of bias": ("attacks", "label:rule=bias", "label"),
         "label, matched filter": ("attacks", "label", "label"),
         "informed look-up": ("attacks", "lookup", "rank1"),
@@ -99,7 +111,7 @@ def _defence(scheme: str) -> Row:
     }
     attacks = (
         *("first_layer:estimate=ratio", "first_layer:estimate=least_squares", "first_layer"),
-        *("label:rule=bias", "label", "lookup"),
+        *("generative", "label:rule=bias", "label", "lookup"),
     )
     leak = "gradients:batch=1,round=20"
     return Row(
@@ -112,8 +124,8 @@ def _defence(scheme: str) -> Row:
 def _exact(name: str, leak: str, scheme: str, attack: str, **threat: Any) -> Row:
     shown = {
         **_of(attack),
-        "random own pictures": ("controls", "random_image", "rank1"),
         "label": ("attacks", "label", "label"),
+        "label, by lot": ("chance", "", "label"),
     }
     return Row(name, _cell("mlp", scheme, attack, "label", leak=leak, threat=threat), shown)
 
@@ -126,6 +138,7 @@ TABLES: dict[str, Family] = {
         (
             _exact("batch of 1", "gradients:batch=1", "plain", "first_layer"),
             _exact("batch of 32", "gradients:batch=32", "plain", "first_layer"),
+            _exact("5 local steps on one", "gradients:batch=1,steps=5", "plain", "first_layer"),
             _exact(
                 "planted layer, batch of 64",
                 "gradients:batch=64",
@@ -144,20 +157,36 @@ TABLES: dict[str, Family] = {
         (
             "Controls are matched to the members of a batch as the attack's pictures are: random "
             "pictures of the attacker's own gain from that, the larger the batch.",
-            "PSNR is infinite, a dash, where a picture is equal to the byte.",
+            "PSNR is infinite, a dash, where a picture is equal to the byte. There is no update of "
+            "another where all that was stolen in a fold is in one.",
+            "Who takes part knows which classes are his own people's: at a batch of 32 or 64 it is "
+            "enough to name each of the other sixteen equally often, and a label says nothing.",
+            "8 clients of 64 samples each would be 512 samples of a fold's 16 people, who have "
+            "112: the sum of 8 clients has 8 samples of each.",
         ),
     ),
     "dlg": Family(
         "Deep leakage from gradients",
         "Zhu, Liu and Han (2019), arXiv 1906.08935: pixel-wise accurate for batches of one.",
         tuple(
-            Row(name, _cell(target, "plain", DLG, leak=leak), _copied(DLG))
-            for name, target, leak in (
-                ("LeNet, weights U(-.5, .5)", "lenet:start=uniform", "gradients:batch=1"),
-                ("LeNet, usual weights", "lenet", "gradients:batch=1"),
-                ("LeNet after 50 rounds", "lenet", "gradients:batch=1,round=50"),
-                ("LeNet U(-.5, .5), batch 4", "lenet:start=uniform", "gradients:batch=4"),
-                ("convnet (ReLU)", CONVNET, "gradients:batch=1"),
+            Row(
+                name,
+                _cell(target, "plain", attack, leak=leak),
+                _of(
+                    attack,
+                    **{
+                        "above 35 dB": ("attacks", attack, "copied"),
+                        "seconds": ("seconds", attack, ""),
+                    },
+                ),
+            )
+            for name, target, leak, attack in (
+                ("LeNet, weights U(-.5, .5)", "lenet:start=uniform", ONE, DLG),
+                ("the same, label read off first", "lenet:start=uniform", ONE, ANALYTIC),
+                ("LeNet, usual weights", "lenet", ONE, DLG),
+                ("LeNet after 200 rounds", "lenet", "gradients:batch=1,round=200", DLG),
+                ("LeNet U(-.5, .5), batch 4", "lenet:start=uniform", "gradients:batch=4", DLG),
+                ("convnet (ReLU)", CONVNET, ONE, DLG),
             )
         ),
     ),
@@ -165,13 +194,16 @@ TABLES: dict[str, Family] = {
         "Inverting gradients",
         "Geiping et al. (2020), arXiv 2003.14053, CIFAR-10.",
         (
-            _geiping("convnet, round 0", CONVNET, "gradients:batch=1"),
-            _geiping("convnet, round 50", CONVNET, "gradients:batch=1,round=50"),
+            _geiping("convnet, round 0", CONVNET, ONE),
+            _geiping("convnet, round 50", CONVNET, LATER),
             _geiping("convnet, round 200", CONVNET, "gradients:batch=1,round=200"),
             _geiping(
                 "batch norm in train mode, batch 4", "convnet:norm=train", "gradients:batch=4"
             ),
             _geiping("no batch norm, batch 4", CONVNET, "gradients:batch=4"),
+            _geiping("batch norm in eval mode, round 50", "convnet:norm=eval", LATER),
+            _geiping("noise of .003, as published", CONVNET, ONE, QUIET, NAIVE),
+            _geiping("noise of .003, by its likelihood", CONVNET, ONE, QUIET),
         ),
     ),
     "defences": Family(
@@ -183,11 +215,20 @@ TABLES: dict[str, Family] = {
                 "plain",
                 "clip",
                 *(f"dp_sgd:sigma={sigma}" for sigma in SIGMAS),
-                *("top_k:share=0.1", "top_k:share=0.01", "quantise", "sign"),
+                *(
+                    "laplace:scale=0.0001",
+                    "top_k:share=0.1",
+                    "top_k:share=0.01",
+                    "quantise",
+                    "sign",
+                ),
                 "chain:of=dp_sgd:sigma=0.1+top_k:share=0.1",
             )
         ),
         (
+            "Naive ratio, least squares and MAP are three ways to read a first layer, from one "
+            "that knows nothing of the noise to the likeliest picture under it; generative is the "
+            "likeliest face in the span of the attacker's own. Who is informed counts in no best.",
             "A picture and a label are two things: where no attack makes a picture, the matched "
             "filter may still say whose update it is.",
         ),
@@ -202,21 +243,24 @@ TABLES: dict[str, Family] = {
                 _cell(
                     target,
                     "full_scores",
-                    "mi_face",
+                    attack,
                     leak="outputs",
                     protocol="federated",
                     threat={"box": "white"},
                 ),
                 {
-                    "Rank-1, witness": ("attacks", "mi_face", "transfer_rank1"),
-                    "named by the target": ("attacks", "mi_face", "named"),
+                    "Rank-1, witness": ("attacks", attack, "transfer_rank1"),
+                    "named by the target": ("attacks", attack, "named"),
                     "another's answer": ("controls", "shuffled", "transfer_rank1"),
-                    "SSIM": ("attacks", "mi_face", "ssim"),
+                    "own picture": ("controls", "random_image", "transfer_rank1"),
+                    "SSIM": ("attacks", attack, "ssim"),
                 },
             )
-            for name, target in (
-                ("softmax, 32 px", "softmax"),
-                ("softmax, 64 px", "softmax:side=64"),
+            for name, target, attack in (
+                ("softmax, 32 px", "softmax", MI),
+                ("softmax, 64 px", "softmax:side=64", MI),
+                ("softmax, 64 px, smoothed", "softmax:side=64", "mi_face:process=denoise"),
+                ("mlp, 64 px", "mlp:side=64", MI),
             )
         ),
     ),

@@ -29,6 +29,23 @@ def fold() -> Fold:
 LEARNED = np.flatnonzero(np.tile(np.arange(READINGS) < 4, PEOPLE))
 
 
+def test_chance_of_labels_is_of_who_knows_his_own_classes() -> None:
+    """Two victims and two bystanders: a lot names one of four; four of everybody name all."""
+    labels = np.repeat(np.arange(PEOPLE), READINGS)
+    own, rng = fold().attacker, np.random.default_rng(0)
+    one = Batches.of(fold(), LEARNED, 1, rng).chance(labels, own, rng)
+    assert one == pytest.approx(0.25, abs=0.05)
+    eight = Batches.of(fold(), LEARNED, 8, rng)  # both stolen ones of two, and four companions
+    most = np.bincount(labels[eight.members[0]]).max()
+    assert eight.chance(labels, own, rng) == (1.0 if most == 2 else pytest.approx(0.8, abs=0.25))
+    two = Batches.of(fold(), LEARNED, 2, rng)
+    pairs = labels[two.members]
+    same = (pairs[:, 0] == pairs[:, 1]).mean()
+    # Two different names of four: a label is among them half of the time, its twin never.
+    evenly = 0.5 * (1 - same) + 0.25 * same
+    assert two.chance(labels, own, rng) >= evenly - 0.05
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 8), st.integers(0, 9))
 def test_every_stolen_row_is_behind_one_update_and_nobody_of_the_attackers(
