@@ -99,6 +99,10 @@ def _judged(case: Case) -> str:
     ensure(np.array_equal(made, case.truth), "judging changes the reconstructions")
     for name, column in {**columns, **terms}.items():
         ensure(len(column) == count, f"{name}: {len(column)} values of {count} rows")
+    for part in case.leak.pooled([columns, columns]):
+        for name, column in columns.items():
+            same = np.array_equal(part.get(name, ()), column, equal_nan=column.dtype.kind == "f")
+            ensure(same, f"pooling folds changes {name}")
     found = case.successes(case.truth)
     for name, column in found.items():
         fits = column.shape == (count,) and column.dtype == np.float64

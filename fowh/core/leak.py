@@ -251,6 +251,17 @@ class Leak(ABC):
     def deploy(self, setting: Setting) -> System:
         """Fit the scheme and let the victims' rows leave."""
 
+    def pooled(self, parts: Sequence[Columns]) -> list[Columns]:
+        """What ``System.judge`` or ``claimed`` observed of a row of the record, fold by fold.
+
+        Where success is measured among the rows of all folds (a threshold that one in a hundred
+        may pass), a leak adds columns here. Default: every fold stands by itself.
+
+        Args:
+            parts: (n_i, ...) by name, of each fold in which the row ran.
+        """
+        return list(parts)
+
     @abstractmethod
     def successes(self, columns: Columns, terms: Columns) -> Columns:
         """Success of each row, (n,) float64 by metric, from what ``System.judge`` observed."""

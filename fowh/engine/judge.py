@@ -93,10 +93,10 @@ class Judge:
         return Judged(np.empty((len(self.fold.stolen), 0), dtype=np.float32), columns, {})
 
     def success(self, judged: Judged) -> float:
-        """Mean success in what an attacker of this leak wants most; 0 where that is not tried."""
+        """Mean success in what an attacker wants most of what a fold can measure; 0 if untried."""
         found = self.leak.successes(judged.columns, self.system.terms)
-        wanted = self.leak.headline.success[0]
-        return float(np.nanmean(found[wanted])) if wanted in found else 0.0
+        wanted = [found.get(name, np.zeros(1)) for name in self.leak.headline.success]
+        return next((float(np.nanmean(x)) for x in wanted if not np.isnan(x).all()), 0.0)
 
     def _labels(self) -> Columns:
         stolen = self.fold.stolen

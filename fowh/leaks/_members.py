@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from fowh.core.leak import Successes
 from fowh.core.modality import Columns
 from fowh.core.release import Floats
 from fowh.leaks._answering import Answering
-from fowh.metrics import Metric, recognition
+from fowh.metrics import Metric
 
 RATES = {"member_at_fpr_1e-2": 1e-2, "member_at_fpr_1e-3": 1e-3}
 AUC_NAME, AUC = "member_auc", 0.5  # and what a coin reaches
@@ -23,8 +24,10 @@ METRICS = (
             f"Member named at FPR {100 * rate:g} %",
             "higher",
             (0.0, 1.0),
-            f"A member passes the threshold that at most {100 * rate:g} % of the candidates of "
-            "its fold pass that were not learned from.",
+            f"At most {100 * rate:g} % of the candidates that were not learned from, those of all "
+            "folds together, score as high as this member or higher. Not measured where not one of "
+            "them could: where there are fewer than "
+            f"{round(1 / rate):,}.",
             "success",
             heading=("member", f"FPR {100 * rate:g} %"),
             goal=f"names {{}} % of what was learned from at FPR {100 * rate:g} %",
@@ -36,8 +39,8 @@ METRICS = (
         "Members outscore others",
         "higher",
         (0.0, 1.0),
-        "Share of the candidates of its fold that were not learned from whom a member outscores, "
-        "ties half; its mean is the area under the ROC.",
+        "Share of the candidates that were not learned from, those of all folds together, whom a "
+        "member outscores, ties half; its mean is the area under the ROC.",
         "success",
         heading=("member", "AUC"),
         goal="ranks members above others in {} % of all pairs",
@@ -45,20 +48,62 @@ METRICS = (
 )
 
 
-def told_apart(scores: NDArray[np.float64], member: NDArray[np.bool_]) -> Columns:
-    """Success of each member, NaN of everybody else, by metric.
+def ranked(parts: Sequence[Columns]) -> list[Columns]:
+    """Where each candidate's score lies among those of all that were not learned from.
+
+    Scores of different folds are compared as they are: one threshold for everybody. An attack whose
+    scores mean another thing in another fold loses by that.
 
     Args:
-        scores: (n,) of one fold, higher for likelier members.
-        member: (n,) the truth; both kinds are there.
+        parts: of each fold ``member`` (n,), 1 or 0, NaN where nothing was claimed, and ``score``
+            (n,), higher for likelier members.
+
+    Returns:
+        The parts, each with ``false_alarms`` (n,), the share of the others that score at least as
+        high, ``outscored`` (n,), the share that score lower, ties half, and ``others`` (n,), how
+        many they are.
     """
-    others, made = np.sort(scores[~member]), {}
-    for name, rate in RATES.items():
-        limit = recognition.threshold_at_fmr(others, rate)
-        made[name] = np.where(member, (scores >= limit).astype(np.float64), np.nan)
-    below, up_to = (np.searchsorted(others, scores, side) for side in ("left", "right"))
-    made[AUC_NAME] = np.where(member, (below + up_to) / (2 * len(others)), np.nan)
+    score, member = (np.concatenate([each[name] for each in parts]) for name in ("score", "member"))
+    others, made = np.sort(score[member == 0]), []
+    count = len(others)
+    for each in parts:
+        below, up_to = (np.searchsorted(others, each["score"], side) for side in ("left", "right"))
+        added = {
+            "false_alarms": (count - below) / count,
+            "outscored": (below + up_to) / (2 * count),
+            "others": np.full(len(below), count),
+        }
+        made.append(dict(each) | added)
     return made
+
+
+def told_apart(columns: Columns) -> Columns:
+    """Success of each member, (n,) by metric; NaN of everybody else.
+
+    Where a rate admits less than one false alarm it is NaN for members too: no threshold tells it
+    from a smaller one.
+
+    Args:
+        columns: as ``ranked`` gives them.
+    """
+    member, made = columns["member"] == 1, {}
+    for name, rate in RATES.items():
+        passed = (columns["false_alarms"] <= rate).astype(np.float64)
+        made[name] = np.where(member & (1 / columns["others"] <= rate), passed, np.nan)
+    made[AUC_NAME] = np.where(member, columns["outscored"], np.nan)
+    return made
+
+
+def by_lot(others: int) -> dict[str, float]:
+    """How often a member whose score is drawn by lot passes at each rate that can be measured.
+
+    Of so many others at most k may score as high: it does so where it is above the (k + 1)-th.
+    """
+    allowed = {
+        name: int((np.arange(others + 1) / others <= rate).sum()) - 1
+        for name, rate in RATES.items()
+    }
+    return {name: (k + 1) / (others + 1) for name, k in allowed.items() if k}
 
 
 @dataclass(frozen=True, eq=False)

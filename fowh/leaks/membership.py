@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,7 +16,16 @@ from fowh.core.scheme import OutputScheme
 from fowh.core.target import Classifier, Target
 from fowh.leaks._accuracy import accuracy
 from fowh.leaks._answering import classes_of
-from fowh.leaks._members import AUC, AUC_NAME, METRICS, RATES, Candidates, told_apart
+from fowh.leaks._members import (
+    AUC,
+    AUC_NAME,
+    METRICS,
+    RATES,
+    Candidates,
+    by_lot,
+    ranked,
+    told_apart,
+)
 
 
 @dataclass(frozen=True)
@@ -26,8 +35,9 @@ class Membership(Leak):
     The candidates are samples of the victims with their labels, members and as many others of the
     same people (the game of Yeom et al. 2018, sec. 3.1). Nothing is got back but one bit of each;
     what counts is how many members are named at few false alarms (Carlini et al. 2022, sec. III-B:
-    an average says little about who is exposed). What stands in front of it are the schemes for
-    outputs.
+    an average says little about who is exposed). False alarms are counted among the others of all
+    folds, since those of one fold are too few for one in a hundred. What stands in front of it are
+    the schemes for outputs.
     """
 
     closed_set: ClassVar[bool] = True
@@ -87,30 +97,25 @@ class Membership(Leak):
             *(setting, scheme, keys, Release(left.code, aux, keys), classes, {}, facts, member)
         )
 
+    def pooled(self, parts: Sequence[Columns]) -> list[Columns]:
+        return ranked(parts)
+
     def successes(self, columns: Columns, terms: Columns) -> Columns:
-        return told_apart(columns["score"], columns["member"] == 1)
+        return told_apart(columns if "others" in columns else ranked([columns])[0])
 
     def summary(self, observed: Observed) -> dict[str, Any]:
         first = observed.facts[0]
+        candidates, members = (
+            int(sum(facts[name] for facts in observed.facts)) for name in ("candidates", "members")
+        )
         return {
             "utility": accuracy(observed),
-            "chance": {**_chance(first), AUC_NAME: AUC},
+            "chance": {**by_lot(candidates - members), AUC_NAME: AUC},
             "data": {
                 "dimension": int(first["classes"]),
-                **{
-                    name: int(sum(facts[name] for facts in observed.facts))
-                    for name in ("candidates", "members")
-                },
+                "candidates": candidates,
+                "members": members,
             },
             "properties": {},
             "cost": {"bytes_per_answer": first["bytes_per_answer"]},
         }
-
-
-def _chance(facts: Mapping[str, float]) -> dict[str, float]:
-    """How often a score that is drawn by lot passes the threshold of each rate.
-
-    Of m others at most k may pass: a member does so where it is above the (k + 1)-th of them.
-    """
-    others = int(facts["candidates"] - facts["members"])
-    return {name: (int(rate * others) + 1) / (others + 1) for name, rate in RATES.items()}

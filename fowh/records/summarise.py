@@ -112,12 +112,13 @@ def _align(cell: Cell, found: Findings) -> tuple[dict[Row, Columns], NDArray[np.
         if row[1] in found.failed:
             continue
         columns = table.setdefault(row, {})
-        for fold, made in attempts:
-            assert made.judged is not None  # only those come in
-            success = cell.leak.successes(made.judged.columns, found.terms[fold])
-            tries = {k: v for k, v in made.judged.columns.items() if k.startswith(TRIES)}
-            own = {"fold": np.full(len(made.judged.embeddings), fold)} | tries
-            for name, values in (success | made.judged.likeness | own).items():
+        judged = [made.judged for _, made in attempts if made.judged]  # only those come in
+        pooled = cell.leak.pooled([each.columns for each in judged])
+        for (fold, _), each, seen in zip(attempts, judged, pooled, strict=True):
+            success = cell.leak.successes(seen, found.terms[fold])
+            tries = {k: v for k, v in each.columns.items() if k.startswith(TRIES)}
+            own = {"fold": np.full(len(each.embeddings), fold)} | tries
+            for name, values in (success | each.likeness | own).items():
                 column = columns.setdefault(name, np.full(ends[-1], np.nan))
                 column[starts[fold] : ends[fold]] = values
     return table, np.concatenate(found.stolen)

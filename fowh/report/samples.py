@@ -92,13 +92,17 @@ def hits(record: Record, observations: Observations, source: str) -> list[bool] 
     if shown is None or not {"subject", "fold"} <= set(columns):
         return None
     first = columns["fold"] == 0
-    columns = {name: values[first] for name, values in columns.items()}
+    parts = [
+        {name: values[columns["fold"] == fold] for name, values in columns.items()}
+        for fold in np.unique(columns["fold"])
+    ]
     terms = {  # of all stolen rows, fold by fold
         key.removeprefix(_TERM): values[: first.sum()]
         for key, values in observations.items()
         if key.startswith(_TERM)
     }
     leak = cast(Leak, load("leak", called(record["spec"]["leak"])))
+    columns = leak.pooled(parts)[0]
     success = leak.successes(columns, terms)[record["headline"]["success"][0]]
     found: list[bool] = []
     for column, person in enumerate(shown[:MOST]):

@@ -12,7 +12,7 @@ from fowh.checks import world
 from fowh.core.leak import Setting
 from fowh.core.randomness import stream
 from fowh.core.registry import load
-from fowh.leaks._members import told_apart
+from fowh.leaks._members import by_lot
 from fowh.leaks.membership import Membership
 from fowh.metrics import recognition
 from schemes.full_scores import FullScores
@@ -41,22 +41,64 @@ def deploy(scheme: Any = None, learned: Any = LEARNED, samples: Any = None) -> A
 # --- the judge ------------------------------------------------------------------------------
 
 
-def test_thresholds_and_area_by_hand() -> None:
-    """Nobody of five others may pass at 1 %; ties count half in the area and pass nothing."""
-    scores = np.array([3.0, 2.0, 0.5, 2.0, 1.0, 0.0, 1.0, -1.0])
-    member = np.array([True, True, True, False, False, False, False, False])
-    made = told_apart(scores, member)
-    assert made["member_at_fpr_1e-2"][:3].tolist() == [1, 0, 0]
+def claimed(members: Any, others: Any) -> dict[str, Any]:
+    """Observations of a fold: the scores of members, then those of others."""
+    score = np.concatenate([members, others]).astype(np.float64)
+    return {"score": score, "member": (np.arange(len(score)) < len(members)).astype(np.float64)}
+
+
+def test_the_area_by_hand_and_too_few_others_for_a_rate() -> None:
+    """Ties count half; of five others none is one in a hundred."""
+    columns = claimed([3.0, 2.0, 0.5], [2.0, 1.0, 0.0, 1.0, -1.0])
+    made = Membership().successes(columns, {})
     assert made["member_auc"][:3].tolist() == [1.0, (4 + 0.5) / 5, 2 / 5]
-    assert all(np.isnan(column[3:]).all() for column in made.values())
+    assert np.isnan(made["member_auc"][3:]).all()
+    assert np.isnan([made["member_at_fpr_1e-2"], made["member_at_fpr_1e-3"]]).all()
 
 
-def test_one_false_alarm_in_a_hundred_is_allowed_and_in_a_thousand_not() -> None:
-    others = np.arange(200.0)  # two may pass at 1 %: the threshold is 198
-    scores, member = np.r_[others, 197.5, 198.5, 250.0], np.r_[np.zeros(200), np.ones(3)] == 1
-    made = told_apart(scores, member)
-    assert made["member_at_fpr_1e-2"][200:].tolist() == [0, 1, 1]
-    assert made["member_at_fpr_1e-3"][200:].tolist() == [0, 0, 1]
+@pytest.mark.parametrize("rate, least", [("1e-2", 100), ("1e-3", 1000)])
+def test_a_rate_is_measured_from_where_it_admits_one_false_alarm(rate: str, least: int) -> None:
+    for others, expected in ((least, [1.0, 1.0, 0.0]), (least - 1, [np.nan] * 3)):
+        columns = claimed([others, others - 1.5, others - 2.5], np.arange(others))
+        made = Membership().successes(columns, {})[f"member_at_fpr_{rate}"]
+        np.testing.assert_array_equal(made, expected + [np.nan] * others)
+
+
+def test_false_alarms_are_counted_in_all_folds_together() -> None:
+    """100 others in two folds, one may pass: the second best of both, who is in the first fold."""
+    first = claimed([99.5, 98.0, 97.5], [98.0, *range(49)])
+    second = claimed([98.5, 50.0], [99.0, *np.arange(49) / 2])
+    kept = {name: values.copy() for name, values in first.items()}
+    pooled = Membership().pooled([first, second])
+    made = [Membership().successes(each, {}) for each in pooled]
+    assert made[0]["member_at_fpr_1e-2"][:3].tolist() == [1, 0, 0]  # a tie is a false alarm
+    assert made[1]["member_at_fpr_1e-2"][:2].tolist() == [1, 0]
+    assert made[0]["member_auc"][:3].tolist() == [1.0, 0.985, 0.98]
+    assert made[1]["member_auc"][:2].tolist() == [0.99, 0.98]
+    assert all(np.isnan(column[-50:]).all() for each in made for column in each.values())
+    assert first.keys() == kept.keys() and np.array_equal(first["score"], kept["score"])
+
+
+def test_what_was_not_claimed_is_neither_member_nor_other() -> None:
+    whole, hole = claimed([50.5], np.arange(100)), claimed([np.nan], [np.nan] * 7)
+    hole["member"][:] = np.nan
+    pooled = Membership().pooled([whole, hole])
+    assert pooled[0]["others"][0] == 100
+    assert np.isnan(Membership().successes(pooled[1], {})["member_auc"]).all()
+
+
+def test_chance_is_what_scores_drawn_by_lot_reach() -> None:
+    """Against lots drawn; two of 250 others may pass at 1 %, and no share is .1 %."""
+    rng, others = np.random.default_rng(8), 250
+    drawn = [
+        np.nanmean(Membership().successes(each, {})["member_at_fpr_1e-2"])
+        for each in (claimed(rng.random(400), rng.random(others)) for _ in range(400))
+    ]
+    expected = by_lot(others)
+    assert expected == {"member_at_fpr_1e-2": pytest.approx(3 / 251)}
+    assert np.mean(drawn) == pytest.approx(3 / 251, abs=4 * np.std(drawn) / 20)
+    assert by_lot(2000)["member_at_fpr_1e-3"] == pytest.approx(3 / 2001)
+    assert by_lot(99) == {}
 
 
 def test_the_mean_of_the_rows_is_the_area_under_the_curve() -> None:
@@ -64,7 +106,11 @@ def test_the_mean_of_the_rows_is_the_area_under_the_curve() -> None:
     scores, member = rng.integers(0, 9, 300).astype(float), rng.random(300) < 0.4
     fmr, fnmr, _ = recognition.det(scores[member], scores[~member])
     area = abs(np.trapezoid(1 - fnmr, fmr))
-    assert np.nanmean(told_apart(scores, member)["member_auc"]) == pytest.approx(area)
+    columns = {"score": scores, "member": member.astype(float)}
+    parts = [{name: values[part::3] for name, values in columns.items()} for part in range(3)]
+    made = [Membership().successes(each, {}) for each in Membership().pooled(parts)]
+    found = np.concatenate([each["member_auc"] for each in made])
+    assert np.nanmean(found) == pytest.approx(area)
 
 
 def test_claims_and_answers_by_hand() -> None:
