@@ -20,15 +20,13 @@ GUESSES = 1000  # blind ones, at most
 
 
 def uninformed(cell: Cell, attempts: list[Attempt]) -> list[tuple[Attempt, Judged]]:
-    """Attacks that made reconstructions, and what became of them, without those who were told."""
+    """Attacks that made what the leak is about, and what became of it, without who was told."""
     told = {row_name(attack) for attack in cell.attacks if attack.informed}
     return [
         (each, each.judged)
         for each in attempts
-        if each.section == "attacks"
-        and each.judged
-        and each.yields != "claims"
-        and each.name not in told
+        if each.section == "attacks" and each.judged and each.name not in told
+        if each.yields != "claims" or cell.leak.claims
     ]
 
 
@@ -48,17 +46,18 @@ def references(
     values, subjects = plan.values, plan.samples.subjects
     true, own = values[fold.stolen], values[fold.attacker]
     made = {"unprotected": true, "nearest": own[nearest_rows(true, own)]}
+    found = {name: judge.embeddings(each) for name, each in made.items()}
     ran = uninformed(cell, attempts)
     rows, each = len(judge.system.release), judge.system.release.each
     if ran:
-        _, strongest = max(ran, key=lambda pair: judge.success(pair[1]))
+        best, strongest = max(ran, key=lambda pair: judge.success(pair[1]))
     if ran and each == 1:  # the strongest attack, given somebody else's row
         swapped = other_subject(subjects[fold.stolen], rng("shuffle"))
-        made["shuffled"] = strongest.embeddings[swapped]
-    found = {name: judge.embeddings(each) for name, each in made.items()}
+        again = judge.claims if best.yields == "claims" else judge.embeddings
+        found["shuffled"] = again(strongest.embeddings[swapped])
     if judge.witness is not None and plan.prepared is not None:  # what it says of these samples
         shown = {"unprotected": plan.prepared[fold.stolen]}
-        if "shuffled" in made and strongest.samples is not None:
+        if "shuffled" in found and strongest.samples is not None:
             shown["shuffled"] = strongest.samples[swapped]
         found |= {n: replace(found[n], likeness=judge.witness(s)) for n, s in shown.items()}
     if ran and each > 1 and rows > 1 and strongest.handed is not None:  # another batch's, matched

@@ -24,7 +24,7 @@ class Judged:
     """What became of one row of the table.
 
     Attributes:
-        embeddings: (n, d) that were judged.
+        embeddings: (n, d) that were judged; (n,) claims where there is nothing else to get back.
         columns: raw observations, (n, ...) by name.
         likeness: of reconstructions that are samples: by metric, with what the witness says.
         samples: those reconstructions; None where embeddings were handed in.
@@ -90,7 +90,8 @@ class Judge:
     def claims(self, made: NDArray[Any]) -> Judged:
         """Judge claims (m,), one of each sample behind the release."""
         columns = self._labels() | self.system.claimed(made)
-        return Judged(np.empty((len(self.fold.stolen), 0), dtype=np.float32), columns, {})
+        bare = np.empty((len(self.fold.stolen), 0), dtype=np.float32)
+        return Judged(made if self.leak.claims else bare, columns, {})
 
     def success(self, judged: Judged) -> float:
         """Mean success in what an attacker wants most of what a fold can measure; 0 if untried."""
