@@ -20,8 +20,10 @@ class Row:
     Attributes:
         name: what the table calls it.
         cell: arguments of ``make_cell`` as texts; "threat" is a mapping of axes.
-        shown: by column, which (section, row, metric) of the record; a section of "utility" has
-            (section, scenario, metric), one of "properties" (section, part, name).
+        shown: by column, which (section, row, metric) of the record's attacks or controls. Of
+            other sections: ("utility", scenario, metric), ("properties", part, name), ("guesses",
+            metric, how many), ("chance", "", metric), ("count", attack, metric) for the rows
+            behind an attack's number, ("seconds", attack or stage, "") over all folds.
     """
 
     name: str
@@ -73,6 +75,7 @@ def _of(attack: str, **also: tuple[str, str, str]) -> dict[str, tuple[str, str, 
 
 
 ACCURACY = ("utility", "protected", "accuracy")
+AT_1 = "member_at_fpr_1e-2"
 DLG = "dlg"
 LATER = "gradients:batch=1,round=50"
 QUIET = "dp_sgd:sigma=0.003"
@@ -272,13 +275,31 @@ TABLES: dict[str, Family] = {
                 name,
                 _cell("mlp", "full_scores", attack, leak="membership"),
                 {
-                    "TPR at FPR 1 %": ("attacks", attack, "member_at_fpr_1e-2"),
+                    "TPR at FPR 1 %": ("attacks", attack, AT_1),
+                    "chance": ("chance", "", AT_1),
+                    "random stranger": ("controls", "random", AT_1),
+                    "another's claim": ("controls", "shuffled", AT_1),
                     "TPR at FPR 0.1 %": ("attacks", attack, "member_at_fpr_1e-3"),
                     "ROC area": ("attacks", attack, "member_auc"),
+                    "another's area": ("controls", "shuffled", "member_auc"),
+                    "members": ("count", attack, "member_auc"),
                     "accuracy": ACCURACY,
+                    "seconds": ("seconds", attack, ""),
                 },
             )
-            for name, attack in (("loss threshold", "membership"), ("LiRA", "lira"))
+            for name, attack in (
+                ("loss threshold", "membership"),
+                ("LiRA", "lira"),
+                ("LiRA, offline", "lira:variant=offline"),
+            )
+        ),
+        (
+            "False alarms are counted among the candidates of all folds that were not learned "
+            "from, as many as members. A dash at FPR 0.1 %: they are fewer than 1,000, so that not "
+            "one false alarm is allowed and the column would repeat a stricter threshold.",
+            "*Random stranger* puts the answer to another person's sample in place of the "
+            "candidate's; *another's claim* is what the attack of the row says of a candidate of "
+            "another victim. Both know nothing of the candidate.",
         ),
     ),
 }

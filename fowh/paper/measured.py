@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Say = Callable[[str], None]
+Place = tuple[str, str, str]  # of a number in a record, as ``family.Row`` has it
+Value = dict[str, float | None]  # value, ci_low, ci_high, n
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,8 @@ class Measured:
         family: what it is of.
         heads: of the columns.
         lines: their texts, row by row.
+        numbers: behind the texts, by row and column, with count and interval as on record: rates
+            are 0..1.
         commands: that measure each row again.
         commits: of the code behind the records.
         records: folder by row.
@@ -44,6 +48,7 @@ class Measured:
     family: Family
     heads: list[str]
     lines: list[list[str]]
+    numbers: dict[str, dict[str, Value]]
     commands: list[str]
     commits: list[str]
     records: list[Path]
@@ -106,6 +111,10 @@ def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measur
             [row.name, *(text_of(record, row.shown[c]) for c in columns)]
             for row, record in zip(family.rows, records, strict=True)
         ],
+        {
+            row.name: {c: value_of(record, row.shown[c]) for c in columns}
+            for row, record in zip(family.rows, records, strict=True)
+        },
         [shlex.join(shlex.split(command(record))) for record in records],
         sorted({str(record["environment"]["commit"])[:12] for record in records}),
         [each.folder for each in done],
@@ -117,23 +126,40 @@ def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measur
     return made
 
 
-def text_of(record: Record, place: tuple[str, str, str]) -> str:
+def value_of(record: Record, place: Place) -> Value:
+    """What a record has at a place; a number without interval or count has none of them."""
+    section, part, name = place
+    found: Any
+    if section in ("attacks", "controls"):
+        found = record[section].get(part, {}).get("metrics", {}).get(name)
+    elif section == "seconds":
+        found = record["stats"]["seconds"].get(part)
+    elif section == "count":
+        found = value_of(record, ("attacks", part, name))["n"]
+    elif section == "chance":
+        found = record["chance"].get(name)
+    else:
+        found = record[section].get(part, {}).get(name)
+    given = found if isinstance(found, dict) else {"value": found}
+    return {key: given.get(key) for key in ("value", "ci_low", "ci_high", "n")}
+
+
+def text_of(record: Record, place: Place) -> str:
     """One number of a record with its interval, in percent where it is a rate; "-" without."""
     learn(map(from_json, record["metrics"].values()))
     section, part, name = place
-    if section in ("attacks", "controls"):
-        entry: Any = record[section].get(part, {}).get("metrics", {}).get(name)
-    else:
-        entry = record[section].get(part, {}).get(name)
-        name = part if section == "guesses" else name
-    value = entry.get("value") if isinstance(entry, dict) else entry
+    entry = value_of(record, place)
+    value, low, high = (entry[key] for key in ("value", "ci_low", "ci_high"))
     if value is None:
         return "-"
-    rate = name in BY_NAME and BY_NAME[name].limits in ((0.0, 1.0),)
+    if section == "count":
+        return f"{value:,}"
+    metric = BY_NAME.get(part if section == "guesses" else name)
+    rate = section != "seconds" and metric is not None and metric.limits == (0.0, 1.0)
     scale, digits = (100, 1) if rate else (1, 2 if abs(value) < 10 else 1)
     text = f"{scale * value:,.{digits}f}"
-    if isinstance(entry, dict) and entry.get("ci_low") is not None and rate:
-        text += f" [{scale * entry['ci_low']:.0f}, {scale * entry['ci_high']:.0f}]"
+    if low is not None and high is not None and rate:
+        text += f" [{scale * low:.0f}, {scale * high:.0f}]"
     return text
 
 
@@ -143,6 +169,7 @@ def keep(made: Measured, file: Path) -> None:
         "name": made.name,
         "heads": made.heads,
         "lines": made.lines,
+        "numbers": made.numbers,
         "commands": made.commands,
         "commits": made.commits,
     }

@@ -34,6 +34,10 @@ def small() -> Family:
         "mean": ("controls", "mean", "rank1"),
         "nobody": ("attacks", "nobody", "rank1"),
         "1,000 guesses": ("guesses", "rank1", "1000"),
+        "chance": ("chance", "", "rank1"),
+        "stolen": ("count", "ridge", "rank1"),
+        "seconds": ("seconds", "ridge", ""),
+        "no seconds": ("seconds", "nobody", ""),
     }
     shown["FNMR"] = ("utility", "stolen_key", "fnmr_at_fmr_1e-2")
     return Family("A table", "nobody", (Row("unprotected", cell, shown),), ("Read it.",))
@@ -47,13 +51,25 @@ def test_a_table_is_read_off_its_records(tmp_path: Path, monkeypatch: pytest.Mon
     expected = (
         f"{100 * value['value']:.1f} [{100 * value['ci_low']:.0f}, {100 * value['ci_high']:.0f}]"
     )
-    assert made.heads == ["", "Rank-1", "FNMR", "mean", "nobody", "1,000 guesses"]
+    columns = ["Rank-1", "FNMR", "mean", "nobody", "1,000 guesses", "chance", "stolen", "seconds"]
+    assert made.heads == ["", *columns, "no seconds"]
     assert made.lines[0][:2] == ["unprotected", expected] and made.lines[0][4] == "-"
+    seconds = record["stats"]["seconds"]["ridge"]
+    said = [f"{100 * record['chance']['rank1']:.1f}", str(value["n"]), f"{seconds:.2f}", "-"]
+    assert made.lines[0][6:] == said
     text = (tmp_path / "small.md").read_text()
     assert expected in text and "$ fowh evaluate --scheme raw" in text and "Read it." in text
     assert made.failed == [] and "unprotected" in str(made.table().columns[0]._cells)
     measured.keep(made, tmp_path / "kept.json")
-    assert json.loads((tmp_path / "kept.json").read_text())["lines"] == made.lines
+    kept = json.loads((tmp_path / "kept.json").read_text())
+    assert kept["lines"] == made.lines
+    numbers = kept["numbers"]["unprotected"]
+    assert list(numbers) == made.heads[1:]
+    assert numbers["Rank-1"] == {key: value[key] for key in ("value", "ci_low", "ci_high", "n")}
+    assert numbers["1,000 guesses"]["n"] == value["n"] == numbers["stolen"]["value"]
+    bare = {"ci_low": None, "ci_high": None, "n": None}
+    assert numbers["seconds"] == {"value": seconds} | bare
+    assert numbers["nobody"] == {"value": None} | bare
 
 
 def test_the_command_prints_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
