@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 import fowh
 from attacks._members import confidence
-from attacks.lira import Lira, own_classes, ratio
+from attacks.lira import ENOUGH, Lira, own_classes, ratio
 from attacks.membership import Membership
 from fowh.core.attack import unfit
 from fowh.core.updates import UpdateScheme
@@ -23,6 +23,7 @@ from fowh.kit import federated, shadows
 from fowh.kit.images import as_tensor
 from fowh.leaks.membership import Membership as Leak
 from schemes.full_scores import FullScores
+from schemes.round_scores import RoundScores
 from schemes.top_label import TopLabel
 
 
@@ -168,6 +169,52 @@ def test_shadow_models_answer_through_the_scheme() -> None:
     assert np.isfinite(made).all()
     ratio_, loss = (success(each, member, "member_auc") for each in made)
     assert ratio_ > 0.7 and ratio_ > loss
+
+
+@dataclass(frozen=True)
+class Noisy(fowh.OutputScheme):
+    """Adds noise to every score, so that some leave 0..1, and notes what it added."""
+
+    drawn: Any = field(default_factory=list, compare=False)
+
+    def limit(self, answers: Any, rng: np.random.Generator) -> Any:
+        self.drawn.append(0.5 * rng.standard_normal(answers.shape, dtype=np.float32))
+        return answers + self.drawn[-1]
+
+
+def test_noise_is_drawn_anew_for_each_shadow_model_and_each_run() -> None:
+    scheme = Noisy()
+    view, member = memorised(scheme)
+    assert (view.release.code < 0).any() and (view.release.code > 1).any()
+    made = [Lira(shadows=16).run(view, np.random.default_rng(seed)) for seed in (3, 4)]
+    assert np.isfinite(made).all()
+    of_target, *noise = (each.reshape(-1, 3) for each in scheme.drawn)
+    assert [len(each) for each in noise] == [16 * 60] * 2
+    every = np.concatenate([of_target, *noise])
+    assert len(np.unique(every, axis=0)) == len(every)
+    assert success(made[0], member, "member_auc") > 0.5
+
+
+@pytest.mark.parametrize("digits", [0, 1])
+@pytest.mark.parametrize("variant", ["online", "offline"])
+@pytest.mark.parametrize("models", [4, ENOUGH])
+def test_rounded_scores_of_0_and_1_have_a_finite_ratio(
+    digits: int, variant: Any, models: int
+) -> None:
+    """Also where nothing is left of an answer, or all shadow models agree."""
+    scheme, labels = RoundScores(digits=digits), np.array([0, 1, 2, 0])
+    said = np.array([[1, 0, 0], [1, 0, 0], [0.4, 0.3, 0.3], [0.5, 0.2, 0.3]], dtype=np.float32)
+    left = scheme.limit(said, np.random.default_rng(0))
+    seen = confidence(left, labels)
+    assert np.isfinite(seen).all() and seen[0] == -seen[1] == pytest.approx(12 * np.log(10))
+    if digits == 0:
+        assert left[2:].max() == 0 and seen[2] == seen[3] == 0
+    rng = np.random.default_rng(1)
+    taken = np.arange(models)[:, None] % 2 == np.arange(4) % 2
+    alike = np.tile(seen, (models, 1))
+    mixed = confidence(scheme.limit(rng.dirichlet([0.1] * 3, (models, 4)), rng), labels)
+    for shadow in (alike, mixed):
+        assert np.isfinite(ratio(seen, shadow, taken, variant)).all()
 
 
 def test_own_classes_are_what_the_target_says_of_ones_own_people() -> None:
