@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
 from fowh.kit import federated, shadows
 from fowh.kit.images import as_tensor
+from fowh.leaks._members import by_lot
 from fowh.leaks.membership import Membership as Leak
 from schemes.full_scores import FullScores
 from schemes.round_scores import RoundScores
@@ -48,17 +50,23 @@ def success(scores: Any, member: Any, name: str) -> float:
     return float(np.nanmean(Leak().successes(columns, {})[name]))
 
 
-def memorised(scheme: Any = None) -> tuple[View, np.ndarray]:
-    """Noise with labels of three classes: half of the candidates were learned, truth beside it."""
-    rng = np.random.default_rng(2)
+def memorised(scheme: Any = None, seed: int = 2, other: bool = False) -> tuple[View, np.ndarray]:
+    """Noise with labels of three classes: half of the candidates were learned, truth beside it.
+
+    With ``other`` the target learned as many pictures of the same kind, none of the candidates.
+    """
+    rng = np.random.default_rng(seed)
     pictures = rng.integers(0, 256, (120, 8, 8)).astype(np.uint8)
     labels, member = np.arange(120) % 3, np.arange(120) // 3 % 2 == 0
     labels = np.where(rng.random(120) < 0.2, (labels + 1) % 3, labels)
     pictures[np.arange(120), 0, labels] = 255  # a class is seen, but not by everybody
-    learner = Small()
+    learner, learned = Small(), pictures[member]
+    if other:
+        learned = rng.integers(0, 256, learned.shape).astype(np.uint8)
+        learned[np.arange(len(learned)), 0, labels[member]] = 255
     net = learner.network(3, 1, torch.Generator().manual_seed(9))
     federated.train(
-        *(net, as_tensor(pictures[member], "cpu"), torch.from_numpy(labels[member])),
+        *(net, as_tensor(learned, "cpu"), torch.from_numpy(labels[member])),
         *(UpdateScheme(), federated.ROUNDS, learner.rate, np.random.default_rng(4)),
     )
     said = federated.named(net, as_tensor(pictures, "cpu"))
@@ -215,6 +223,29 @@ def test_rounded_scores_of_0_and_1_have_a_finite_ratio(
     mixed = confidence(scheme.limit(rng.dirichlet([0.1] * 3, (models, 4)), rng), labels)
     for shadow in (alike, mixed):
         assert np.isfinite(ratio(seen, shadow, taken, variant)).all()
+
+
+def test_a_target_that_learned_none_of_the_candidates_gives_the_false_alarm_rate() -> None:
+    """Four folds: then a lot names as many, while a target that learned them gives much more."""
+    attacks = {"loss": Membership(), "online": Lira(shadows=8)}
+    parts: dict[Any, list[Any]] = {(name, other): [] for name in attacks for other in (0, 1)}
+    for seed, other in itertools.product(range(2, 6), (0, 1)):
+        view, member = memorised(seed=seed, other=bool(other))
+        for name, attack in attacks.items():
+            scores = attack.run(view, np.random.default_rng(3))
+            parts[name, other].append({"score": scores, "member": member.astype(np.float64)})
+    chance, others = by_lot(120)["member_at_fpr_1e-2"], 120
+    for (_, other), folds in parts.items():
+        made = [Leak().successes(each, {}) for each in Leak().pooled(folds)]
+        named, area = (
+            np.nanmean([each[name] for each in made])
+            for name in ("member_at_fpr_1e-2", "member_auc")
+        )
+        if other:  # within three deviations, of a share whose threshold is drawn as well
+            assert named < chance + 3 * np.sqrt(2 * chance / others)
+            assert area == pytest.approx(0.5, abs=3 * np.sqrt(1 / (6 * others)))
+        else:
+            assert named > 0.07 and area > 0.65
 
 
 def test_own_classes_are_what_the_target_says_of_ones_own_people() -> None:
