@@ -74,16 +74,34 @@ class Chain(UpdateScheme):
         return np.asarray(np.sqrt(np.sum(parts, axis=0) / self.summed), dtype=np.float32)
 
     def revealed(self, released: Floats) -> NDArray[np.bool_]:
-        known = [stage.revealed(released) for stage in self.stages]
-        return np.asarray(np.logical_and.reduce(known))
+        for stage in self.stages:
+            if _does(stage, "revealed"):
+                return stage.revealed(released)  # two that drop see the same zeros
+        return super().revealed(released)
+
+    def bound(self, released: Floats) -> Floats:
+        if any(map(_signs, self.stages)):
+            return super().bound(released)  # no magnitude is left that says what was dropped
+        bounds = [stage.bound(released) for stage in self.stages]
+        return np.asarray(np.minimum.reduce(bounds))
 
     def unlike(self, means: Any, released: Any, spread: Any, known: Any) -> Any:
         """That of signs; else of the only stage that adds; several together are near Gaussian."""
-        adding = [stage for stage in self.stages if _does(stage, "deviation")]
-        only = adding if len(adding) == self.summed == 1 else []
-        for stage in [*filter(_signs, self.stages), *only]:
+        for stage in [*filter(_signs, self.stages), *self._only]:
             return stage.unlike(means, released, spread, known)
         return super().unlike(means, released, spread, known)
+
+    def unsent(self, means: Any, released: Any, spread: Any, known: Any, bound: Any) -> Any:
+        """As ``unlike``; what rounds after a choice blurs its bound as well as the values."""
+        for stage in self._only:
+            return stage.unsent(means, released, spread, known, bound)
+        return super().unsent(means, released, spread, known, bound)
+
+    @property
+    def _only(self) -> list[UpdateScheme]:
+        """The stage that adds noise, where there is one and no sum over clients."""
+        adding = [stage for stage in self.stages if _does(stage, "deviation")]
+        return adding if len(adding) == self.summed == 1 else []
 
     def bits(self, coordinates: int) -> float:
         return min(stage.bits(coordinates) for stage in self.stages)

@@ -9,7 +9,7 @@ import numpy as np
 
 from fowh.core.errors import InputError
 from fowh.core.release import Floats
-from fowh.core.updates import UpdateScheme
+from fowh.core.updates import UpdateScheme, beyond
 from schemes import _clipping
 
 
@@ -51,8 +51,24 @@ class Laplace(UpdateScheme):
         """Minus log-likelihood: absolute differences, not squares."""
         return ((means - released) * known / spread).abs().sum(dim=1) * 2**0.5
 
+    def unsent(self, means: Any, released: Any, spread: Any, known: Any, bound: Any) -> Any:
+        """Minus log of Laplace's share of an interval."""
+        return beyond(means, spread / 2**0.5, 1 - known, bound, _outside)
+
     def spent(self, rounds: int, share: float, delta: float) -> float:
         each = 1 / self.scale
         # log(1 + q (e^eps - 1)) without overflow
         out = np.log1p(-share) if share < 1 else -np.inf
         return float(rounds * np.logaddexp(out, np.log(share) + each))
+
+
+def _outside(size: Any, limit: Any) -> tuple[Any, Any]:
+    """-log P(|a + n| <= t) and its derivative, n of Laplace's distribution with scale 1.
+
+    P is 1 - (exp(a - t) + exp(-a - t)) / 2 up to a = t, and falls by exp(t - a) beyond.
+    """
+    within = size.minimum(limit)
+    above, below = (within - limit).exp_().div_(2), (-within - limit).exp_().div_(2)
+    inside = (1 - above).sub_(below)
+    steep = above.sub_(below).div_(inside)
+    return size.sub_(within).sub_(inside.log_()), steep

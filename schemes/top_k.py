@@ -41,5 +41,9 @@ class TopK(UpdateScheme):
     def revealed(self, released: Floats) -> NDArray[np.bool_]:
         return np.asarray(released != 0)
 
+    def bound(self, released: Floats) -> Floats:
+        """The least magnitude that was sent; a row of zeros says nothing."""
+        return np.array([np.abs(row[row != 0]).min(initial=np.inf) for row in released])
+
     def bits(self, coordinates: int) -> float:
         return self.kept(coordinates) * (32 + math.log2(max(2, coordinates)))

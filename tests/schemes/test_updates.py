@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.stats import norm
+from scipy.stats import laplace, norm
 
 from fowh.core.errors import InputError
 from fowh.core.registry import load
@@ -210,10 +210,79 @@ def test_misfits_by_hand() -> None:
 
     assert misfit("dp_sgd:sigma=0.5") == pytest.approx((0.7**2 + 0.1**2) / 2 * 16)  # deviation 1/4
     assert misfit("laplace:scale=0.5") == pytest.approx(0.8 * 4)  # scale 1/4
-    assert misfit("chain:of=laplace:scale=0.5+top_k") == pytest.approx(0.7 * 4)
-    assert misfit("chain:of=dp_sgd:sigma=0.5+top_k") == pytest.approx(0.7**2 / 2 * 16)
+    # The second value is 0 because it was not larger than 1: 4 units of the noise; .1 is .4.
+    share = 1 - (math.exp(-3.6) + math.exp(-4.4)) / 2
+    dropped = misfit("chain:of=laplace:scale=0.5+top_k")
+    assert dropped == pytest.approx(0.7 * 4 - math.log(share))
+    share = norm.cdf(3.6) - norm.cdf(-4.4)
+    dropped = misfit("chain:of=dp_sgd:sigma=0.5+top_k")
+    assert dropped == pytest.approx(0.7**2 / 2 * 16 - math.log(share))
     summed = misfit("chain:of=laplace:scale=0.5+secure_aggregation:clients=2")  # variance 1/16
     assert summed == pytest.approx((0.7**2 + 0.1**2) / 2 * 16)
+
+
+@pytest.mark.parametrize("noise", ["dp_sgd:sigma=1e-4;norm=1e4", "laplace:scale=1e-4;norm=1e4"])
+@pytest.mark.parametrize("guessed", [0.0, 0.5, 1.9, 2.1, 3.5, 9.0, -3.5])
+def test_what_was_dropped_lay_below_the_least_that_was_kept(noise: str, guessed: float) -> None:
+    """-log P(|g + n| <= 2), in units of the noise, and its slope, near and far."""
+    law = norm if noise.startswith("dp_sgd") else laplace
+    scheme, row = load("scheme", f"chain:of={noise}+top_k"), torch.tensor([[3.0, -2.0, 0.0, 0.0]])
+
+    def exact(at: float) -> float:
+        return -math.log(law.sf(abs(at) - 2) - law.sf(abs(at) + 2))
+
+    guess = torch.tensor([[[3.0, -2.0, guessed, 0.0]]], requires_grad=True)
+    found = scheme.misfit(guess, row, 1)
+    assert found.item() == pytest.approx(exact(guessed) + exact(0), rel=1e-5)
+    (slope,) = torch.autograd.grad(found.sum(), guess)
+    expected = (exact(guessed + 1e-4) - exact(guessed - 1e-4)) / 2e-4
+    assert slope[0, 0, 2].item() == pytest.approx(expected, rel=1e-3, abs=1e-6)
+    assert slope[0, 0, 3] == 0
+
+
+def test_without_noise_what_exceeds_the_least_that_was_kept_costs_its_square() -> None:
+    scheme, row = load("scheme", "top_k:share=0.5"), torch.tensor([[2.0, -1.0, 0.0, 0.0]])
+    width = 1e-3 * (5 / 4) ** 0.5  # a thousandth of the row's root mean square
+
+    def misfit(*guess: float) -> float:
+        return float(scheme.misfit(torch.tensor([[guess]]), row, 1))
+
+    assert misfit(2, -1, 0.9, -0.9) == 0
+    assert misfit(2, -1, 1.2, -0.9) == pytest.approx((0.2 / width) ** 2 / 2, rel=1e-4)
+    assert misfit(2, -1.1, 0.9, -1.1) == pytest.approx((0.1 / width) ** 2, rel=1e-4)
+
+
+def test_a_row_of_zeros_says_nothing_of_a_guess() -> None:
+    """Beside one that does: what an attack makes of its prior alone."""
+    for text in ("top_k", "chain:of=dp_sgd:sigma=0.5+top_k", "chain:of=laplace+top_k"):
+        guess = torch.tensor([[[5.0, 0.2, 0.1]], [[5.0, 0.2, 0.1]]], requires_grad=True)
+        lost = load("scheme", text).misfit(guess, torch.tensor([[0.0, 0, 0], [1.0, 0, 0]]), 1)
+        lost.sum().backward()
+        assert lost[0] == 0 < lost[1] and (guess.grad[0] == 0).all()
+        assert torch.isfinite(guess.grad).all()
+
+
+@pytest.mark.parametrize("signal", [0.3, 1.0])
+@pytest.mark.parametrize(
+    ("text", "deviation"),
+    [
+        ("top_k", 1.0),
+        ("chain:of=dp_sgd:sigma=1e-4;norm=1e4+top_k", 1.0),  # far too long a norm to clip
+        ("chain:of=laplace:scale=1e-6;norm=1e6+top_k", 2**0.5),
+        ("chain:of=dp_sgd:sigma=1e-4;norm=1e4+quantise:bits_each=4+top_k", 1.0),
+    ],
+)
+def test_the_likeliest_gradient_is_as_long_as_the_true_one(
+    text: str, deviation: float, signal: float
+) -> None:
+    """What is kept was selected by its noise as well: alone it asks for a longer gradient."""
+    scheme = load("scheme", text)
+    true = np.random.default_rng(5).standard_normal((20, 1, 2000), dtype=np.float32)
+    true *= np.float32(signal * deviation)
+    seen = torch.from_numpy(released(text, true))
+    lengths = np.geomspace(0.25, 5, 25, dtype=np.float32)
+    lost = [float(scheme.misfit(torch.from_numpy(c * true), seen, 1).sum()) for c in lengths]
+    assert 0.7 < lengths[int(np.argmin(lost))] < 1.4
 
 
 def test_a_sign_after_noise_costs_what_the_normal_distribution_says() -> None:
