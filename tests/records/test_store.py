@@ -3,6 +3,7 @@
 import copy
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def test_round_trip_and_non_finite_numbers_become_null(
     np.testing.assert_array_equal(stored["utility.own_key.score"], [0, 1, 2])
     assert [path for path, _ in store.load_all(tmp_path)] == [folder]
     assert sorted(file.name for file in folder.iterdir()) == ["observations.npz", "record.json"]
+
+
+def test_a_record_names_the_versions_of_what_makes_its_numbers(record: dict[str, Any]) -> None:
+    versions = record["environment"]["versions"]
+    for package in ("numpy", "torch", "opacus", "scikit-learn"):
+        assert versions[package] == version(package)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", json.dumps({"schema": -1})])
