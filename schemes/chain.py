@@ -58,6 +58,10 @@ class Chain(UpdateScheme):
         return tuple(made)
 
     @property
+    def parts(self) -> tuple[UpdateScheme, ...]:
+        return self.stages
+
+    @property
     def summed(self) -> int:
         return self.stages[-1].summed
 

@@ -35,6 +35,11 @@ class Scheme(ABC):
     keyed: ClassVar[bool] = True
 
     @property
+    def parts(self) -> tuple[Scheme, ...]:
+        """Schemes that it is made of, whose code is then its own as well; default: none."""
+        return ()
+
+    @property
     def secret_bits(self) -> float | None:
         """What its designers count as its secret, in bits; None where they count none."""
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ _HELD = ("fget", "fset", "fdel", "__func__", "func")  # where those keep their f
 def sources(plugin: Any) -> set[Path]:
     """The files that make a plug-in what it is: its own and its bases', and what families share.
 
-    None for what was typed into a session.
+    So do those of its ``parts``. None for what was typed into a session.
     """
-    files = {_file(each) for each in _classes(plugin)} - {None}
+    files = {_file(each) for part in _whole(plugin) for each in _classes(part)} - {None}
     found = set()
     for file in files:
         assert file is not None
@@ -37,8 +37,16 @@ def code_digest(plugins: Iterable[Any], folders: Iterable[Path] = ()) -> str:
     typed = []
     for plugin in plugins:
         files |= sources(plugin)
-        typed += [_members(each) for each in _classes(plugin) if _file(each) is None]
+        whole = [each for part in _whole(plugin) for each in _classes(part)]
+        typed += [_members(each) for each in whole if _file(each) is None]
     return digest(source_digest(*map(str, sorted(files))), typed)
+
+
+def _whole(plugin: Any) -> Iterator[Any]:
+    """The plug-in, and the plug-ins that it is made of."""
+    yield plugin
+    for part in getattr(plugin, "parts", ()):
+        yield from _whole(part)
 
 
 def _classes(plugin: Any) -> list[type]:

@@ -245,6 +245,23 @@ def test_the_file_of_a_base_class_counts(tmp_path: Path, monkeypatch: pytest.Mon
     assert {path.name for path in sources(made)} == {"built.py", "grounds.py"}
 
 
+def test_the_code_of_a_chain_is_that_of_its_stages_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = load("scheme", "chain:of=dp_sgd+top_k")
+    assert {path.name for path in sources(chain)} >= {"chain.py", "dp_sgd.py", "top_k.py"}
+    text = "from dataclasses import dataclass\nimport fowh\n@dataclass(frozen=True)\n"
+    text += "class Halved(fowh.UpdateScheme):\n"
+    text += "    def update(self, means, size, rng):\n        return means / 2\n"
+    (tmp_path / "staged.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    own = load("scheme", "chain:of=staged:Halved+top_k")
+    before = code_digest([own])
+    assert code_digest([own]) == before
+    (tmp_path / "staged.py").write_text(text.replace("means / 2", "means / 4"))
+    assert code_digest([own]) != before
+
+
 def test_a_file_name_may_hold_commas(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     path = tmp_path / "faces, 2024,v2.npz"
