@@ -45,6 +45,11 @@ TITLES = {
         "What a client computes that clips each sample's gradient by itself, against the one "
         "gradient of their mean.",
     ),
+    "updates": (
+        "Inverting gradients",
+        "Steps of `invert_gradients` on many victims at once, against a double backward of one "
+        "picture after another.",
+    ),
     "training": (
         "Training",
         "One step of the image inverter: generator and discriminator, all losses, both updates.",

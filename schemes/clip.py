@@ -26,5 +26,9 @@ class Clip(UpdateScheme):
         if not 0 < self.norm < float("inf"):
             raise InputError(f"clip: norm is {self.norm}; give a positive number")
 
+    @property
+    def pace(self) -> float:
+        return _clipping.longer(self.norm)
+
     def each(self, gradients: Any) -> Any:
         return _clipping.clip(gradients, self.norm)

@@ -40,6 +40,10 @@ class DpSgd(UpdateScheme):
             if not 0 < value < float("inf"):
                 raise InputError(f"dp_sgd: {name} is {value}; give a positive number")
 
+    @property
+    def pace(self) -> float:
+        return _clipping.longer(self.norm, self.sigma)
+
     def each(self, gradients: Any) -> Any:
         return _clipping.clip(gradients, self.norm)
 

@@ -71,6 +71,7 @@ def _of(attack: str, **also: tuple[str, str, str]) -> dict[str, tuple[str, str, 
         "nothing stolen": ("controls", "prior", "rank1"),
         "own picture": ("controls", "random_image", "rank1"),
         "mated probe": ("controls", "mated_probe", "rank1"),
+        "the truth": ("controls", "unprotected", "rank1"),
     }
 
 
@@ -82,7 +83,7 @@ QUIET = "dp_sgd:sigma=0.003"
 MI = "mi_face"
 ANALYTIC = "dlg:label=analytic"
 ONE = "gradients:batch=1"
-NAIVE = "invert_gradients:adaptive=false"
+NAIVE = "invert_gradients:adaptive=False"
 CONVNET = "convnet:norm=none"
 INVERT = "invert_gradients"
 

@@ -14,7 +14,9 @@ from fowh.core.cache import write_atomically
 from fowh.core.threat import Threat
 from fowh.engine.cell import Cell
 from fowh.metrics import BY_NAME, from_json, learn
+from fowh.paper import pictured
 from fowh.paper.family import TABLES, Family, Row
+from fowh.records import store
 from fowh.records.store import Record
 from fowh.report.words import command
 from fowh.run import answer_or_run
@@ -120,6 +122,12 @@ def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measur
         [each.folder for each in done],
         [each.folder for each in done if each.record["status"] == "failed"],
     )
+    shown = [
+        (r.name, d.record, store.load_observations(d.folder))
+        for r, d in zip(family.rows, done, strict=True)
+    ]
+    if picture := pictured.grid(shown):
+        write_atomically(out / f"{name}.png", lambda file: file.write_bytes(picture))
     write_atomically(
         out / f"{name}.md", lambda file: file.write_text(made.markdown(), encoding="utf-8")
     )

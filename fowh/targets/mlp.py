@@ -33,7 +33,7 @@ class Mlp(FederatedTarget):
 
     @property
     def rate(self) -> float:
-        return 0.1
+        return 0.5
 
     def network(self, classes: int, channels: int, generator: torch.Generator) -> nn.Module:
         from torch import nn

@@ -193,3 +193,20 @@ def test_answers_are_probabilities() -> None:
     assert said.dtype == np.float32
     np.testing.assert_allclose(said, made(samples).softmax(dim=1).detach().numpy())
     np.testing.assert_allclose(said.sum(axis=1), 1, rtol=1e-5)
+
+
+@dataclass(frozen=True)
+class Brisk(UpdateScheme):
+    """Nothing but longer steps."""
+
+    @property
+    def pace(self) -> float:
+        return 2.0
+
+
+def test_the_pace_of_a_scheme_lengthens_the_servers_steps() -> None:
+    samples, labels = batch(60)
+    one, other = network(), network()
+    federated.train(one, samples, labels, Brisk(), 3, 0.1, np.random.default_rng(0))
+    federated.train(other, samples, labels, UpdateScheme(), 3, 0.2, np.random.default_rng(0))
+    torch.testing.assert_close(weights_of(one), weights_of(other))

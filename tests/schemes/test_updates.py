@@ -295,3 +295,21 @@ def test_a_sign_after_noise_costs_what_the_normal_distribution_says() -> None:
 def test_the_default_scheme_is_plain() -> None:
     assert isinstance(load("scheme", "plain"), UpdateScheme)
     assert load("scheme", "plain").spent(200, 0.1, 1e-3) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "pace"),
+    [
+        ("plain", 1),
+        ("clip", 10),
+        ("clip:norm=4", 2.5),  # it shortens less
+        ("dp_sgd:sigma=0.01", 10),
+        ("dp_sgd:sigma=0.1", 3),  # as long as the noise lets them be
+        ("dp_sgd:sigma=0.1,norm=0.5", 6),
+        ("dp_sgd:sigma=1", 0.3),
+        ("chain:of=dp_sgd:sigma=0.1+top_k", 3),
+        ("top_k", 1),
+    ],
+)
+def test_the_pace_makes_up_for_clipping_and_bears_noise(text: str, pace: float) -> None:
+    assert load("scheme", text).pace == pytest.approx(pace)
