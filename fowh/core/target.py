@@ -75,6 +75,15 @@ class Target(ABC):
             (n, d) float32.
         """
 
+    @property
+    def frame(self) -> str:
+        """How a face lies in what ``prepare`` makes: an alignment's name; empty without one."""
+        return ""
+
+    def beside(self, target: Target) -> Target:
+        """Itself as a witness, which embeds what ``target`` has prepared, in that one's frame."""
+        return self
+
     def module(self, device: str = "cpu") -> torch.nn.Module | None:
         """The network itself, for a white-box view; for images (n, 1 or 3, h, w) float in 0..1.
 

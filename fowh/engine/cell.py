@@ -95,20 +95,21 @@ class Cell:
                     "model with --target"
                 )
             target = cast(Target, load("target", kind.target))
-        for name, model in (("target", target), ("witness", self.witness)):
+        witness = self.witness and self.witness.beside(target)
+        for name, model in (("target", target), ("witness", witness)):
             if model is not None and model.modality != samples.modality:
                 raise InputError(
                     f"{name} {describe(model, 'target')['name']} takes samples of kind "
                     f"{model.modality!r}, this dataset holds {samples.modality!r}: name another"
                 )
-        if self.leak.foreign and not (self.witness or kind.target):
+        if self.leak.foreign and not (witness or kind.target):
             raise InputError(
                 f"leak {describe(self.leak, 'leak')['name']} needs a recogniser of samples of kind "
                 f"{samples.modality!r} that judges: name one with --witness"
             )
-        if self.witness and describe(self.witness, "target") == describe(target, "target"):
+        if witness and describe(witness, "target") == describe(target, "target"):
             raise InputError("the witness is the target itself: name another recogniser")
-        return replace(self, target=target)
+        return replace(self, target=target, witness=witness)
 
 
 def modality_of(samples: Samples) -> Modality:

@@ -36,6 +36,7 @@ _DAMAGE = (  # whatever numpy and zipfile raise on a file that is no npz, or hal
 _PACKAGES = (
     *("fowh", "torch", "torchvision", "lightning-fabric", "numpy", "scipy"),
     *("faiss-gpu", "faiss-cpu", "cryptography", "galois", "opacus", "scikit-learn"),
+    "onnxruntime",
 )
 
 

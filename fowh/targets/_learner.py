@@ -88,6 +88,11 @@ class FederatedTarget(Target):
         """Whether gradients of single samples exist."""
         return True
 
+    @property
+    def frame(self) -> str:
+        made: str = load("target", ALIGNER).frame
+        return made
+
     def prepare(self, samples: NDArray[np.uint8]) -> Prepared:
         """Faces that dlib finds and turns upright, as squares of ``side`` pixels."""
         made = load("target", ALIGNER).prepare(samples)

@@ -13,6 +13,7 @@ from PIL import Image
 from fowh.core.errors import InputError
 from fowh.core.target import Prepared
 from fowh.datasets.orl import Orl
+from fowh.targets import _faces
 from fowh.targets import dlib as target_file
 from fowh.targets.dlib import Dlib
 
@@ -48,7 +49,7 @@ def test_faces_are_found_and_aligned(photographs: NDArray[np.uint8], prepared: P
     import dlib
 
     detector = dlib.get_frontal_face_detector()
-    marks = dlib.shape_predictor(str(target_file._weights(target_file.LANDMARKS)))
+    marks = dlib.shape_predictor(str(_faces.weights(target_file.LANDMARKS)))
     for chip in prepared.samples[::3]:
         scene = np.pad(chip, 60, mode="edge")
         face = marks(scene, detector.run(scene, 1, -0.5)[0][0])
@@ -60,9 +61,7 @@ def test_faces_are_found_and_aligned(photographs: NDArray[np.uint8], prepared: P
 def embed_dlib(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """The reference: dlib itself, on the CPU; about ten times slower than the port."""
     rgb = images if images.ndim == 4 else np.repeat(images[..., None], 3, axis=-1)
-    model = target_file._dlib().face_recognition_model_v1(
-        str(target_file._weights(target_file.NETWORK))
-    )
+    model = _faces.dlib().face_recognition_model_v1(str(_faces.weights(target_file.NETWORK)))
     return np.array(model.compute_face_descriptor(list(rgb)), dtype=np.float32)
 
 
@@ -188,18 +187,18 @@ def test_the_digest_covers_the_weights(monkeypatch: pytest.MonkeyPatch, tmp_path
     whole = Dlib().sha256
     assert whole == Dlib().sha256 and len(whole) == 64
     damaged = tmp_path / target_file.NETWORK
-    data = bytearray(target_file._weights(target_file.NETWORK).read_bytes())
+    data = bytearray(_faces.weights(target_file.NETWORK).read_bytes())
     data[-1000] ^= 1
     damaged.write_bytes(data)
-    find = target_file._weights
+    find = _faces.weights
     monkeypatch.setattr(
-        target_file, "_weights", lambda name: damaged if name == damaged.name else find(name)
+        _faces, "weights", lambda name: damaged if name == damaged.name else find(name)
     )
     assert Dlib().sha256 != whole
 
 
 def test_without_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target_file, "find_spec", lambda name: None)
+    monkeypatch.setattr(_faces, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install face-recognition-models"):
         Dlib().module()
 
