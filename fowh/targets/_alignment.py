@@ -74,8 +74,9 @@ def on_template() -> tuple[float, float, float]:
 
     As fractions of that picture's side. The turn, less than .2 degrees, is left out.
     """
-    a, b = similarity(CHIP, template(1))
-    return a.real, b.real, b.imag
+    scale = similarity(CHIP, template(1))[0].real
+    left, top = template(1).mean(axis=0) - scale * CHIP.mean(axis=0)
+    return scale, float(left), float(top)
 
 
 def cut(picture: NDArray[np.uint8], points: Points, side: int) -> NDArray[np.uint8]:

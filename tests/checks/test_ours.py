@@ -11,6 +11,7 @@ from PIL import Image
 
 from fowh.checks import Finding, run_checks
 from fowh.core.registry import KINDS, Kind, load, names
+from tests.targets.onnx_files import network
 
 SMALL = {  # where the defaults take long
     "iris": "people=4,readings=3,side=32",
@@ -76,11 +77,18 @@ def embeddings(root: Path) -> str:
     return f"path={root / 'mine.npz'}"
 
 
+def onnx(root: Path) -> str:
+    pytest.importorskip("onnxruntime", reason="the extra fowh[onnx] is not installed")
+    root.mkdir()
+    return f"path={network(root / 'mine.onnx', batch=1)}"
+
+
 FILES: dict[str, Callable[[Path], str]] = {
     "folder": folder,
     "lfw": lfw,
     "nd_iris": nd_iris,
     "embeddings": embeddings,
+    "onnx": onnx,
 }
 PLUGINS: list[tuple[Kind, str]] = [
     *((kind, name) for kind in KINDS for name in names(kind)),
