@@ -141,7 +141,13 @@ def library(name: str) -> Any:
 
 @lru_cache(maxsize=2)
 def _read(path: str, changed: int, length: int) -> Graph:
-    data = Path(path).read_bytes()
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); expected a readable file: check its "
+            "permissions"
+        ) from error
     _refuse_other_files(path, data)
     runtime = library("onnxruntime")
     options = runtime.SessionOptions()
@@ -175,7 +181,7 @@ def _signature(path: str, session: Any) -> tuple[str, list[int]]:
             f"{path}: input {given.name} is {given.type} {given.shape}; expected tensor(float) "
             "(n, 1 or 3, side, side): export it for squares, channels first, in float32"
         )
-    if len(said.shape) != 2:
+    if said.shape and len(said.shape) != 2:  # what it leaves open is seen when it runs
         raise InputError(
             f"{path}: output {said.name} is {said.shape}; expected one vector for each picture, "
             "(n, d): export the embedding layer"
