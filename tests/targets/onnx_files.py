@@ -14,7 +14,7 @@ def save(
     path: Path,
     nodes: list[Any],
     shape: tuple[int | str, ...] = ("n", 3, SIDE, SIDE),
-    out: tuple[int | str, ...] = ("n", 3),
+    out: tuple[int | str, ...] | None = ("n", 3),
     constants: dict[str, Any] | None = None,
     extra: tuple[str, ...] = (),
     kind: int = 1,
