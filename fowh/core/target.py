@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.errors import InputError
 from fowh.core.release import Floats
 
 if TYPE_CHECKING:
@@ -81,7 +82,16 @@ class Target(ABC):
         return ""
 
     def beside(self, target: Target) -> Target:
-        """Itself as a witness, which embeds what ``target`` has prepared, in that one's frame."""
+        """Itself as a witness, which embeds what ``target`` has prepared, in that one's frame.
+
+        Raises:
+            InputError: faces lie otherwise there than it can read them.
+        """
+        if self.frame and target.frame and self.frame != target.frame:
+            raise InputError(
+                f"the witness reads faces aligned as {self.frame} does it, the target prepares "
+                f"them as {target.frame} does: name another witness, or another align of the target"
+            )
         return self
 
     def module(self, device: str = "cpu") -> torch.nn.Module | None:

@@ -125,7 +125,7 @@ class Onnx(Target):
     def beside(self, target: Target) -> Target:
         if self.align == "arcface" and target.frame == _faces.FRAME:
             return dataclasses.replace(self, align="chip")
-        return self
+        return super().beside(target)
 
     @property
     def sha256(self) -> str:

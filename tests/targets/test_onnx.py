@@ -299,6 +299,11 @@ def test_a_witness_looks_at_what_the_target_prepared(tmp_path: Path) -> None:
     for target in ("densenet", f"onnx:path={path},size=8"):
         assert Onnx(path).beside(load("target", target)) == Onnx(path)
     assert Onnx(path, align="none").beside(load("target", "dlib")) == Onnx(path, align="none")
+    with pytest.raises(
+        InputError, match="reads faces aligned as dlib does it, the target .*arcface"
+    ):
+        load("target", "dlib").beside(Onnx(path))
+    assert load("target", "dlib").beside(Onnx(path, align="chip")) == load("target", "dlib")
     cell = make_cell("raw", dataset="orl", witness=f"onnx:path={path}")
     found = cell.on(cell.dataset.load())
     assert found.witness == Onnx(path, align="chip")
