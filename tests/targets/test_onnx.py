@@ -300,7 +300,7 @@ def test_a_witness_looks_at_what_the_target_prepared(tmp_path: Path) -> None:
         assert Onnx(path).beside(load("target", target)) == Onnx(path)
     assert Onnx(path, align="none").beside(load("target", "dlib")) == Onnx(path, align="none")
     with pytest.raises(
-        InputError, match="reads faces aligned as dlib does it, the target .*arcface"
+        InputError, match=r"reads faces aligned as dlib does it, the target .*arcface"
     ):
         load("target", "dlib").beside(Onnx(path))
     assert load("target", "dlib").beside(Onnx(path, align="chip")) == load("target", "dlib")
