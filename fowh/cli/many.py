@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _COMMON = ("table", "out")  # what every table of ``reproduce`` takes
 _OF_ATTRIBUTES = ("own", "sensitive", "outcome")  # what fredrikson2014 takes alone
+_OF_FAMILY = ("dataset", "device")  # what the other tables of docs/gradients.md take
 
 
 @app.command()
@@ -125,9 +126,8 @@ def reproduce(
     from fowh.paper.family import TABLES
     from fowh.paper.reproduce import reproduce_table
 
-    attributes = table == "fredrikson2014"
-    _only(context, table, attributes)
-    if attributes:
+    _only(context, table)
+    if table == "fredrikson2014":
         _attributes(own, sensitive, outcome, out)
         return
     started = time.perf_counter()
@@ -185,15 +185,21 @@ def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str
         raise typer.Exit(1)
 
 
-def _only(context: typer.Context, table: str, attributes: bool) -> None:
+def _only(context: typer.Context, table: str) -> None:
     """Refuse options that the table has no use for."""
+    from fowh.paper.family import TABLES
+
+    known = {*_COMMON, *context.params} - {*_OF_ATTRIBUTES}
+    if table in TABLES:
+        known = {*_COMMON, *_OF_FAMILY}
+    elif table == "fredrikson2014":
+        known = {*_COMMON, *_OF_ATTRIBUTES}
     for name in context.params:
         source = context.get_parameter_source(name)
-        if source is None or source.name != "COMMANDLINE" or name in _COMMON:
+        if source is None or source.name != "COMMANDLINE" or name in known:
             continue
-        if (name in _OF_ATTRIBUTES) != attributes:
-            option = "--table" if name == "own" else f"--{name}"
-            raise InputError(f"{option} is no option of {table}; see `fowh reproduce --help`")
+        option = "--table" if name == "own" else f"--{name}"
+        raise InputError(f"{option} is no option of {table}; see `fowh reproduce --help`")
 
 
 def _attributes(own: Path | None, sensitive: str, outcome: str, out: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from fowh.cli import app
+from fowh.cli import app, main
 from fowh.paper import family, measured
 from fowh.paper.family import TABLES, Family, Row
 
@@ -78,3 +80,19 @@ def test_the_command_prints_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     done = CliRunner().invoke(app, [*words, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
     assert "unprotected" in done.output and "Read it." in done.output
+
+
+@pytest.mark.parametrize("table", sorted(family.TABLES))
+@pytest.mark.parametrize(
+    "words", [["--full"], ["--target", "convnet"], ["--seeds", "3"], ["--table", "x.csv"]]
+)
+def test_what_a_table_does_not_know_is_refused_in_one_line(
+    table: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["fowh", "reproduce", table, *words, "--out", str(out)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    said = f"fowh: {words[0]} is no option of {table}; see `fowh reproduce --help`\n"
+    assert capsys.readouterr() == ("", said) and not out.exists()
