@@ -14,11 +14,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from fowh.core.registry import load
 from fowh.paper import kept, layout
 from fowh.paper.experiment import FULL_SEEDS, HEADS, NAMING, SIZES, TABLES, part_of
 from fowh.paper.jobs import Job, folders, make_jobs, samples_of
 from fowh.paper.kept import Kept
-from fowh.paper.tally import differences, read_lines, shown_by
+from fowh.paper.tally import by_lot, differences, read_lines, shown_by
 from fowh.records import store
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -44,7 +47,7 @@ Synthetic irises (356 people, both eyes, 28 readings each), protocol `afm_iris`,
 intervals (95 %) count runs and people ([intervals](intervals.md)). A run has a seed of the
 target, which decides the private samples and who is attacked, and one of the attacker, which
 decides his samples, initial weights and batches: nine runs are three seeds of either. Differences
-are paired, template by template and run by run. Templates attacked in each run: {templates}.
+are paired, template by template and run by run. Templates attacked in each run: {templates}.{lot}
 Measured at {commits}.
 """
 PAPER = """The paper's columns are of other data (ND-IRIS-0405) and a larger network: compare
@@ -142,8 +145,28 @@ def page(name: str, tables: tuple[str, ...], heads: tuple[str, ...], found: dict
     used = [k for job, k in found.items() if job.part in of and job.leak in leaks]
     commits = ", ".join(sorted({k.commit for k in used}))
     templates = " or ".join(f"{count:,}" for count in sorted({len(k.subjects) for k in used}))
-    top = HEAD.format(name=name, templates=templates, commits=commits)
+    lot = chance([k for job, k in found.items() if job.part in of and job.leak == "templates"])
+    top = HEAD.format(name=name, templates=templates, lot=lot, commits=commits)
     return "\n\n".join([top, *([PAPER] if tables != OURS else []), *parts, READING])
+
+
+def chance(cells: list[Kept]) -> str:
+    """What a lot reaches in Rank-1, a sentence on lines of its own; empty where it is unknown.
+
+    The gallery is the test set, and it was stolen as a whole where that stayed below the cap.
+    """
+    sizes = {len(each.subjects) for each in cells}
+    if not cells or max(sizes) >= load("protocol", PROTOCOL).max_stolen:
+        return ""
+    people = sorted({len(np.unique(each.subjects)) for each in cells})
+    rates = [100 * by_lot(each) for each in cells]
+    mean = ", mean over runs," if max(rates) > min(rates) else ""
+    return (
+        f"\nChance of Rank-1: {np.mean(rates):.2f} %{mean} in a gallery of "
+        f"{' or '.join(f'{size:,}' for size in sorted(sizes))} readings of "
+        f"{' to '.join(str(count) for count in dict.fromkeys((people[0], people[-1])))} people,\n"
+        "the test set, all of which is attacked."
+    )
 
 
 def main() -> None:

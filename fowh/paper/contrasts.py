@@ -24,7 +24,7 @@ class Contrast(NamedTuple):
     Attributes:
         name: the claim in words.
         left, right: attacks as on the command line, of one cell.
-        claim: whether the left one is said to be above, or near.
+        claim: whether the left one is said to be above, or near (``tally.NEAR``).
     """
 
     name: str
@@ -90,6 +90,8 @@ CONTRASTS: dict[str, tuple[Contrast, ...]] = {
             )
             for name, method in METHODS.items()
         ),
+        Contrast("single with dropout above srwal without", REGULARISED, SRWAL),
+        Contrast("concat, imputed above srwal, no dropout", METHODS["concat, imputed"], SRWAL),
         Contrast("dropout helps single", REGULARISED, SINGLE),
         *(
             Contrast(f"dropout helps {name}", f"{method},input_dropout=0.5", method)

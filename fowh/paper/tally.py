@@ -19,6 +19,7 @@ from fowh.paper.jobs import Job
 from fowh.paper.kept import Kept, Success
 
 DIFFERENCE = (-1.0, 1.0)  # limits of one
+NEAR = 0.02  # two attacks are near each other within so much
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,16 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """Whether the interval decides the claim."""
+        """Whether the interval decides the claim.
+
+        Attacks are near each other, or differ, only where the whole interval lies within the
+        margin, or beyond it: little data shows neither.
+        """
         low, high = self.value.ci_low or 0.0, self.value.ci_high or 0.0
         if self.contrast.claim == "near":
-            return "not separable" if low <= 0 <= high else "differ"
+            if low >= -NEAR and high <= NEAR:
+                return f"within {100 * NEAR:g} points"
+            return "differ" if low > NEAR or high < -NEAR else "not separable"
         return "holds" if low > 0 else "reversed" if high < 0 else "not separable"
 
 
@@ -112,6 +119,17 @@ def differences(table: str, found: Mapping[Job, Kept]) -> list[Difference]:
                 value = paired(pairs, stream(0, "contrast", contrast.name))
                 made.append(Difference(contrast, leak, value, len(pairs)))
     return made
+
+
+def by_lot(kept: Kept) -> float:
+    """Chance of Rank-1: a reading drawn from the gallery is the victim's, the stolen one left out.
+
+    Args:
+        kept: of a cell whose gallery is what was stolen: the whole test set of a published
+            protocol, where that is no larger than the protocol steals at most.
+    """
+    _, codes, counts = np.unique(kept.subjects, return_inverse=True, return_counts=True)
+    return float((counts[codes] - 1).mean() / max(1, len(codes) - 1))
 
 
 def _by_scheme(found: Mapping[Job, Kept]) -> dict[str, list[Job]]:

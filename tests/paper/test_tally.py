@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from fowh.core.cache import Arrays
+from fowh.metrics.intervals import Value
 from fowh.paper import jobs as running
 from fowh.paper.contrasts import CONTRASTS
 from fowh.paper.experiment import BLIND, SCHEMES, TABLES
 from fowh.paper.jobs import Job, run_all
 from fowh.paper.kept import Kept, of_observations
-from fowh.paper.tally import TableLine, differences, read_lines
+from fowh.paper.tally import Difference, TableLine, by_lot, differences, read_lines
 from tests.paper.common import InProcess, jobs_of
 
 # Two subjects with two rows each, three runs.
@@ -179,7 +180,7 @@ def test_differences_by_hand(found: dict[Job, Kept]) -> None:
         ("above", 1, "holds"),
         ("above", 0, "not separable"),
         ("above", -1, "reversed"),
-        ("near", 0, "not separable"),
+        ("near", 0, "not separable"),  # forty people say no more than 5 points
         ("near", -1, "differ"),
     ],
 )
@@ -196,6 +197,31 @@ def test_verdicts(claim: str, gain: int, verdict: str, monkeypatch: pytest.Monke
     (only,) = differences("slots", made)
     assert only.value.value == gain
     assert only.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (-0.02, 0.02, "within 2 points"),
+        (0.01, 0.015, "within 2 points"),  # without zero, and near all the same
+        (-0.03, 0.01, "not separable"),
+        (0.01, 0.021, "not separable"),
+        (-0.9, 0.9, "not separable"),  # little data is no evidence of nearness
+        (0.021, 0.04, "differ"),
+        (-0.04, -0.021, "differ"),
+    ],
+)
+def test_near_is_within_a_margin(low: float, high: float, verdict: str) -> None:
+    contrast = CONTRASTS["slots"][0]._replace(claim="near")
+    value = Value((low + high) / 2, low, high, 100)
+    assert Difference(contrast, "templates", value, 3).verdict == verdict
+
+
+def test_chance_of_rank_1_by_hand() -> None:
+    """Of four readings one is stolen; of the other three, two are mates of the first person's."""
+    made = Kept("", "", "", {}, np.array([5, 5, 5, 9]), {})
+    assert by_lot(made) == pytest.approx((3 * 2 / 3 + 0) / 4)
+    assert by_lot(Kept("", "", "", {}, np.array([5]), {})) == 0
 
 
 @pytest.mark.parametrize("table", CONTRASTS)
