@@ -129,7 +129,8 @@ class System(ABC):
             successes: of the leak.
 
         Returns:
-            (n,) float64 by success metric, from 1; inf where no guess succeeds.
+            (n,) float64 by success metric, from 1; inf where no guess succeeds, -k where none of
+            the first k does and the others were not judged.
         """
         made: dict[str, NDArray[Any]] = {}
         setting, rows = self.setting, self.setting.fold.stolen

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.capability import Shortcut
 from fowh.core.leak import Setting, Successes, System
 from fowh.core.modality import Columns
 from fowh.core.release import Floats, Keys, Release
@@ -124,20 +125,32 @@ class Enrolled(System):
     def tries(self, guesses: Floats, successes: Successes) -> Columns:
         """As in ``System``, all guesses in one product each; purities are no success.
 
-        What a slow scheme accepts is not measured where so many verifications cannot be afforded.
+        A scheme is asked as often as its cap on comparisons allows: a row that accepts none of k
+        guesses, when there were more, has turn -k (``inversion.within``).
         """
         gallery, subjects, rows = self._gallery
-        affordable = len(rows) * len(guesses) <= self.scheme.comparison_cap
-        scored = self.scheme.scores(self.release, guesses) if affordable else None
-        distance = matching.l2(gallery[rows], guesses)
+        scored, distance = self._scored(guesses), matching.l2(gallery[rows], guesses)
         found = {"rank1": inversion.rank1_of_each(guesses, gallery, subjects, rows)}
         for name, limit in self.terms.items():
             kind, _, fmr = name.partition(".")
             if kind == "t_embedding":
                 found[f"type1_at_fmr_{fmr}"] = distance <= limit[:, None]
-            elif scored is not None:
+            elif scored.shape[1] or not len(guesses):
                 found[f"accept_at_fmr_{fmr}"] = scored >= limit[:, None]
-        return {name: inversion.first(hits) for name, hits in found.items()}
+        return {name: inversion.first(hits, len(guesses)) for name, hits in found.items()}
+
+    def _scored(self, guesses: Floats) -> Floats:
+        """(n, k) scores of the stolen templates for as many guesses as can be paid for.
+
+        All of them where the outcome of a slow verification is known in closed form.
+        """
+        if isinstance(self.scheme, Shortcut) and len(guesses):
+            enrolled = self.setting.values[self.setting.fold.stolen]
+            return self.scheme.scores_known(self.release, enrolled, guesses)
+        most = self.scheme.comparison_cap // max(1, len(self.release))
+        if not len(guesses[:most]):
+            return np.empty((len(self.release), 0), dtype=np.float32)
+        return self.scheme.scores(self.release, guesses[:most])
 
 
 def outcome_of(columns: Columns) -> Outcome:

@@ -145,16 +145,32 @@ def rank1_of_each(
     return hit
 
 
-def first(hits: NDArray[np.bool_]) -> Rates:
-    """(n, m) hits, turn by turn, to the turn of each row's first one, from 1; inf without any."""
-    if not hits.shape[1]:
-        return np.full(len(hits), np.inf)
-    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, np.inf)
+def first(hits: NDArray[np.bool_], made: int | None = None) -> Rates:
+    """The turn of each row's first hit, from 1; inf without any.
+
+    Args:
+        hits: (n, m) turn by turn.
+        made: turns in all, where only the first m of them were judged: a row without a hit among
+            those has -m, failed so far.
+    """
+    count = hits.shape[1]
+    missed = np.inf if made is None or made <= count else -float(count)
+    if not count:
+        return np.full(len(hits), missed)
+    return np.where(hits.any(axis=1), hits.argmax(axis=1) + 1.0, missed)
 
 
 def within(turns: Array, count: int) -> Rates:
-    """1.0 where a success came within so many turns, else 0.0; NaN where nothing was measured."""
-    return np.where(np.isnan(turns), np.nan, np.asarray(turns) <= count)
+    """1.0 where a success came within so many turns, else 0.0; NaN where nothing was measured.
+
+    Turn -m is a row that failed on the first m turns and was not judged on others. Beyond the
+    fewest such turns no row counts: those that succeeded sooner would stand for all.
+    """
+    turns = np.asarray(turns)
+    judged = -turns[turns < 0]
+    if len(judged) and count > judged.min():
+        return np.full(len(turns), np.nan)
+    return np.where(np.isnan(turns), np.nan, (turns > 0) & (turns <= count))
 
 
 def successes(outcome: Outcome, thresholds: Thresholds) -> dict[str, Rates]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fowh.core.capability import Shortcut
 from fowh.core.errors import InputError
 from fowh.core.leak import Observed, Setting, System
 from fowh.core.protocol import Fold
@@ -18,7 +19,9 @@ from fowh.core.scheme import Scheme
 from fowh.core.threat import Threat
 from fowh.leaks.templates import Templates
 from fowh.metrics import BY_NAME, FMRS
+from fowh.metrics.inversion import first, within
 from fowh.metrics.security import effective_dimension
+from schemes.fuzzy_commitment import FuzzyCommitment
 from schemes.iom import Iom
 from schemes.lsh import Lsh
 from schemes.raw import Raw
@@ -334,21 +337,50 @@ def test_all_guesses_at_once_are_judged_as_one_after_the_other(scheme: Scheme) -
     assert np.isinf(system.tries(guesses[:0], LEAK.successes)["rank1"]).all()
 
 
-def test_more_guesses_than_the_comparison_cap_pays_for_are_not_scored_but_measured() -> None:
+def test_guesses_beyond_the_comparison_cap_are_unknown_and_not_failed() -> None:
     @dataclass(frozen=True)
     class Dear(Lsh):
-        """Twelve comparisons at most: two guesses against six templates."""
+        """So many comparisons at most."""
 
-        comparison_cap = 12
+        cap: int = 12
 
-    given = setting(Dear(bits=64))
+        @property
+        def comparison_cap(self) -> int:
+            return self.cap
+
+    given = setting(Dear(bits=64))  # two guesses against six templates
     system = LEAK.deploy(given)
     truth = given.values[given.fold.stolen]
-    found = system.tries(truth[[0, 1, 2, 3, 4, 5]], LEAK.successes)
-    assert np.flatnonzero(found["type1_at_fmr_1e-3"] == np.arange(1, 7)).size == 6
-    assert not any(name.startswith("accept") for name in found)  # unknown, which is no failure
-    two = system.tries(truth[[0, 1]], LEAK.successes)["accept_at_fmr_1e-3"]
-    assert two[0] == 1 and two[1] <= 2
+    found = system.tries(truth, LEAK.successes)
+    assert (found["type1_at_fmr_1e-3"] <= np.arange(1, 7)).all()  # costs no verification
+    turns = found["accept_at_fmr_1e-3"]
+    two = System.tries(system, truth[:2], LEAK.successes)["accept_at_fmr_1e-3"]
+    assert turns[0] == 1 and 0 < np.isinf(two).sum() < 6
+    np.testing.assert_array_equal(turns, np.where(np.isinf(two), -2, two))
+    np.testing.assert_array_equal(within(turns, 2), np.isfinite(two))
+    assert np.isnan(within(turns, 3)).all()
+    few = system.tries(truth[:2], LEAK.successes)["accept_at_fmr_1e-3"]
+    np.testing.assert_array_equal(few, two)  # there were no others
+    poor = LEAK.deploy(replace(given, scheme=Dear(bits=64, cap=5)))
+    assert not any(name.startswith("accept") for name in poor.tries(truth, LEAK.successes))
+
+
+def test_a_closed_form_judges_all_guesses_as_verification_would() -> None:
+    """A decoder too slow for so many of them, against itself guess by guess."""
+    scheme = FuzzyCommitment(length=31, message=6)
+    assert isinstance(scheme, Shortcut)
+    given = setting(scheme)
+    system = LEAK.deploy(given)
+    truth = given.values[given.fold.stolen]
+    draw = np.random.default_rng(5)
+    far = draw.normal(size=(800, 16))
+    guesses = np.concatenate([far, truth + draw.normal(0, 0.4, truth.shape)]).astype(np.float32)
+    assert len(guesses) * len(truth) > scheme.comparison_cap
+    turns = system.tries(guesses, LEAK.successes)["accept_at_fmr_1e-2"]
+    limit = system.terms["t_protected.1e-2"][:, None]
+    real = np.stack([system.scheme.score(system.release, np.tile(g, (6, 1))) for g in guesses], 1)
+    np.testing.assert_array_equal(turns, first(real >= limit))
+    assert np.isfinite(turns).any()
 
 
 # --- older versions -------------------------------------------------------------------------

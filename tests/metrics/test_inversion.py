@@ -256,3 +256,16 @@ def test_within_so_many_turns():
     turns = np.array([1, 2, 3, np.inf, NAN])
     np.testing.assert_array_equal(inversion.within(turns, 2), [1, 1, 0, 0, NAN])
     np.testing.assert_array_equal(inversion.within(turns, 10**9), [1, 1, 1, 0, NAN])
+
+
+def test_turns_that_were_not_judged_are_neither_hit_nor_missed():
+    hits = np.array([[False, True], [False, False]])
+    turns = inversion.first(hits, 5)
+    np.testing.assert_array_equal(turns, [2, -2])
+    np.testing.assert_array_equal(inversion.first(hits, 2), [2, np.inf])
+    np.testing.assert_array_equal(inversion.within(turns, 1), [0, 0])
+    np.testing.assert_array_equal(inversion.within(turns, 2), [1, 0])
+    np.testing.assert_array_equal(inversion.within(turns, 3), [NAN, NAN])  # not [1, nothing]
+    uneven = np.append(turns, [-4, np.inf])
+    np.testing.assert_array_equal(inversion.within(uneven, 2), [1, 0, 0, 0])
+    np.testing.assert_array_equal(inversion.within(uneven, 4), [NAN] * 4)
