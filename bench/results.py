@@ -21,6 +21,7 @@ from fowh.records.store import Record, folder, load
 from fowh.report.lines import Line
 from fowh.report.numbers import ADVANTAGE, Number, is_rate, label
 from fowh.report.page import Page, grouped, page
+from fowh.report.words import row_label
 
 HERE = Path(__file__).parent
 KEPT = HERE / "records" / "results"
@@ -36,7 +37,8 @@ $ python -m bench.results keep results && python -m bench.results write
 Each heading says which dataset, target, leak and protocol its cells share; seed 0. Rates are
 percent with 95 % intervals clustered by subject ([intervals](intervals.md)); n is the number of
 stolen rows, of all folds. Projection schemes hash the embedding as published unless `centred` says
-otherwise. One data set of 40 people: read orders of magnitude, not decimals.
+otherwise. Chance is what a draw of lots reaches in a gallery of that size. One data set of 40
+people: read orders of magnitude, not decimals.
 """
 
 
@@ -63,8 +65,25 @@ def compared(pages: Sequence[Page]) -> str:
     return table(["scheme", *heads, "verdict"], rows)
 
 
+def remarks(record: Record) -> list[str]:
+    """What attacks said about their runs, a line each; of several folds one after the other."""
+    return [
+        f"- {row_label(record, 'attacks', name)}: {remark}"
+        for name, row in record["attacks"].items()
+        for remark in row.get("remarks", ())
+    ]
+
+
+def chances(pages: Sequence[Page]) -> list[str]:
+    """Chance, once for all cells that share it; by scheme where they do not."""
+    said = list(dict.fromkeys(cell.chance for cell in pages))
+    if len(said) == 1:
+        return [f"{said[0]}.\n"] if said[0] else []
+    return [f"{cell.title}: {cell.chance}.\n" for cell in pages if cell.chance]
+
+
 def detailed(cell: Page) -> str:
-    """Utility, and every attack and control of one cell."""
+    """Utility, every attack and control of one cell, and what attacks said about their runs."""
     gains = [f"{ADVANTAGE}{metric}" for metric in cell.places]
     metrics = [*cell.success.columns, *gains]
     utility = [
@@ -77,6 +96,9 @@ def detailed(cell: Page) -> str:
         table(["utility", *map(label, cell.utility.columns)], utility),
         table(["success", "n", *map(label, metrics)], success),
     ]
+    said = remarks(cell.record)
+    if said:
+        parts.append("\n".join(["Remarks of the attacks:\n", *said, ""]))
     if cell.flags:
         doubts = "\n".join(f"- `{name}`: {text}" for name, text in cell.flags)
         parts.append(f"Doubts:\n\n{doubts}\n")
@@ -106,7 +128,7 @@ def section(path: Path, pages: Sequence[Page]) -> str:
     comment = " ".join(line[1:].strip() for line in lines if line.startswith("#"))
     parts = [f"## {path.stem.replace('_', ' ').capitalize()}\n\n{comment}\n"]
     for name, cells in grouped(pages).items():
-        parts += [f"*{name}*\n", compared(cells), *map(detailed, cells)]
+        parts += [f"*{name}*\n", *chances(cells), compared(cells), *map(detailed, cells)]
     return "\n".join(parts)
 
 

@@ -32,8 +32,8 @@ class FuzzyCommitment(TemplateScheme):
 
     A score is 1.0 where the probe opens the commitment, else 0.0.
     FNMR / FMR in %, ORL, dlib, key stolen (3,600 and 28,000 comparisons; 19 % mated bit errors):
-    (511, 28) 30 / 0, (1023, 46) 32 / 0, (511, 76) 60 / 0; not centred (511, 28) 0 / 96; with repeat
-    5 (511, 76) 4 / 0.1. ``fowh evaluate --dataset orl --target dlib --scheme fuzzy_commitment``
+    (511, 28) 29 / 0, (1023, 46) 32 / 0, (511, 76) 60 / 0; not centred (511, 28) 0 / 96; repeat=5
+    (511, 76) 3.3 / 0.04. ``fowh evaluate --dataset orl --target dlib --scheme fuzzy_commitment``
 
     Attributes:
         length: bits of a BCH codeword: 31, 63, 127, 255, 511 or 1023.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from fowh.core.capability import Pitfalls
+from fowh.core.capability import Guessable, Pitfalls
 from fowh.core.errors import InputError
 from fowh.core.leak import Doubt, Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
@@ -18,6 +18,7 @@ from fowh.leaks._enrolled import Enrolled, outcome_of
 from fowh.metrics import inversion
 
 CHEAP = 0.1  # Type-1 of a blind guess from which Type-1 says little
+ENUMERABLE = 40  # bits of a committed secret that a patient thief tries one by one
 FEW = 10  # pairs of development subjects above the strict threshold, at least
 
 
@@ -81,6 +82,7 @@ class Templates(Leak):
                     min(facts["development_non_mated"] for facts in observed.facts)
                 ),
                 "comparison_cap": int(first["comparison_cap"]),
+                "guessable_bits": scheme.secret_bits if isinstance(scheme, Guessable) else None,
                 "pitfalls": list(scheme.pitfalls) if isinstance(scheme, Pitfalls) else [],
             },
             "properties": {
@@ -108,6 +110,13 @@ class Templates(Leak):
             )
         for text in record["data"].get("pitfalls", ()):
             yield "known-pitfall", text
+        bits = record["data"].get("guessable_bits")
+        if bits is not None and bits <= ENUMERABLE:
+            yield (
+                "enumerable-secret",
+                f"a template commits to one of 2^{bits:g} secrets behind a fast digest: whoever "
+                f"tries them all opens every template (--attack brute_force:budget={2**bits:.0f})",
+            )
         pairs = record["data"]["pairs_above"]
         if pairs < FEW:
             yield (

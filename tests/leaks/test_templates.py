@@ -425,6 +425,23 @@ def test_only_blind_embeddings_make_type1_cheap(change: dict[str, Any]) -> None:
     assert doubts(mean=control(0.5) | {"metrics": {}}) == {}
 
 
+@pytest.mark.parametrize(
+    ("bits", "raised"), [(28, True), (40, True), (41, False), (76, False), (None, False)]
+)
+def test_a_secret_that_can_be_enumerated_is_a_doubt(bits: int | None, raised: bool) -> None:
+    record = {"controls": {}, "data": {"pairs_above": 10, "guessable_bits": bits}}
+    found = dict(LEAK.doubts(record))
+    assert set(found) == ({"enumerable-secret"} if raised else set())
+    if bits == 28:
+        assert "brute_force:budget=268435456)" in found["enumerable-secret"]
+
+
+def test_the_record_says_how_many_bits_can_be_guessed_whatever_the_false_matches() -> None:
+    summary = LEAK.summary(observed(setting(FuzzyCommitment(length=31, message=6))))
+    assert summary["data"]["guessable_bits"] == 6
+    assert LEAK.summary(observed(setting(Lsh(bits=64))))["data"]["guessable_bits"] is None
+
+
 def test_few_comparisons_are_a_doubt() -> None:
     assert doubts(pairs=10) == {}
     found = doubts(pairs=9)
