@@ -38,7 +38,7 @@ class Convnet(FederatedTarget):
 
     @property
     def rate(self) -> float:
-        return 0.1 if self.norm == "train" else 0.03
+        return 0.1 if self.norm == "none" else 0.03
 
     @property
     def alone(self) -> bool:
