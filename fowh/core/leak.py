@@ -121,6 +121,15 @@ class System(ABC):
     def judge(self, made: Floats) -> Columns:
         """Raw observations of (n, d) reconstructions, row i of stolen row i."""
 
+    def probed(self, made: Floats, rows: Indices) -> Columns:
+        """``judge`` of other readings of the stolen rows' subjects; default: the same.
+
+        Args:
+            made: (n, d).
+            rows: (n,) of the fold's gallery, where each of them is: nobody is found by that.
+        """
+        return self.judge(made)
+
     def tries(self, guesses: Floats, successes: Successes) -> Columns:
         """On which turn each stolen row falls to a list of guesses that knows nothing of it.
 

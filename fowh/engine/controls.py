@@ -82,7 +82,7 @@ def blind_tries(
 
 
 def _mated_probe(plan: Plan, fold: Fold, judge: Judge) -> Judged:
-    """Another reading of each victim, where there is one."""
+    """Another reading of each victim, where there is one; it is not searched for in itself."""
     subjects = plan.samples.subjects[fold.gallery]
     after = another_reading(subjects)
     # Not the reading that a renewed template holds, where the subject has a third one.
@@ -91,4 +91,4 @@ def _mated_probe(plan: Plan, fold: Fold, judge: Judge) -> Judged:
     probes = plan.values[fold.gallery][mate[at]]
     victims = another_reading(plan.samples.subjects[fold.victims])
     stolen = np.searchsorted(fold.victims, fold.stolen)
-    return unmeasured(judge.embeddings(probes), victims[stolen] == stolen)
+    return unmeasured(judge.probes(probes, mate[at]), victims[stolen] == stolen)

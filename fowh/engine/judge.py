@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fowh.core.leak import Leak, System
 from fowh.core.modality import Columns
-from fowh.core.protocol import Fold
+from fowh.core.protocol import Fold, Indices
 from fowh.core.release import Floats
 from fowh.engine.plan import Plan
 from fowh.engine.witness import Witness
@@ -73,6 +73,10 @@ class Judge:
             for name in self.leak.headline.success
         }
         return Judged(made[:, 0], turns[0] | tries, {})
+
+    def probes(self, made: Floats, rows: Indices) -> Judged:
+        """Judge (n, d) embeddings that are themselves in these rows of the gallery."""
+        return Judged(made, self._labels() | self.system.probed(made, rows), {})
 
     def samples(self, made: NDArray[Any]) -> Judged:
         """Embed samples again and judge that; beside it their likeness to the originals."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from fowh.core.cache import Arrays, cached, digest
 from fowh.core.leak import Setting, Successes, System
 from fowh.core.modality import Columns
+from fowh.core.protocol import Indices
 from fowh.core.randomness import stream
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.sources import code_digest
@@ -103,8 +104,11 @@ class Clients(System):
         return searched(self.setting)
 
     def judge(self, made: Floats) -> Columns:
+        return self.probed(made, None)
+
+    def probed(self, made: Floats, rows: Indices | None) -> Columns:
         mean = self.setting.values[self.setting.fold.development].mean(axis=0)
-        seen = inversion.compare(made, *self._gallery, mean)._asdict()
+        seen = inversion.compare(made, *self._gallery, mean, rows)._asdict()
         return {name: seen[name] for name in ("rank1", "distance", "purity", "purity_centred")}
 
     def tries(self, guesses: Floats, successes: Successes) -> Columns:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fowh.core.capability import Shortcut
 from fowh.core.leak import Setting, Successes, System
 from fowh.core.modality import Columns
+from fowh.core.protocol import Indices
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import TemplateScheme
 from fowh.kit import matching
@@ -114,7 +115,10 @@ class Enrolled(System):
         return searched(self.setting)
 
     def judge(self, made: Floats) -> Columns:
-        seen = inversion.compare(made, *self._gallery, self.mean)
+        return self.probed(made, None)
+
+    def probed(self, made: Floats, rows: Indices | None) -> Columns:
+        seen = inversion.compare(made, *self._gallery, self.mean, rows)
         renewed = self.scheme.score(self.renewed, made)
         return {
             **seen._asdict(),

@@ -65,7 +65,7 @@ class Compared(NamedTuple):
 
     distance: Rates
     other_distance: Rates
-    rank1: NDArray[np.bool_]
+    rank1: NDArray[np.bool_] | Rates
     purity: Rates
     purity_centred: Rates
 
@@ -76,6 +76,7 @@ def compare(
     gallery_subjects: Array,
     stolen: Array,
     mean: Array,
+    besides: Array | None = None,
 ) -> Compared:
     """Compare reconstructions with the true embeddings, in L2 and float64.
 
@@ -89,12 +90,17 @@ def compare(
         gallery_subjects: (g,) whose they are.
         stolen: (n,) row of each stolen reading in the gallery.
         mean: (d,) development mean.
+        besides: (n,) another row of the gallery that is left out for each, since it was handed in
+            itself. Rank-1 is then NaN, not measured, where no further reading of the victim is.
 
     Returns:
         The observations; beside the inputs and these, at most 64 MB are in use at any time.
     """
     labels, rows = np.asarray(gallery_subjects), np.asarray(stolen)
-    others = _others(labels, rows)
+    others, without = _others(labels, rows), rows[:, None]
+    if besides is not None:
+        others = np.where(others == np.asarray(besides)[:, None], -1, others)
+        without = np.stack([rows, besides], axis=1)
     n, d = reconstructions.shape
     out = Compared(
         distance=np.full(n, np.inf),
@@ -116,9 +122,11 @@ def compare(
         at, column = np.nonzero(others[block] >= 0)
         squared = _squared(points, gallery, at, others[block][at, column])
         out.other_distance[block[at], column] = np.sqrt(squared)
-        nearest = _nearest(points, gallery, rows[block])
+        nearest = _nearest(points, gallery, without[block])
         out.rank1[block] = (nearest >= 0) & (labels[nearest] == labels[rows[block]])
-    return out
+    if besides is None:
+        return out
+    return out._replace(rank1=np.where((others < 0).all(axis=1), np.nan, out.rank1))
 
 
 def rank1_of_each(
@@ -137,9 +145,8 @@ def rank1_of_each(
         is the stolen one itself.
     """
     labels, points = np.asarray(gallery_subjects), np.asarray(guesses, dtype=np.float64)
-    nobody = np.full(len(points), -1)
-    first = _nearest(points, gallery, nobody)
-    second = _nearest(points, gallery, first)
+    first = _nearest(points, gallery, np.full((len(points), 1), -1))
+    second = _nearest(points, gallery, first[:, None])
     near = np.where(first[None] == np.asarray(stolen)[:, None], second[None], first[None])
     hit: NDArray[np.bool_] = (near >= 0) & (labels[near] == labels[stolen][:, None])
     return hit
@@ -274,7 +281,7 @@ def _squared(points: Rates, gallery: Array, at: Array, rows: Array) -> Rates:
 
 
 def _nearest(points: Rates, gallery: Array, skip: Array) -> NDArray[np.intp]:
-    """Row of the gallery nearest to each point, never ``skip``; -1 if nothing else is there.
+    """Row of the gallery nearest to each point, none of ``skip`` (n, s); -1 if no other is there.
 
     A matrix product finds the candidates; those within its rounding of the best are measured
     again by subtraction, so that ties do not depend on the processor.
@@ -286,8 +293,8 @@ def _nearest(points: Rates, gallery: Array, skip: Array) -> NDArray[np.intp]:
         tile = gallery[start : start + step].astype(np.float64)
         lengths = np.einsum("nd,nd->n", tile, tile)
         squared = lengths - 2 * (points @ tile.T)
-        here = np.flatnonzero((skip >= start) & (skip < start + len(tile)))
-        squared[here, skip[here] - start] = np.nan
+        here, column = np.nonzero((skip >= start) & (skip < start + len(tile)))
+        squared[here, skip[here, column] - start] = np.nan
         floor = np.fmin.reduce(squared, axis=1, initial=np.inf) + 1e-12 * (norms + lengths.max())
         at, column = np.nonzero(squared <= floor[:, None])
         exact = _squared(points, tile, at, column)

@@ -11,18 +11,22 @@ import pytest
 import fowh
 from fowh.protocols.standard import Standard
 
-# Two readings of each subject are 2 apart, subjects 100: nobody is mistaken for anybody.
-POINTS = 100.0 * np.arange(8)[:, None] + np.array([0.0, 2.0])
-
 
 @dataclass(frozen=True)
 class Line(fowh.Dataset):
-    """Eight subjects with two readings each, on a line."""
+    """Eight subjects on a line, 100 apart; each has a reading at each of ``offsets``.
+
+    By default two readings, 2 apart: nobody is mistaken for anybody.
+    """
+
+    offsets: tuple[float, ...] = (0.0, 2.0)
 
     def load(self) -> fowh.Samples:
-        values = np.stack([POINTS.ravel(), np.ones(16)], axis=1).astype(np.float32)
+        points = (100.0 * np.arange(8)[:, None] + np.array(self.offsets)).ravel()
+        values = np.stack([points, np.ones(len(points))], axis=1).astype(np.float32)
         names = tuple(f"s{number}" for number in range(8))
-        return fowh.Samples(np.repeat(np.arange(8), 2), names, "line", values, "vector")
+        whose = np.repeat(np.arange(8), len(self.offsets))
+        return fowh.Samples(whose, names, f"line {self.offsets}", values, "vector")
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,27 @@ def test_the_nearest_own_sample_is_somebody_else_s_and_may_still_identify(
 
 def test_a_mated_probe_is_another_reading_of_the_victim(result: fowh.Result) -> None:
     np.testing.assert_allclose(column(result, "mated_probe", "distance"), 2, atol=1e-4)
-    # it is the other reading itself: which the gallery holds, so that it is found at once
-    assert column(result, "mated_probe", "rank1").all()
+    # The gallery holds it as well. There is no third one by which the victim could be found.
+    assert np.isnan(column(result, "mated_probe", "rank1")).all()
+    assert np.isnan(column(result, "mated_probe", "other_distance")).all()
+    assert result.record["controls"]["mated_probe"]["metrics"]["rank1"]["value"] is None
+
+
+def test_a_mated_probe_is_not_found_by_itself() -> None:
+    """Readings at 0, 2 and 60 of every 100: from 0 the neighbour's 60 is nearer than one's own."""
+    made = fowh.evaluate("raw", dataset=Line((0.0, 2.0, 60.0)), attacks=[Exact()], device="cpu")
+    samples, expected, at_fold = Line((0.0, 2.0, 60.0)).load(), [], 0
+    at, whose = samples.values[:, 0], samples.subjects
+    gap = column(made, "mated_probe", "distance")
+    for fold in Standard().folds(samples, None, False, fowh.Threat(), 0):
+        for row, apart in zip(fold.stolen, gap[at_fold : at_fold + len(fold.stolen)], strict=True):
+            own = np.flatnonzero(whose == whose[row])
+            mate = own[np.abs(np.abs(at[own] - at[row]) - apart).argmin()]
+            others = np.setdiff1d(fold.gallery, [row, mate])
+            expected.append(whose[others[np.abs(at[others] - at[mate]).argmin()]] == whose[row])
+        at_fold += len(fold.stolen)
+    np.testing.assert_array_equal(column(made, "mated_probe", "rank1"), expected)
+    assert 0 < np.mean(expected) < 1
 
 
 def test_the_strongest_attack_is_given_somebody_else_s_row(result: fowh.Result) -> None:

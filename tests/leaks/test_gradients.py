@@ -19,6 +19,7 @@ from fowh.core.target import Prepared, Target
 from fowh.core.threat import Threat
 from fowh.core.updates import UpdateScheme
 from fowh.kit import federated
+from fowh.kit.pairing import another_reading
 from fowh.leaks.gradients import Gradients
 
 
@@ -156,6 +157,22 @@ def test_the_truth_is_got_back_and_a_stranger_is_not() -> None:
     assert found["rank1"].tolist() == [1] * 4 and found["type1_at_fmr_1e-3"].tolist() == [1] * 4
     other = leak.successes(system.judge(np.roll(true, 2, axis=0)), system.terms)
     assert other["rank1"].tolist() == [0] * 4
+
+
+def test_another_reading_of_a_victim_is_not_found_by_itself() -> None:
+    here = setting()
+    system, gallery = Gradients().deploy(here), fold().gallery
+    at = another_reading(here.subjects[gallery])[np.searchsorted(gallery, fold().stolen)]
+    probes = here.values[gallery[at]]
+    expected = []
+    for row, taken, probe in zip(fold().stolen, gallery[at], probes, strict=True):
+        others = np.setdiff1d(gallery, [row, taken])
+        near = others[np.linalg.norm(here.values[others] - probe, axis=1).argmin()]
+        theirs = (here.subjects[others] == here.subjects[row]).any()
+        expected.append(float(here.subjects[near] == here.subjects[row]) if theirs else np.nan)
+    assert np.isfinite(expected).all()
+    np.testing.assert_array_equal(system.probed(probes, at)["rank1"], expected)
+    assert system.judge(probes)["rank1"].all()
 
 
 def test_the_attackers_answers_are_those_of_the_network_not_of_the_recogniser() -> None:

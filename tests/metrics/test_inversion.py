@@ -198,6 +198,24 @@ def test_garbage_fails_and_is_counted():
     assert (found.distance[2], found.other_distance[2, 0]) == (1, 1)
 
 
+def test_a_reading_that_is_handed_in_is_not_found_by_itself():
+    """Points on a line: 0, 2 and 9 of one, 5 and 7 of another."""
+    gallery, labels = np.array([[0.0], [2], [9], [5], [7]]), np.array([1, 1, 1, 2, 2])
+    stolen, besides = np.array([0, 0, 3]), np.array([1, 2, 4])
+    found = compare(gallery[besides], gallery, labels, stolen, np.zeros(1), besides)
+    # From 2 the nearest other one is 5, from 9 it is 7. The third has no further reading.
+    np.testing.assert_array_equal(found.rank1, [0, 0, NAN])
+    np.testing.assert_array_equal(found.distance, [2, 9, 2])
+    np.testing.assert_array_equal(found.other_distance, [[NAN, 7], [7, NAN], [NAN, NAN]])
+    near = np.array([[0.0], [2], [9], [6], [7]])
+    again = compare(near[besides], near, labels, stolen, np.zeros(1), besides)
+    np.testing.assert_array_equal(again.rank1, [0, 0, NAN])
+    near[2] = 3
+    again = compare(near[besides], near, labels, stolen, np.zeros(1), besides)
+    np.testing.assert_array_equal(again.rank1, [1, 1, NAN])
+    assert compare(near[besides], near, labels, stolen, np.zeros(1)).rank1.all()
+
+
 def test_victim_with_a_single_reading_and_gallery_of_one():
     found = compare(np.ones((1, 3)), np.ones((1, 3)), np.array([5]), np.array([0]), np.zeros(3))
     assert found.other_distance.shape == (1, 0)
