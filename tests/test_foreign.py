@@ -351,7 +351,8 @@ def test_page_and_table_call_their_metrics_by_label(result: fowh.Result) -> None
     cell = page(result.record, result.observations)
     assert "foreign_back" in cell.success.columns and "foreign_letters" in cell.success.columns
     assert cell.meanings["Update got back"] == "The reconstruction is the update."
-    assert "gets 0.0 % of the updates back (chance: 14.3 %" in cell.verdict.text
+    assert "gets 0.0 % of the updates back (by foreign:" in cell.verdict.text
+    assert "chance: 14.3 %" in cell.verdict.text
     assert "Updates kept is 100 % (as sent)" in cell.verdict.text
     source = html.render(result.record, result.observations)
     file = io.StringIO()

@@ -6,73 +6,11 @@ numbers stands in a row of ours: compare which rows are high and which are not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from fowh.paper.rows import Family, Row, cell, of
+
 SIGMAS = ("0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: a cell, and the rows of its record that are shown.
-
-    Attributes:
-        name: what the table calls it.
-        cell: arguments of ``make_cell`` as texts; "threat" is a mapping of axes.
-        shown: by column, which (section, row, metric) of the record's attacks or controls. Of
-            other sections: ("utility", scenario, metric), ("properties", part, name), ("guesses",
-            metric, how many), ("chance", "", metric), ("count", attack, metric) for the rows
-            behind an attack's number, ("seconds", attack or stage, "") over all folds.
-    """
-
-    name: str
-    cell: Mapping[str, Any]
-    shown: Mapping[str, tuple[str, str, str]]
-
-
-@dataclass(frozen=True)
-class Family:
-    """A table.
-
-    Attributes:
-        title: of the table.
-        source: of what was published.
-        rows: in order.
-        reading: what to keep in mind, in sentences.
-    """
-
-    title: str
-    source: str
-    rows: tuple[Row, ...]
-    reading: tuple[str, ...] = field(default=())
-
-
-def _cell(
-    target: str, scheme: str, *attacks: str, leak: str = "gradients:batch=1", **more: Any
-) -> Any:
-    return {
-        "target": target,
-        "scheme": scheme,
-        "attacks": attacks,
-        "leak": leak,
-        "witness": "dlib",
-        **more,
-    }
-
-
-def _of(attack: str, **also: tuple[str, str, str]) -> dict[str, tuple[str, str, str]]:
-    return {
-        "Rank-1": ("attacks", attack, "rank1"),
-        "PSNR": ("attacks", attack, "psnr"),
-        "SSIM": ("attacks", attack, "ssim"),
-        **also,
-        "another's update": ("controls", "shuffled", "rank1"),
-        "nothing stolen": ("controls", "prior", "rank1"),
-        "own picture": ("controls", "random_image", "rank1"),
-        "mated probe": ("controls", "mated_probe", "rank1"),
-        "the truth": ("controls", "unprotected", "rank1"),
-    }
 
 
 ACCURACY = ("utility", "protected", "accuracy")
@@ -93,7 +31,7 @@ def _geiping(name: str, target: str, leak: str, scheme: str = "plain", attack: s
         "accuracy then": ("properties", "network", "accuracy_at_round"),
         "seconds": ("seconds", attack, ""),
     }
-    return Row(name, _cell(target, scheme, attack, leak=leak), _of(attack, **at))
+    return Row(name, cell(target, scheme, attack, leak=leak), of(attack, **at))
 
 
 def _defence(scheme: str) -> Row:
@@ -120,18 +58,18 @@ def _defence(scheme: str) -> Row:
     leak = "gradients:batch=1,round=20"
     return Row(
         scheme,
-        _cell("mlp", scheme, *attacks, leak=leak, threat={"candidates": 80}),
+        cell("mlp", scheme, *attacks, leak=leak, threat={"candidates": 80}),
         adaptive,
     )
 
 
 def _exact(name: str, leak: str, scheme: str, attack: str, **threat: Any) -> Row:
     shown = {
-        **_of(attack),
+        **of(attack),
         "label": ("attacks", "label", "label"),
         "label, by lot": ("chance", "", "label"),
     }
-    return Row(name, _cell("mlp", scheme, attack, "label", leak=leak, threat=threat), shown)
+    return Row(name, cell("mlp", scheme, attack, "label", leak=leak, threat=threat), shown)
 
 
 TABLES: dict[str, Family] = {
@@ -175,8 +113,8 @@ TABLES: dict[str, Family] = {
         tuple(
             Row(
                 name,
-                _cell(target, "plain", attack, leak=leak),
-                _of(
+                cell(target, "plain", attack, leak=leak),
+                of(
                     attack,
                     **{
                         "above 35 dB": ("attacks", attack, "copied"),
@@ -244,7 +182,7 @@ TABLES: dict[str, Family] = {
         tuple(
             Row(
                 name,
-                _cell(
+                cell(
                     target,
                     "full_scores",
                     attack,
@@ -274,7 +212,7 @@ TABLES: dict[str, Family] = {
         tuple(
             Row(
                 name,
-                _cell("mlp", "full_scores", attack, leak="membership"),
+                cell("mlp", "full_scores", attack, leak="membership"),
                 {
                     "TPR at FPR 1 %": ("attacks", attack, AT_1),
                     "chance": ("chance", "", AT_1),

@@ -15,7 +15,8 @@ from fowh.core.threat import Threat
 from fowh.engine.cell import Cell
 from fowh.metrics import BY_NAME, from_json, learn
 from fowh.paper import pictured
-from fowh.paper.family import TABLES, Family, Row
+from fowh.paper.family import TABLES
+from fowh.paper.rows import Family, Row
 from fowh.records import store
 from fowh.records.store import Record
 from fowh.report.words import command
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Say = Callable[[str], None]
-Place = tuple[str, str, str]  # of a number in a record, as ``family.Row`` has it
+Place = tuple[str, str, str]  # of a number in a record, as ``rows.Row`` has it
 Value = dict[str, float | None]  # value, ci_low, ci_high, n
 
 

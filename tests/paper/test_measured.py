@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from fowh.cli import app, main
 from fowh.paper import family, measured
-from fowh.paper.family import TABLES, Family, Row
+from fowh.paper.family import TABLES
+from fowh.paper.rows import Family, Row
 
 POPULATION = "gaussian:subjects=8,readings=3,dim=16"
 
