@@ -2,7 +2,7 @@
 
 Prints tables in markdown; docs/intervals.md holds them. Every number is the share, in percent, of
 simulated experiments whose interval contains the rate that they were drawn with. 10 templates per
-subject throughout. The same seed gives the same tables.
+subject, and 3 readings where all pairs are compared. The same seed gives the same tables.
 """
 
 from __future__ import annotations
@@ -18,16 +18,21 @@ from scipy import stats
 
 from fowh.metrics import betabinomial
 from fowh.metrics.intervals import Value, difference, mean, rate
-from fowh.metrics.recognition import operating_point
+from fowh.metrics.loss import fnmr_loss
+from fowh.metrics.recognition import operating_point, summary
 from fowh.metrics.seeds import crossed
 
 Floats = NDArray[np.float64]
 Draw = np.random.Generator
+Scores = dict[str, NDArray[np.generic]]  # comparisons, as utility has them
 EACH = 10
 PEOPLE = (8, 40, 600)
 RATES = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
 ALIKE = (0.0, 0.2, 0.5, 0.9)
 SHARES = ((0.0, 0.01), (0.01, 0.01), (0.05, 0.2), (0.3, 0.3), (0.0, 0.5), (0.9, 0.02))  # a, b only
+READINGS = 3  # of a person where all pairs of readings are compared
+LESS = (0.0, 0.5)  # correlations there, of which each point takes long
+COSTS = ((0.05, 0.05), (0.05, 0.3))  # FNMR at FMR 1 % without and with a scheme
 SPREADS = (0.0, 0.3, 1.0)  # of runs and of targets, in logits; people spread by 1.5
 KINDS = {  # rates of kinds of people and their shares: what no beta distribution fits
     "half never, half 50 %": ((0.0, 0.5), (0.5, 0.5)),
@@ -176,6 +181,45 @@ def of_false_matches(people: int, rho: float, p: float, draw: Draw) -> tuple[Val
     return operating_point(scores, np.zeros(len(a), bool), a, b, draw)[1], p
 
 
+def compared(rho: float, means: tuple[float, ...], people: int, draw: Draw) -> list[Scores]:
+    """All pairs of readings under a few systems: normal scores, mated ones higher by the means.
+
+    A share rho of a score's variance is its people's: of a mated pair one person's, who is as hard
+    for every system; of a non-mated pair half the template's and half the probe's person's.
+    """
+    readings = np.repeat(np.arange(people), READINGS)
+    a, b = (readings[place] for place in np.nonzero(~np.eye(len(readings), dtype=bool)))
+    mated = a == b
+    own, lamb, wolf = draw.standard_normal((3, people))
+    theirs = np.where(mated, own[a], (lamb[a] + wolf[b]) / np.sqrt(2))
+    made = []
+    for higher in means:
+        score = np.sqrt(rho) * theirs + np.sqrt(1 - rho) * draw.standard_normal(len(a))
+        score = (score + higher * mated).astype(np.float32)
+        made.append({"score": score, "mated": mated, "subject_a": a, "subject_b": b})
+    return made
+
+
+def apart(fnmr: float) -> float:
+    """How far mated scores lie above the others for this FNMR at FMR 1 %."""
+    return float(stats.norm.ppf(0.99) - stats.norm.ppf(fnmr))
+
+
+def of_fnmr(people: int, rho: float, p: float, draw: Draw) -> tuple[Value, float]:
+    (seen,) = compared(rho, (apart(p),), people, draw)
+    return summary(*seen.values(), draw)["fnmr_at_fmr_1e-2"], p
+
+
+def of_eer(people: int, rho: float, p: float, draw: Draw) -> tuple[Value, float]:
+    (seen,) = compared(rho, (-2 * float(stats.norm.ppf(p)),), people, draw)
+    return summary(*seen.values(), draw)["eer"], p
+
+
+def of_loss(people: int, rho: float, rates: tuple[float, float], draw: Draw) -> tuple[Value, float]:
+    clear, coded = compared(rho, (apart(rates[0]), apart(rates[1])), people, draw)
+    return fnmr_loss(coded, clear, draw), rates[1] - rates[0]
+
+
 def covered(one: Callable[[Draw], tuple[Value, float]], runs: int) -> float:
     draw, hits = np.random.default_rng(2026), 0
     for _ in range(runs):
@@ -236,6 +280,11 @@ def main() -> None:
         show("Differences (people, rho)", of_difference, small, SHARES, fewer)
         show("Means (people, rho)", of_mean, small, ("normal", "exponential"), given.runs)
         show("Rate of false matches (people, rho)", of_false_matches, small, (0.01, 0.1), fewer)
+        pairs: list[tuple[object, ...]] = [(n, rho) for n in (8, 40) for rho in LESS]
+        least = max(1, given.runs // 4)
+        show("FNMR at FMR 1 % (people, rho)", of_fnmr, pairs, (0.01, 0.05, 0.3), least)
+        show("EER (people, rho)", of_eer, pairs, (0.01, 0.1), least)
+        show("Utility lost, from a to b (people, rho)", of_loss, pairs, COSTS, least)
         three: list[tuple[object, ...]] = [(n, 1, False) for n in (8, 40)]
         nine: list[tuple[object, ...]] = [(n, 3, known) for n in (8, 40) for known in (False, True)]
         show("3 runs (people, targets, groups given)", of_runs, three, SPREADS, fewer)

@@ -91,4 +91,4 @@ def test_coverage_under_clustering() -> None:
         found = fnmr_loss(worse, better, np.random.default_rng(seed), replicates=100)
         assert found.ci_low is not None and found.ci_high is not None
         held += found.ci_low <= truth <= found.ci_high
-    assert held >= 135
+    assert held >= 141  # 94 %

@@ -301,4 +301,4 @@ def test_recognition_intervals_cover_the_truth():
             "eer"
         ]
         covered += value.ci_low <= truth <= value.ci_high
-    assert 50 <= covered <= 60
+    assert covered >= 57  # 94 %
