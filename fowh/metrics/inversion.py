@@ -78,7 +78,7 @@ def compare(
     mean: Array,
     besides: Array | None = None,
 ) -> Compared:
-    """Compare reconstructions with the true embeddings, in L2 and float64.
+    """Compare reconstructions with the true embeddings, in L2 and float64; 64 MB at a time.
 
     ``rank1``: the gallery's nearest reading, the stolen one left out, is of the same subject; of
     equally near ones the first in the gallery counts. A victim without another reading is a miss.
@@ -92,9 +92,6 @@ def compare(
         mean: (d,) development mean.
         besides: (n,) another row of the gallery that is left out for each, since it was handed in
             itself. Rank-1 is then NaN, not measured, where no further reading of the victim is.
-
-    Returns:
-        The observations; beside the inputs and these, at most 64 MB are in use at any time.
     """
     labels, rows = np.asarray(gallery_subjects), np.asarray(stolen)
     others, without = _others(labels, rows), rows[:, None]
@@ -221,9 +218,6 @@ def summarise(
         successes: (n,) arrays by name, all of them in the table.
         subjects: (n,) victims.
         rng: as for ``intervals.mean``.
-
-    Returns:
-        Values by metric name.
     """
     return {
         name: intervals.mean(values, subjects, rng, limits=BY_NAME[name].limits)
