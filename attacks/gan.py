@@ -136,6 +136,8 @@ class Gan(Attack):
         )
         look = best(trained, judged)
         kept = f"weights after {trained['steps'][look]} of {self.steps} updates"
+        if len(judged["missed"]):
+            kept += f", held-out error {judged['missed'][look]:.3f}"
         view.remarks.extend([str(trained["perceptual"]), kept])
         if len(view.history()) == 1 and self.incorporate != "single":
             view.remarks.append("the target has one version only: this is what single does")
