@@ -67,6 +67,13 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, row in ran.items():
         if row["exhausted"]:
             yield "budget-exhausted", f"{name} used all queries that it was granted in a fold"
+    target = record["spec"]["target"]
+    if target and "seed" in target["params"]:
+        yield (
+            "one-training",
+            "the target is one training of its recipe: another seed, or another machine, moves "
+            "rates by several points, more than the intervals here say, which are of people",
+        )
     missed = record["data"].get("not_found")
     if missed:
         yield "samples-not-found", f"the detector missed {missed} samples; a fallback stands in"

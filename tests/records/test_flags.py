@@ -36,6 +36,7 @@ def control(**metrics: float) -> dict[str, Any]:
 
 
 SOUND: dict[str, Any] = {
+    "spec": {"target": {"name": "dlib", "params": {}}},
     "headline": dataclasses.asdict(Templates.headline),
     "data": {"pairs_above": 41, "not_found": 0},
     "utility": {"stolen_key": {"fnmr_at_fmr_1e-2": value(0.01)}},
@@ -68,6 +69,12 @@ def raised(record: dict[str, Any], leak: Any = None) -> list[str]:
 
 def test_a_sound_record_raises_no_flag() -> None:
     assert raise_flags(SOUND, Templates()) == []
+
+
+def test_one_training_of_a_target_is_said_to_be_one() -> None:
+    trained = {"name": "densenet", "params": {"seed": 0, "epochs": 8}}
+    assert raised(changed(("spec", "target"), trained)) == ["one-training"]
+    assert raised(changed(("spec", "target"), None)) == []  # embeddings came from outside
 
 
 RANK1 = ("metrics", "rank1", "value")
