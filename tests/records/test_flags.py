@@ -172,6 +172,7 @@ def named(accuracy: float) -> dict[str, Any]:
     """A record of answers: more accuracy is better, and the main success has another name."""
     row = attack(0.0) | {"metrics": {"named": value(0.9), "advantage_named": value(0.5, 0.5)}}
     return {
+        "spec": {"target": None},
         "headline": dataclasses.asdict(Outputs.headline),
         "data": {"not_found": None},
         "utility": {"protected": {"accuracy": value(accuracy)}},
