@@ -21,7 +21,10 @@ TEST_CLOSED = 0.15  # of each subject's faces, rounded up
 class AfmFace(Published):
     """Ahmad, Mahmood and Fuller (2022, sec. 5.1) on faces.
 
-    f_E: private subjects are nobody else's. f_C (a closed set): every subject is in every part.
+    f_E: every subject is in one part only. The publication cuts pool and test at random, so that
+    the people of the test are the attacker's as well, and a look-up among his own pictures scores
+    nothing there by construction; here they are cut by whole subjects, in the published shares. f_C
+    (a closed set): every subject is in every part.
     """
 
     paper: ClassVar[str] = "afm-face"
@@ -45,11 +48,11 @@ class AfmFace(Published):
         rows = rows[~newcomer[rows]]
         if not closed_set:
             sizes = np.bincount(subjects)[people[1:]].cumsum()
-            few = people[1 : 2 + int(np.searchsorted(sizes, PRIVATE * len(rows)))]
-            mine = np.isin(subjects[rows], few)
-            private, rest = rows[mine], rows[~mine]
-            cut = round(POOL * len(rest))
-            pool, test = rest[:cut], rest[cut:]
+            first = 1 + int(np.searchsorted(sizes, PRIVATE * len(rows)))
+            left = sizes[-1] - sizes[first - 1]  # samples that are not private
+            second = 1 + int(np.searchsorted(sizes, sizes[first - 1] + POOL * left))
+            parts = np.split(people[1:], [first, min(second, len(sizes) - 1)])
+            private, pool, test = (rows[np.isin(subjects[rows], part)] for part in parts)
         else:
             order = np.argsort(subjects[rows], kind="stable")  # by subject, in random order within
             sizes = np.bincount(subjects[rows])
