@@ -44,9 +44,9 @@ class MiFace(Attack):
     modality: ClassVar[str | None] = "image"
     quick: ClassVar[Mapping[str, Any]] = {"steps": 5}
     process: Literal["tv", "denoise"] = "tv"
-    steps: int = 50
+    steps: int = 25
     rate: float = 0.0025
-    weight: float = 3.0
+    weight: float = 30.0
 
     def __post_init__(self) -> None:
         if self.process not in ("tv", "denoise"):
