@@ -46,7 +46,7 @@ class Gradients(Leak):
     protocol: ClassVar[str] = "federated"
     reference: ClassVar[str] = "plain"
     suite: ClassVar[tuple[str, ...]] = (
-        *("label", "first_layer", "invert_gradients:steps=150,tv=0.1", "generative"),
+        *("label", "first_layer", "invert_gradients:steps=150,tv=0.1", "generative:steps=150"),
     )
     headline: ClassVar[Headline] = Headline(
         utility="accuracy",
