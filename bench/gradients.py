@@ -61,7 +61,8 @@ def write() -> None:
             parts.append(f"![{words}](gradients-{name}-plane.png)\n\n*{words}.*")
         if (DOCS / f"gradients-{name}.png").exists():
             words = "What was stolen in the first fold, and what came back of it"
-            parts.append(f"![{words}](gradients-{name}.png)\n\n*{words}. Framed: named.*")
+            who = "the target itself" if name == "fredrikson2015" else "dlib"
+            parts.append(f"![{words}](gradients-{name}.png)\n\n*{words}. Framed: named by {who}.*")
         commands = "\n".join(f"$ {command}" for command in table["commands"])
         parts += [f"```console\n{commands}\n```", f"Measured at {', '.join(table['commits'])}."]
     text = "\n\n".join(parts) + "\n"

@@ -92,7 +92,8 @@ def parameters_survive_the_command_line(plugin: Any, kind: Kind) -> str:
     ensure(dataclasses.is_dataclass(plugin), "is no dataclass")
     ensure(plugin.__dataclass_params__.frozen, "is no frozen dataclass")  # type: ignore[attr-defined]
     named = describe(plugin, kind)
-    text = ",".join(f"{key}={value}" for key, value in named["params"].items())
+    given = {key: value for key, value in named["params"].items() if value is not None}
+    text = ",".join(f"{key}={value}" for key, value in given.items())
     again = describe(load(kind, f"{named['name']}:{text}" if text else named["name"]), kind)
     ensure(again == named, f"{named} comes back as {again}")
     return f"{len(named['params'])} parameters: {text or 'none'}"

@@ -236,6 +236,8 @@ TABLES: dict[str, Family] = {
             "False alarms are counted among the candidates of all folds that were not learned "
             "from, as many as members. A dash at FPR 0.1 %: they are fewer than 1,000, so that not "
             "one false alarm is allowed and the column would repeat a stricter threshold.",
+            "Chance is an average. The threshold rests on two false alarms: a score drawn by lot "
+            "names up to 4.5 % in 95 of 100 draws, which the intervals, of members, do not hold.",
             "*Random stranger* puts the answer to another person's sample in place of the "
             "candidate's; *another's claim* is what the attack of the row says of a candidate of "
             "another victim. Both know nothing of the candidate.",

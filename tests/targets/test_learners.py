@@ -122,7 +122,7 @@ def test_the_first_layer_s_gradient_holds_the_pixels() -> None:
     torch.testing.assert_close(pixels, picture.flatten(), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("text", ["softmax", "mlp:width=16", "convnet:norm=train"])
+@pytest.mark.parametrize("text", ["softmax", "mlp", "convnet:norm=train"])
 def test_fitted_it_names_whom_it_learned(text: str) -> None:
     learned = lessons()
     fitted = target(text).fit(learned)
