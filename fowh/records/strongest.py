@@ -34,7 +34,12 @@ def counted(cell: Cell, table: Table, sections: Mapping[str, Any]) -> list[Row]:
 
 
 def best(
-    table: Table, rows: list[Row], subjects: NDArray[np.int64], stream: Streams, gain: Gain
+    table: Table,
+    rows: list[Row],
+    subjects: NDArray[np.int64],
+    stream: Streams,
+    gain: Gain,
+    turns: Mapping[str, NDArray[Any]],
 ) -> dict[str, Any]:
     """The best single attack, chosen on other people than it is counted on.
 
@@ -49,13 +54,15 @@ def best(
         subjects: (n,) of the stolen rows.
         stream: draws halves and intervals.
         gain: says what success is worth beyond the best blind control, paired.
+        turns: of a list of blind guesses, the one that succeeds, by metric.
 
     Returns:
-        ``metrics`` (a value each, and the advantage where there is one) and ``chosen`` (by metric,
-        the name of each part's choice).
+        ``metrics`` (a value each, and the advantage where there is one), ``chosen`` (by metric, the
+        name of each part's choice) and ``followed``: by metric and number of guesses, what its
+        reconstruction reaches with the list of blind guesses after it.
     """
     parts = _parts(table, rows, subjects, stream)
-    metrics, chosen = {}, {}
+    metrics, chosen, followed = {}, {}, {}
     there = dict.fromkeys(name for row in rows for name in table[row])
     for metric in filter(_is_success, there):
         able = [row for row in rows if metric in table[row]]
@@ -79,7 +86,24 @@ def best(
         more = gain(metric, found, picks)
         if more is not None:
             metrics[f"advantage_{metric}"] = more
-    return {"metrics": metrics, "chosen": chosen}
+        if metric in turns:
+            followed[metric] = {
+                str(count): rate(
+                    _then(found, turns[metric], count),
+                    subjects,
+                    stream("followed", metric, str(count)),
+                ).to_json()
+                for count in COUNTS
+            }
+    return {"metrics": metrics, "chosen": chosen, "followed": followed}
+
+
+def _then(first: NDArray[np.float64], turns: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """Success within so many guesses, of which the first is the attack's and the others blind."""
+    if count == 1:
+        return first
+    others = within(turns, count - 1)
+    return np.where(np.isnan(others), np.nan, np.maximum(first, others))
 
 
 def worst(

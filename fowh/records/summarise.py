@@ -14,7 +14,7 @@ from fowh.core.leak import Observed
 from fowh.core.modality import Columns
 from fowh.core.randomness import stream
 from fowh.engine.cell import Cell, own_metrics, row_name, spec_of
-from fowh.engine.findings import Findings, Row
+from fowh.engine.findings import Findings, Row, joined
 from fowh.engine.judge import TRIES
 from fowh.metrics import BY_NAME, WITHIN, inversion, to_json
 from fowh.metrics.intervals import difference
@@ -77,7 +77,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         "data": data | leak["data"],
         "metrics": {m.name: to_json(m) for m in own_metrics(cell, samples)},
         **sections,
-        "best": strongest.best(table, rows, subjects, streams, gain),
+        "best": strongest.best(table, rows, subjects, streams, gain, joined(found.tries)),
         "worst": strongest.worst(table, rows, found, subjects, streams),
         "guesses": strongest.guesses(found, subjects, streams),
         "stats": {"seconds": dict(found.seconds), "queries": sum(found.queries.values())},

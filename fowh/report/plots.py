@@ -14,7 +14,7 @@ from fowh.metrics.recognition import det
 from fowh.records.store import Record
 from fowh.report import plane
 from fowh.report.evidence import chosen, strongest
-from fowh.report.numbers import label, wrapped
+from fowh.report.numbers import Number, label, wrapped
 from fowh.report.page import page
 from fowh.report.plane import BLIND_COLOUR, CELL, CLEAR, GOAL, INK, dress
 from fowh.report.samples import Observations, Strip
@@ -125,10 +125,14 @@ def draw_guesses(axes: Axes, record: Record, observations: Observations, metric:
     axes.step(counts, share, where="post", color=BLIND_COLOUR, lw=1.8, label="blind guesses")
     best = strongest(record, metric)
     if best.value is not None:
-        words = textwrap.fill(f"best attack, {chosen(record, metric)}", _LEGEND)
-        axes.axhline(best.value, color=CELL, lw=1.8, label=words)
-        if best.low is not None and best.high is not None:
-            axes.axhspan(best.low, best.high, color=CELL, alpha=0.15, lw=0)
+        after = record["best"].get("followed", {}).get(metric, {})
+        known = {int(k): Number.of(metric, v) for k, v in after.items() if v["value"] is not None}
+        then = ", then blind guesses" if known else ""
+        words = textwrap.fill(f"best attack, {chosen(record, metric)}{then}", _LEGEND)
+        known = known or dict.fromkeys((1, most), best)  # a record that does not say
+        rates = np.array([(n.value, n.low, n.high) for n in known.values()], dtype=np.float64)
+        axes.plot([*known], rates[:, 0], "o-", color=CELL, ms=4, lw=1.8, label=words)
+        axes.fill_between([*known], rates[:, 1], rates[:, 2], color=CELL, alpha=0.15, lw=0)
     chance = record["chance"].get(metric)
     if chance is not None:
         axes.axhline(chance, color=INK, lw=0.8, ls=":", label="chance")

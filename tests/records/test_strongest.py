@@ -45,7 +45,7 @@ def no_gain(*_: object) -> None:
 def best(
     given: dict[Row, dict[str, np.ndarray]], subjects: np.ndarray = PEOPLE
 ) -> tuple[float | None, int, list[str]]:
-    found = strongest.best(given, list(given), subjects, streams, no_gain)
+    found = strongest.best(given, list(given), subjects, streams, no_gain, {})
     assert set(found["metrics"]) == set(found["chosen"]) == {"rank1"}
     value = found["metrics"]["rank1"]
     return value["value"], value["n"], found["chosen"]["rank1"]
@@ -161,7 +161,11 @@ def test_guesses_by_how_many_are_made() -> None:
 
 
 def test_without_attacks_there_is_nothing() -> None:
-    assert strongest.best({}, [], PEOPLE, streams, no_gain) == {"metrics": {}, "chosen": {}}
+    assert strongest.best({}, [], PEOPLE, streams, no_gain, {}) == {
+        "metrics": {},
+        "chosen": {},
+        "followed": {},
+    }
     nothing = strongest.worst({}, [], findings([1]), PEOPLE, streams)
     assert nothing == {"metrics": {}, "folds": 0, "of": [], "blind": {}}
 
@@ -191,7 +195,19 @@ def test_the_advantage_of_the_best_is_that_of_what_was_chosen() -> None:
         return {"value": 0.5}
 
     given = table(a=[1, 1, 0, 0, 0, 1], b=[0, 0, 1, 1, 0, 0], c=[0, 1, 1, 0, 1, 1])
-    found = strongest.best(given, list(given), PEOPLE, streams, gain)
+    found = strongest.best(given, list(given), PEOPLE, streams, gain, {})
     assert seen == ["rank1", [0, 1, 0, 0, 0, 1], ["c", "a", "a"]]
     assert found["metrics"]["advantage_rank1"] == {"value": 0.5}
     assert "advantage_rank1" not in found["chosen"]
+
+
+def test_an_attack_may_be_followed_by_blind_guesses() -> None:
+    """Hits on two of six; of the others a blind list finds one at once, one on its ninth turn."""
+    given = table(a=[1, 0, 0, 0, 0, 1])
+    turns = np.array([5, 1, 9, 10, 2000, np.inf])
+    found = strongest.best(given, list(given), PEOPLE, streams, no_gain, {"rank1": turns})
+    values = {count: part["value"] for count, part in found["followed"]["rank1"].items()}
+    # With ten guesses nine are blind: the tenth turn comes too late.
+    assert values == pytest.approx({"1": 2 / 6, "10": 4 / 6, "100": 5 / 6, "1000": 5 / 6})
+    few = strongest.best(given, list(given), PEOPLE, streams, no_gain, {"rank1": -turns})
+    assert few["followed"]["rank1"]["10"]["value"] is None  # not that many were judged

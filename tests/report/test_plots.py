@@ -168,6 +168,18 @@ def test_blind_guesses_are_drawn_beside_the_best_attack_and_chance() -> None:
     assert words == ["blind guesses", "best attack, preimage", "chance"]
 
 
+def test_the_best_attack_may_be_followed_by_blind_guesses() -> None:
+    from matplotlib.figure import Figure
+
+    record, axes = broken(), Figure().subplots()
+    shares = {"1": value(0.3), "10": value(0.4), "100": value(0.8), "1000": value(0.9)}
+    record["best"]["followed"] = {"rank1": shares | {"1000": {"value": None}}}
+    assert plots.draw_guesses(axes, record, observations(images=False), "rank1")
+    x, y = (np.asarray(of, float) for of in axes.lines[1].get_data())
+    assert (x.tolist(), y.tolist()) == ([1, 10, 100], [0.3, 0.4, 0.8])
+    assert axes.lines[1].get_label() == "best attack, preimage, then blind guesses"
+
+
 @pytest.mark.parametrize("turns", [None, np.empty(0)])
 def test_without_a_list_of_guesses_there_is_no_plot(turns: np.ndarray | None) -> None:
     found = {} if turns is None else {"guesses.rank1": turns}
