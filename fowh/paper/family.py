@@ -150,7 +150,6 @@ TABLES: dict[str, Family] = {
             _geiping(
                 "batch norm in train mode, batch 4", "convnet:norm=train", "gradients:batch=4"
             ),
-            _geiping("no batch norm, batch 4", CONVNET, "gradients:batch=4"),
             _geiping("noise of .003, as published", CONVNET, ONE, QUIET, NAIVE),
             _geiping("noise of .003, by its likelihood", CONVNET, ONE, QUIET, SHORT),
         ),

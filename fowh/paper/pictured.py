@@ -10,7 +10,7 @@ import numpy as np
 
 from fowh.records.store import Record
 from fowh.report.evidence import chosen
-from fowh.report.plane import BLIND_COLOUR, CELL, INK, dress
+from fowh.report.plane import BLIND_COLOUR, CELL, INK, dress, free
 from fowh.report.samples import Observations, Strip, strips
 
 if TYPE_CHECKING:
@@ -64,27 +64,36 @@ def plane(numbers: Numbers, x: str, y: str, tag: str) -> bytes:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 5.5), layout="constrained")
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
     dress(axes)
-    for name, row in numbers.items():
-        across, up, more = row[x], row[y], row[tag]["value"]
-        if across["value"] is None or up["value"] is None:
-            continue
-        point = 100 * across["value"], 100 * up["value"]
-        bars = {"yerr": _bar(up), "xerr": _bar(across)}
-        axes.errorbar(*point, **bars, fmt="o", color=CELL, capsize=2, lw=0.8, ms=5)
-        text = name if more is None else f"{name}, ε {more:,.3g}"
-        axes.annotate(text, point, (4, 4), textcoords="offset points", fontsize=6.5, color=INK)
+    axes.set(xlabel=f"{x} of what is trained under the scheme (%)", ylabel=f"Rank-1, {y} (%)")
+    axes.set(xlim=(0, 103), ylim=(-3, 103))
     blind = [
         row["one blind guess"]["value"] for row in numbers.values() if "one blind guess" in row
     ]
     best = max((value for value in blind if value is not None), default=None)
     if best is not None:
         axes.axhline(100 * best, color=BLIND_COLOUR, ls="--", lw=1, label="one blind guess")
-        axes.legend(frameon=False, labelcolor=INK, fontsize=8)
-    axes.set(xlabel=f"{x} of what is trained under the scheme (%)", ylabel=f"Rank-1, {y} (%)")
-    axes.set(xlim=(0, 103), ylim=(-3, 103))
+    spots: list[Any] = []
+    for number, (name, row) in enumerate(numbers.items(), 1):
+        across, up, more = row[x], row[y], row[tag]["value"]
+        if across["value"] is None or up["value"] is None:
+            continue
+        point = 100 * across["value"], 100 * up["value"]
+        axes.errorbar(*point, _bar(up), _bar(across), color=CELL, capsize=2, lw=0.5)
+        spots.append(free(axes.transData.transform(point), spots))
+        at = axes.transData.inverted().transform(spots[-1])
+        words = name if more is None else f"{name}, ε {more:,.0f}"
+        axes.plot([point[0], at[0]], [point[1], at[1]], color=CELL, lw=0.8, clip_on=False)
+        style: dict[str, Any] = {"color": CELL, "clip_on": False, "ls": "none"}
+        axes.plot(*at, marker="o", ms=11, zorder=5, label=f"{number}  {words}", **style)
+        text = axes.text(
+            at[0], at[1], str(number), fontsize=7.5, weight="bold", zorder=6, color="white"
+        )
+        text.set(ha="center", va="center")
+    beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "fontsize": 7.5}
+    axes.legend(frameon=False, labelcolor=INK, **beside)
     return _png(figure)
 
 

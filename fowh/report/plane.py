@@ -67,7 +67,7 @@ def draw(axes: Axes, pages: Sequence[Page], metric: str) -> bool:
     spots = _references(axes, pages, metric)
     words = "this cell" if len(pages) == 1 else "cells, by their number"
     for text, point, place in points:
-        spot = _free(axes.transData.transform(point), spots)
+        spot = free(axes.transData.transform(point), spots)
         spots.append(spot)
         at = axes.transData.inverted().transform(spot)
         style: dict[str, Any] = {"color": CELL, "clip_on": False}
@@ -147,7 +147,7 @@ def _bars(number: Number) -> Any:
     return np.array([[max(0.0, number.value - number.low)], [max(0.0, number.high - number.value)]])
 
 
-def _free(spot: Any, taken: Sequence[Any]) -> Any:
+def free(spot: Any, taken: Sequence[Any]) -> Any:
     """The place nearest to ``spot`` where a marker covers no other one (display coordinates)."""
     for step in range(200):  # a spiral outwards
         turn, far = 2.4 * step, _APART * 0.35 * np.sqrt(step)

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fowh.cli import app, main
-from fowh.paper import family, measured
+from fowh.paper import family, measured, pictured
 from fowh.paper.family import TABLES
 from fowh.paper.rows import Family, Row
 
@@ -97,3 +97,20 @@ def test_what_a_table_does_not_know_is_refused_in_one_line(
     assert left.value.code == 2
     said = f"fowh: {words[0]} is no option of {table}; see `fowh reproduce --help`\n"
     assert capsys.readouterr() == ("", said) and not out.exists()
+
+
+def test_rows_are_points_of_a_plane_with_what_they_are_called() -> None:
+    def value(at: float | None) -> dict[str, float | None]:
+        return {"value": at, "ci_low": at, "ci_high": at, "n": 80}
+
+    columns = ("accuracy", "best", "epsilon", "one blind guess")
+    rows = {
+        "plain": (0.9, 1.0, None, 0.09),
+        "noise": (0.4, 0.01, 7.8, 0.09),
+        "no": (None, 0.5, 1, 0),
+    }
+    numbers = {name: dict(zip(columns, map(value, row), strict=True)) for name, row in rows.items()}
+    drawn = pictured.plane(numbers, "accuracy", "best", "epsilon")
+    assert drawn.startswith(b"\x89PNG")
+    less = pictured.plane({"plain": numbers["plain"]}, "accuracy", "best", "epsilon")
+    assert drawn != less
