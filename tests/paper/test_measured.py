@@ -104,7 +104,8 @@ def test_rows_are_points_of_a_plane_with_what_they_are_called() -> None:
         return {"value": at, "ci_low": at, "ci_high": at, "n": 80}
 
     columns = ("accuracy", "best", "epsilon", "one blind guess")
-    rows = {
+    rows: dict[str, tuple[float | None, ...]] = {"plain": (0.9, 1.0, None, 0.09)}
+    rows |= {"noise": (0.4, 0.01, 7.8, 0.09), "no": (None, 0.5, 1.0, 0.0)}
         "plain": (0.9, 1.0, None, 0.09),
         "noise": (0.4, 0.01, 7.8, 0.09),
         "no": (None, 0.5, 1, 0),
