@@ -112,6 +112,38 @@ def fit_held_out(
     return best
 
 
+def kernel_each(
+    gram: NDArray[np.float64], targets: NDArray[np.float64], strengths: Strengths
+) -> tuple[NDArray[np.float64], float]:
+    """Dual weights of many targets at the strength of least error on rows that are left out.
+
+    One eigendecomposition serves all targets and strengths; a row that is left out is missed by
+    (K^-1 y)_i / (K^-1)_ii, K the penalised kernel matrix. All targets share the strength.
+
+    Args:
+        gram: (m, m), the kernel of every two rows.
+        targets: (m, n), a column each.
+        strengths: (k,) penalties in units of the matrix's mean eigenvalue.
+
+    Returns:
+        (m, n) dual weights, and the squared error of what is left out, in units of the squared
+        targets: below 1 only where the rows tell something.
+    """
+    from scipy.linalg import eigh
+
+    spectrum, axes = eigh(gram, driver="evd", check_finite=False)
+    spectrum = np.maximum(spectrum, 0)
+    unit, inside, squared = spectrum.mean() or 1.0, axes.T @ targets, axes**2
+    best, least = np.zeros_like(targets), np.inf
+    for strength in strengths:
+        shrunk = 1 / (spectrum + strength * unit)
+        dual = axes @ (shrunk[:, None] * inside)
+        missed = float(np.square(dual / (squared @ shrunk)[:, None]).sum())
+        if missed < least:
+            best, least = dual, missed
+    return best, least / (float(np.square(targets).sum()) or 1.0)
+
+
 def kernel_factor(gram: Tensor, penalty: float) -> Tensor:
     """Cholesky factor (n, n) of the penalised kernel matrix K; ``gram`` is left as it is."""
     import torch

@@ -32,8 +32,8 @@ class Templates(Leak):
 
     reference: ClassVar[str] = "raw"
     suite: ClassVar[tuple[str, ...]] = (
-        *("dictionary", "preimage", "ridge", "mlp", "brute_force"),
-        "morph_gan",
+        *("dictionary", "preimage", "ridge", "mlp", "brute_force", "best_probe"),
+        *("score_regression", "morph_gan"),
     )
     headline: ClassVar[Headline] = Headline(
         utility="fnmr_at_fmr_1e-2",

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+from sklearn.model_selection import LeaveOneGroupOut, LeaveOneOut, cross_val_predict
 
 from fowh.core.release import Floats
 from fowh.kit import ridge
@@ -148,3 +148,27 @@ def test_the_kernels_penalty_is_that_of_least_error_on_the_judged_rows() -> None
         assert found == penalties[int(np.argmin(errors))]
         chosen.append(found)
     assert chosen == [10.0, 1.0]  # who is judged matters
+
+
+def test_many_targets_share_one_decomposition_and_a_strength() -> None:
+    features, target, _ = problem(40, 15)
+    gram, _ = kernel(features)
+    wanted = target.astype(np.float64)
+    unit = np.trace(gram) / len(gram)
+    dual, missed = ridge.kernel_each(gram, wanted, STRENGTHS)
+    errors = []
+    for strength in STRENGTHS:
+        model = KernelRidge(alpha=strength * unit, kernel="precomputed")
+        left_out = cross_val_predict(model, gram, wanted, cv=LeaveOneOut())
+        errors.append(np.square(left_out - wanted).sum())
+    assert missed == pytest.approx(min(errors) / np.square(wanted).sum(), rel=1e-4)
+    best = KernelRidge(alpha=STRENGTHS[np.argmin(errors)] * unit, kernel="precomputed")
+    np.testing.assert_allclose(dual, best.fit(gram, wanted).dual_coef_, rtol=1e-4, atol=1e-6)
+
+
+def test_where_there_is_nothing_to_tell_nothing_is_explained() -> None:
+    gram, _ = kernel(problem(40, 15)[0])
+    dual, missed = ridge.kernel_each(gram, np.zeros((40, 2)), STRENGTHS)
+    assert not dual.any() and missed == 0
+    noise = np.random.default_rng(0).standard_normal((40, 200))
+    assert ridge.kernel_each(gram, noise, STRENGTHS)[1] > 0.95
