@@ -21,7 +21,7 @@ from fowh.core.view import View
 PILOT = 64  # probes, and their mirror images, that tell whether scores are graded and even
 EVEN = 0.5  # correlation of a probe's score with its mirror image's from which a code is even
 FIRST = 0.6  # of the probes are people; the others surround the estimate
-ROUNDS = 2
+ROUNDS = 2  # centred iom_urp, 80 rows of LFW: Rank-1 within two 96 %; in one round 89, without 78
 NEAR = 0.5  # length of the steps around it, of an embedding's
 PRIOR = 0.5  # exponent of the population covariance there
 LENGTHS = np.array([0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8])  # of an embedding's; their middle is 1
@@ -40,6 +40,9 @@ class ScoreRegression(Attack):
     to the sign: two candidates. The prior of the weights is that of embeddings, the population's
     covariance. Two more rounds do the same with probes around the estimate, where every code has a
     slope; how far to go along a direction the scores decide. No capability of the scheme is used.
+    Rank-1 in %, ORL, dlib, keys leaked, and that of ``best_probe``: raw 100 / 72, lsh 100 / 49, iom
+    100 / 54, lsh_pstable 100 / 59, iom_urp 100 / 43, centred 98 within two candidates (the first 59)
+    / 27. ``fowh evaluate --scheme raw --attack score_regression --attack best_probe``
 
     The strength is that of least error on probes that are left out. Templates whose scores of the
     first probes are all equal (yes or no, saturated) get the mean: blind, and remarks say so.
@@ -109,10 +112,9 @@ class ScoreRegression(Attack):
         out[told], reached = verifier.along(told, centre, toward, LENGTHS)
         said = ", ".join(f"{100 * max(0.0, each):.0f} %" for each in explained)
         view.remarks.append(
-            f"{verifier.asked} verifications of a template; {'quadratic' if even else 'linear'}; "
-            f"of the scores of probes left out {said} are explained (people, then around the "
-            f"estimate); {100 * np.mean(reached > top):.0f} % of the estimates score higher than "
-            "the best of the people"
+            f"{verifier.asked} verifications of a template, {'quadratic' if even else 'linear'}; "
+            f"{said} of left-out scores explained (people, then around the estimate); "
+            f"{100 * np.mean(reached > top):.0f} % of the estimates outscore the best of the people"
         )
         return both_signs(out, view.embeddings, population) if even else out
 

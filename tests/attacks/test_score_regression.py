@@ -112,7 +112,12 @@ def test_nothing_but_the_order_of_scores_is_needed(bend: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "scheme", [Verified(bend="yes/no"), SaltedHash(), FuzzyCommitment(length=127, message=29)]
+    "scheme",
+    [
+        Verified(bend="yes/no"),
+        SaltedHash(),
+        pytest.param(FuzzyCommitment(length=127, message=29), marks=pytest.mark.slow),  # decodes
+    ],
 )
 def test_where_scores_are_constant_it_says_so_and_guesses_blindly(scheme: Scheme) -> None:
     made, truth, remarks = run(scheme)
