@@ -106,10 +106,6 @@ def test_rows_are_points_of_a_plane_with_what_they_are_called() -> None:
     columns = ("accuracy", "best", "epsilon", "one blind guess")
     rows: dict[str, tuple[float | None, ...]] = {"plain": (0.9, 1.0, None, 0.09)}
     rows |= {"noise": (0.4, 0.01, 7.8, 0.09), "no": (None, 0.5, 1.0, 0.0)}
-        "plain": (0.9, 1.0, None, 0.09),
-        "noise": (0.4, 0.01, 7.8, 0.09),
-        "no": (None, 0.5, 1, 0),
-    }
     numbers = {name: dict(zip(columns, map(value, row), strict=True)) for name, row in rows.items()}
     drawn = pictured.plane(numbers, "accuracy", "best", "epsilon")
     assert drawn.startswith(b"\x89PNG")
