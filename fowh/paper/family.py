@@ -154,8 +154,8 @@ TABLES: dict[str, Family] = {
             _geiping("noise of .003, by its likelihood", CONVNET, ONE, QUIET, SHORT),
         ),
         (
-            "Another's update of a batch is another batch, which may hold another photograph of the "
-            "same person: 23 % is what is named by those.",
+            "Another's update of a batch is another batch, which may hold another photograph of "
+            "the same person: 23 % is what is named by those.",
             "How much total variation weighs is tried on updates of the attacker's own, but in the "
             "two rows with noise, which differ in nothing but the distance. Seconds are of all 80 "
             "updates, trial included, on one thread of a machine that had other work.",
