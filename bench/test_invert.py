@@ -52,7 +52,7 @@ def test_invert_gradients(against: Against) -> None:
                 torch.autograd.grad(distance, picture)
 
     against(
-        lambda: InvertGradients(steps=STEPS).run(view, rng),
+        lambda: InvertGradients(steps=STEPS, tv=0.03).run(view, rng),
         floor,
         floor_is="double backward of one picture after another",
         units=ROWS * STEPS,
