@@ -40,9 +40,6 @@ class ScoreRegression(Attack):
     to the sign: two candidates. The prior of the weights is that of embeddings, the population's
     covariance. Two more rounds do the same with probes around the estimate, where every code has a
     slope; how far to go along a direction the scores decide. No capability of the scheme is used.
-    Rank-1 in %, ORL, dlib, keys leaked, and that of ``best_probe``: raw 100 / 72, lsh 100 / 49, iom
-    100 / 54, lsh_pstable 100 / 59, iom_urp 100 / 43, centred 98 within two (the first 59)
-    / 27. ``fowh evaluate --scheme raw --attack score_regression --attack best_probe``
 
     The strength is that of least error on probes that are left out. Templates whose scores of the
     first probes are all equal (yes or no, saturated) get the mean: blind, and remarks say so.
