@@ -1,4 +1,4 @@
-"""What the attacks on the embedding share: the attacker's population and how he reads a release."""
+"""What the attacks on the embedding share: the attacker's population, keys, and his lessons."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.capability import Inequalities, unprotects
 from fowh.core.release import Floats, Keys, Release
-from fowh.core.scheme import TemplateScheme
 from fowh.core.view import View
 
 if TYPE_CHECKING:
@@ -143,31 +141,3 @@ def release_lessons(
     people, whose = np.unique(view.subjects, return_inverse=True)
     fresh = rng.integers(2**64, size=len(people), dtype=np.uint64)[whose]
     return view.simulate(known, fresh, rng).without_token()
-
-
-def read(
-    view: View, release: Release, population: Population, starts: Floats | None = None
-) -> Floats:
-    """What one product tells of a row under its own key; (n, d), or else (n, f) features.
-
-    An estimate of the embedding where the keys are known and the scheme can be un-protected or
-    implies inequalities; it means the same under every key. Of a code that is even about the mean
-    the slack's gradient vanishes there: it is followed from the best scoring of ``starts`` (m, d)
-    instead, to an estimate of either sign.
-    """
-    import torch
-
-    if release.token is not None and unprotects(view.scheme):
-        return view.scheme.unprotect(release)
-    if release.token is None or not isinstance(view.scheme, Inequalities):
-        return view.scheme.features(release)
-    out = np.empty((len(release), len(population.mean)), dtype=np.float32)
-    for rows in blocks(release):
-        start = np.tile(population.mean, (len(rows), 1))
-        if starts is not None and isinstance(view.scheme, TemplateScheme):
-            start = starts[view.scheme.scores(release[rows], starts).argmax(axis=1)]
-        slack = view.scheme.slack(release[rows])
-        begin = torch.from_numpy(start).to(view.device)
-        steps = 1 if starts is None else ASCENT
-        out[rows] = ascend(slack, begin, population, steps).cpu().numpy()
-    return out

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attacks._even import TRIED, Moments, both_signs, facing, is_even
+from attacks._features import PLAIN, Features
 from attacks._own import groups
-from attacks._readout import Population, blocks, lessons, read, release_lessons, with_token
+from attacks._readout import Population, blocks, lessons, release_lessons, with_token
+from attacks._revealed import read, revealed
 from fowh.core.attack import Attack
-from fowh.core.capability import Inequalities, Unprotect
 from fowh.core.errors import InputError
 from fowh.core.release import Floats
 from fowh.core.view import View
@@ -37,8 +39,8 @@ class Mlp(Attack):
     One network serves all keys: where the keys leaked and the scheme can be un-protected or implies
     inequalities, its input is the estimate that one matrix product gives under the row's own key,
     and the network learns what the population makes of such an estimate. Otherwise its input is
-    ``scheme.features``, under the stolen keys, or under random ones where none leaked. It trains on
-    the attacker's own samples and on embeddings drawn from a Gaussian fitted to them.
+    ``scheme.features``, under the stolen keys, or under random ones where none leaked; beside both,
+    stored columns that tell more. It trains on own samples and on draws from a Gaussian of them.
 
     Of a code that is even about the mean, and not un-protected, it learns embeddings up to their
     sign: that of the estimate, or products of coordinates (``Moments``) where there is none. It
@@ -76,10 +78,15 @@ class Mlp(Attack):
         if keys is not None and len(keys) > KEYS:
             keys = rng.choice(keys, KEYS, replace=False)
         view.progress("releasing the attacker's own samples", 0.0)
-        even = not isinstance(view.scheme, Unprotect) and is_even(view, population, rng)
-        estimated = even and isinstance(view.scheme, Inequalities)
+        way = revealed(view, population, rng)
+        even = way != "unprotect" and is_even(view, population, rng)
+        estimated = even and way == "slack"
         starts = population.draw(TRIED, rng) if estimated else None
-        inputs = read(view, release_lessons(view, known, keys, rng), population, starts)
+        mine = release_lessons(view, known, keys, rng)
+        seen = Features.of(view, mine, known, partial(read, view, way, population, starts))
+        if seen.share >= PLAIN:  # something beside the code tells the sign
+            even = estimated = False
+        inputs = seen(mine)
         moments = Moments(view, population) if even and not estimated else None
         level, unit = population.mean, np.float32(population.norm / known.shape[1] ** 0.5)
         if estimated:  # up to the sign, as the estimate is
@@ -96,9 +103,7 @@ class Mlp(Attack):
         parts = self._train((inputs - centre) / scale, targets, learned, validate, view, rng)
         out = np.empty((len(stolen), targets.shape[1]), dtype=np.float32)
         for rows in blocks(stolen, 4096):
-            asked = torch.from_numpy(
-                (read(view, stolen[rows], population, starts) - centre) / scale
-            )
+            asked = torch.from_numpy((seen(stolen[rows]) - centre) / scale)
             out[rows] = level + unit * _forward(asked.to(view.device), *parts).cpu().numpy()
         if moments is not None:
             return moments.candidates(out)

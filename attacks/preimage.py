@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from attacks._even import both_signs
+from attacks._linear import SYNTHETIC, mapped
 from attacks._readout import ASCENT, Population, ascend, blocks, with_token
+from attacks._revealed import revealed
 from fowh.core.attack import Attack
 from fowh.core.capability import Inequalities, Slack, unprotects
 from fowh.core.errors import InputError
@@ -33,7 +35,9 @@ class Preimage(Attack):
     A scheme that can be un-protected is. Otherwise: the closed-form estimate, then the
     locality-sensitive predicate of Paik et al. (BMVC 2023, extended), find x that satisfies all the
     inequalities, with a logistic penalty (it beats the hinge at every code length measured on ORL)
-    and a Gaussian prior. It needs no target queries and no training.
+    and a Gaussian prior. It needs no target queries and no training. What the scheme says of its
+    rows is tried on own samples first; what does not explain them is not believed, and the rows are
+    read by a linear map instead (``attacks/_revealed.py``).
 
     Where x and its mirror image about the mean satisfy as many inequalities (products of an even
     number of entries, centred), it returns ten candidates: both signs, the likelier first, of the
@@ -71,12 +75,13 @@ class Preimage(Attack):
         return None
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
-        release = with_token(view)
-        if unprotects(view.scheme):
-            return view.scheme.unprotect(release)
-        scheme = view.scheme  # see unsupported
-        assert isinstance(scheme, TemplateScheme)
+        release, scheme = with_token(view), view.scheme
         population = Population.of(view.embeddings)
+        way = revealed(view, population, rng)
+        if way == "unprotect" and unprotects(scheme):
+            return scheme.unprotect(release)
+        if way == "features" or not isinstance(scheme, TemplateScheme):
+            return mapped(view, SYNTHETIC, rng)
         count = min(TRIED, len(view.embeddings))
         tried = view.embeddings[rng.choice(len(view.embeddings), count, replace=False)]
         best = np.empty((len(release), count), dtype=np.intp)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from attacks._even import TRIED, Moments, both_signs, facing, is_even
-from attacks._readout import Population, read, with_token
-from fowh.core.capability import Inequalities, Unprotect
+from attacks._features import PLAIN, Features
+from attacks._readout import Population, with_token
+from attacks._revealed import read, revealed
 from fowh.core.release import Floats, Release
 from fowh.core.view import View
 from fowh.kit import ridge
@@ -19,7 +22,8 @@ STRENGTHS = 10.0 ** np.arange(-6, 1, dtype=np.float64)
 class Reader:
     """Release -> embeddings: the scheme's own inversion if it offers one, then a linear map.
 
-    Fitted to the attacker's samples, passed through the scheme under the stolen keys (random ones
+    Stored columns that tell more than either stand beside it (``Features``). It is fitted to the
+    attacker's samples, passed through the scheme under the stolen keys (random ones
     if none leaked). Of a code that is even about the mean it maps to embeddings up to their sign,
     or to products of coordinates where there is no estimate, and takes the likelier sign.
 
@@ -33,16 +37,22 @@ class Reader:
         self.known = np.concatenate(
             [view.embeddings, more, self.population.draw(SYNTHETIC, rng)], dtype=np.float32
         )
-        even = not isinstance(view.scheme, Unprotect) and is_even(view, self.population, rng)
-        self.signed = not even
-        estimated = even and isinstance(view.scheme, Inequalities)
-        self.starts = self.population.draw(TRIED, rng) if estimated else None
-        self.moments = Moments(view, self.population) if even and not estimated else None
+        way = revealed(view, self.population, rng)
+        even = way != "unprotect" and is_even(view, self.population, rng)
+        estimated = even and way == "slack"
+        starts = self.population.draw(TRIED, rng) if estimated else None
         token = with_token(view).token
         keys = rng.integers(2**64, size=KEYS, dtype=np.uint64) if token is None else token
         used = rng.choice(np.unique(keys)[:, None], len(self.known))[:, 0]
         mine = view.simulate(self.known, used, rng)
-        seen = self._read(mine if token is not None else mine.without_token())
+        mine = mine if token is not None else mine.without_token()
+        base = partial(read, view, way, self.population, starts)
+        self.read = Features.of(view, mine, self.known, base)
+        if self.read.share >= PLAIN:  # something beside the code tells the sign
+            even = estimated = False
+        self.signed = not even
+        self.moments = Moments(view, self.population) if even and not estimated else None
+        seen = self.read(mine)
         self.centre = seen.mean(axis=0)
         target, self.level = self.known, self.population.mean
         if self.moments is not None:
@@ -56,10 +66,7 @@ class Reader:
 
     def __call__(self, release: Release) -> Floats:
         """(n, d) float32 approximate embeddings."""
-        return self._map(self._read(release))
-
-    def _read(self, release: Release) -> Floats:
-        return read(self.view, release, self.population, self.starts)
+        return self._map(self.read(release))
 
     def _map(self, seen: Floats) -> Floats:
         mapped: Floats = self.level + (seen - self.centre) @ self.weights

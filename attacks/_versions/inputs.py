@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from attacks._features import Features
 from attacks._morph.estimate import Reader
 from attacks._readout import with_token
 from fowh.core.release import Floats, Release
@@ -49,9 +50,12 @@ def read(view: View, sources: list[Version], all_stolen: bool, rng: np.random.Ge
     final = view.history()[-1]
     made: dict[str, tuple[Floats, Floats]] = {}
     seed = int(rng.integers(2**63))  # one stream for every version: their keys agree
-    for version in {v.name: v for v in (*sources, final)}.values():
+    seen: Features | None = None  # the final version's, first: every slot has its columns
+    for version in {v.name: v for v in (final, *sources)}.values():
         stolen = version.release if all_stolen or version is final else None
-        made[version.name] = _vectors(view, version, stolen, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        own, other, seen = _vectors(view, version, stolen, seen, rng)
+        made[version.name] = own, other
     known = np.stack([made[version.name][0] for version in sources])
     shown = sources if all_stolen else [final]
     stolen_rows = np.stack([made[version.name][1] for version in shown])
@@ -59,9 +63,16 @@ def read(view: View, sources: list[Version], all_stolen: bool, rng: np.random.Ge
 
 
 def _vectors(
-    view: View, version: Version, stolen: Release | None, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """One version's vectors, own and stolen (none: no rows), in units of the own ones' RMS."""
+    view: View,
+    version: Version,
+    stolen: Release | None,
+    like: Features | None,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats, Features | None]:
+    """One version's vectors, own and stolen (none: no rows), in units of the own ones' RMS.
+
+    Read are the columns that ``like`` reads of another version, where that is given.
+    """
     seen = replace(view, scheme=version.scheme, embeddings=version.embeddings, versions=())
     token = with_token(seen).token
     keys = np.unique(token) if token is not None else rng.integers(2**64, size=1, dtype=np.uint64)
@@ -69,12 +80,15 @@ def _vectors(
         keys = keys[:1]  # they mean nothing
     if len(keys) == 1:
         mine = seen.simulate(version.embeddings, np.repeat(keys, len(seen.subjects)), rng)
-        own = version.scheme.features(mine)
-        other = None if stolen is None else version.scheme.features(stolen)
+        base = version.scheme.features
+        if like is None:
+            like = Features.of(seen, mine, version.embeddings, base)
+        like = replace(like, base=base)
+        own, other = like(mine), None if stolen is None else like(stolen)
     else:
         reader = Reader(seen, version.embeddings[:0], rng)
         own = reader.approximations[: len(version.embeddings)]
         other = None if stolen is None else reader(with_token(replace(seen, release=stolen)))
     scale = np.sqrt(np.square(own).mean()) + np.float32(1e-12)
     empty = own[:0]
-    return own / scale, empty if other is None else other / scale
+    return own / scale, empty if other is None else other / scale, like

@@ -85,8 +85,9 @@ class Shortcut(Protocol):
     """All-pairs scores for an evaluator, who knows what was enrolled; equal to real verification.
 
     For schemes whose verification is slow (decoding) although its outcome is known in closed
-    form. A property test must prove the equality with ``score``. Same shapes and keys as
-    ``TemplateScheme.scores``; ``enrolled`` holds the (n, d) embeddings of the templates.
+    form. A property test must prove the equality with ``score``, and every cell verifies a sample
+    of pairs for real. Same shapes and keys as ``TemplateScheme.scores``; ``enrolled`` holds the
+    (n, d) embeddings of the templates.
     """
 
     def scores_known(

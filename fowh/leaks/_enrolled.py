@@ -19,6 +19,7 @@ from fowh.core.scheme import TemplateScheme
 from fowh.kit import matching
 from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_keys
 from fowh.kit.pairing import another_reading
+from fowh.leaks._checked import Enrolment, in_clear, verified
 from fowh.leaks._gallery import Gallery, chance, searched
 from fowh.metrics import FMRS, inversion, recognition
 from fowh.metrics.inversion import Outcome
@@ -67,6 +68,7 @@ class Enrolled(System):
         stolen = np.searchsorted(fold.victims, fold.stolen)
         mate = another_reading(whose)[stolen]
         limits, counts = _thresholds(setting, scheme)
+        known = Enrolment(templates[stolen], victims[stolen], victims, whose, fresh, stolen)
         return cls(
             setting,
             scheme,
@@ -88,6 +90,8 @@ class Enrolled(System):
                 "dimension": victims.shape[1],
                 "own": len(fold.attacker),
                 **chance(setting.subjects, fold),
+                **verified(scheme, known, stream("verified")),
+                **in_clear(setting, scheme),
                 "comparison_cap": scheme.comparison_cap,
             },
         )

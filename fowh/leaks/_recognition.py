@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fowh.core.leak import Observed
 from fowh.core.modality import Columns
 from fowh.metrics import recognition, security
-from fowh.metrics.intervals import Value
+from fowh.metrics.intervals import Value, rate
 from fowh.metrics.loss import fnmr_loss
 from fowh.metrics.unlinkability import d_sys, m_linkability
 
@@ -77,6 +77,26 @@ def counts(observed: Observed) -> dict[str, dict[str, int]]:
         }
         for scenario, parts in observed.utility.items()
     }
+
+
+def accepted(observed: Observed) -> dict[str, dict[str, Any]]:
+    """By FMR, how many mated comparisons with stolen keys pass each fold's own threshold.
+
+    The threshold is the one that attacks are judged by, and mated probes: not one of the victims'
+    DET, which nobody could have set.
+    """
+    parts, made = observed.utility["stolen_key"], {}
+    for name in observed.terms[0]:
+        if name.startswith("t_protected."):
+            passed = [
+                np.where(part["mated"], part["score"] >= terms[name][0], np.nan)
+                for part, terms in zip(parts, observed.terms, strict=True)
+            ]
+            value = rate(
+                np.concatenate(passed), _joined(parts, "subject_a"), observed.stream("accepted")
+            )
+            made[name.removeprefix("t_protected.")] = value.to_json()
+    return made
 
 
 def unlinkability(observed: Observed) -> dict[str, Any]:

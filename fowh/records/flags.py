@@ -13,14 +13,23 @@ from fowh.metrics import BY_NAME
 
 Flag = dict[str, str]
 COLLAPSE = 0.25  # of the Rank-1 expected under the witness; below it a sample is adversarial
+TRUE = "unprotected_rendered"  # the control that is the inverter, given true embeddings
 NOTICED = 0.1  # Rank-1 under the target from which a collapse means something
-MARGIN = 0.02  # Rank-1 that a learned attack may lose to the closed form without a flag
+MARGIN = (
+    0.02  # Rank-1 that a learned attack may lose to the closed form without a flag, or it to one
+)
+REFUTED = ("shortcut-refuted", "recognition-refuted")  # what is measured contradicts itself
 
 
 def raise_flags(record: Mapping[str, Any], leak: Leak) -> list[Flag]:
     """All flags of a record: what any leak may raise first, then what this one knows."""
     found = [*_flags(record), *leak.doubts(record)]
     return [{"flag": name, "text": text} for name, text in found]
+
+
+def refuted(record: Mapping[str, Any]) -> str | None:
+    """Why what was measured cannot be believed, in words: the cell has failed; else None."""
+    return next((each["text"] for each in record["flags"] if each["flag"] in REFUTED), None)
 
 
 def _value(row: Mapping[str, Any], metric: str, part: str = "value") -> float | None:
@@ -48,6 +57,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "system that no longer does its job is attacked for nothing",
         )
     yield from _under_trained(attacks, record["rendered"], main)
+    yield from _surpassed(attacks, main)
     tried = [*attacks.values(), *record["rendered"].values()]
     worst = [_gain(row, main) for row in tried]
     if attacks and all(low is not None and low <= 0 for low in worst):
@@ -56,7 +66,15 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"no attack of the suite beats the best blind control in {BY_NAME[main].label}: the "
             "scheme resisted this suite, which is no proof that it resists others",
         )
-    for section, name in adversarial(record, main):
+    chance = record.get("chance", {}).get("rank1", 0.0)
+    if not able(record, main, chance):
+        yield (
+            "witness-unable",
+            "the witness does not surely recognise the inverter's pictures of true embeddings "
+            "(nor, where there are none, those of a linear map): it is unable to judge pictures, "
+            "and calls none adversarial",
+        )
+    for section, name in adversarial(record, main, chance):
         row = record[section][name]
         yield (
             "adversarial",
@@ -90,26 +108,92 @@ def lost(record: Mapping[str, Any]) -> bool:
     return bool(value >= headline["useless"] if higher else value <= headline["useless"])
 
 
-def adversarial(record: Mapping[str, Any], main: str) -> list[tuple[str, str]]:
-    """Rows (section, name) whose samples the target recognises and the witness does not.
+def able(record: Mapping[str, Any], main: str, chance: float) -> bool:
+    """Whether the witness can judge pictures, or there is nothing for it to judge.
 
-    The witness is held to what it makes of the originals: its Rank-1 of a sample is expected to
-    be the target's success with it times its own Rank-1 of the original.
+    The inverter's pictures of true embeddings are no adversarial examples: a witness that does not
+    recognise them does not know such pictures. It has to recognise surely (by the lower end of its
+    interval) more of them than a quarter of what the target recognises, both beyond chance. Where
+    nothing renders embeddings, pictures of a closed form stand for them: a linear map to pixels
+    aims at no network.
 
     Args:
         record: with its sections of rows.
         main: the success that counts most.
+        chance: the Rank-1 of a draw of lots.
     """
-    ceiling = _value(record["controls"].get("unprotected", {}), "transfer_rank1")
-    found = []
+    rows = [*record["attacks"].values(), *record["rendered"].values()]
+    if all(_value(row, "transfer_rank1") is None for row in rows):
+        return True
+    return _kept(record, main, chance) > COLLAPSE
+
+
+def _kept(record: Mapping[str, Any], main: str, chance: float) -> float:
+    """What the witness surely keeps of a success beyond chance, on pictures beyond suspicion."""
+    rows = [record["controls"][TRUE]] if TRUE in record["controls"] else _linear(record)
+    kept = [0.0]
+    for row in rows:
+        mine, low = _value(row, main), _value(row, "transfer_rank1", "ci_low")
+        if mine is not None and low is not None and mine > max(chance, NOTICED):
+            kept.append((low - chance) / (mine - chance))
+    return max(kept)
+
+
+def _linear(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Attacks that make pictures in closed form."""
+    made = record["attacks"].values()
+    return [row for row in made if row["closed_form"] and row["yields"] == "samples"]
+
+
+def adversarial(record: Mapping[str, Any], main: str, chance: float = 0.0) -> list[tuple[str, str]]:
+    """Rows (section, name) whose samples the target recognises and the witness does not.
+
+    A row is held to what the witness makes of the inverter's pictures of true embeddings: as large
+    a part of the target's success beyond chance. It is adversarial where the witness recognises
+    less than a quarter of that, and surely (by the upper end of its interval) less than all of it.
+    A witness that is not ``able`` calls nothing adversarial.
+
+    Args:
+        record: with its sections of rows.
+        main: the success that counts most.
+        chance: the Rank-1 of a draw of lots.
+    """
+    if not able(record, main, chance):
+        return []
+    kept, found = _kept(record, main, chance), []
     for section in ("attacks", "rendered"):
         for name, row in record[section].items():
             mine, other = _value(row, main), _value(row, "transfer_rank1")
-            if mine is None or other is None or ceiling is None or mine < NOTICED:
+            most = _value(row, "transfer_rank1", "ci_high")
+            if mine is None or other is None or most is None or mine < NOTICED:
                 continue
-            if other < COLLAPSE * mine * ceiling:
+            expected = kept * max(0.0, mine - chance)
+            if other - chance < COLLAPSE * expected and most < chance + expected:
                 found.append((section, name))
     return found
+
+
+def _surpassed(attacks: Mapping[str, Any], main: str) -> Iterator[tuple[str, str]]:
+    """A closed form on embeddings that surely does worse than a learned attack."""
+    level = [row for row in attacks.values() if row["yields"] == "embeddings"]
+    learned = [row for row in level if row["learned"] and _value(row, main) is not None]
+    if not learned:
+        return
+    best = max(learned, key=lambda row: _value(row, main) or 0.0)
+    value, low = _value(best, main) or 0.0, _value(best, main, "ci_low")
+    for name, row in attacks.items():
+        mine, high = _value(row, main), _value(row, main, "ci_high")
+        if row not in level or row["learned"] or not row["closed_form"]:
+            continue
+        if mine is None or high is None or low is None:
+            continue
+        if mine < value - MARGIN and high < low:
+            yield (
+                "closed-form-below-learned",
+                f"{name} ({BY_NAME[main].label} {100 * mine:.1f} %) solves what the scheme says of "
+                f"its rows, and loses to a learned attack ({100 * value:.1f} %): what the scheme "
+                "says is not all that a row holds, or not true",
+            )
 
 
 def _under_trained(

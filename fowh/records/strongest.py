@@ -22,12 +22,14 @@ Gain = Callable[[str, NDArray[np.float64], list[Row]], dict[str, Any] | None]
 COUNTS = (1, 10, 100, 1000)  # blind guesses that a record states
 
 
-def counted(cell: Cell, table: Table, sections: Mapping[str, Any]) -> list[Row]:
+def counted(
+    cell: Cell, table: Table, sections: Mapping[str, Any], chance: Mapping[str, float]
+) -> list[Row]:
     """Rows of attacks that count.
 
     What only the attacked target believes is no reconstruction, and who is informed is no thief.
     """
-    doubted = flags.adversarial(sections, cell.leak.headline.success[0])
+    doubted = flags.adversarial(sections, cell.leak.headline.success[0], chance.get("rank1", 0.0))
     told = {row_name(attack) for attack in cell.attacks if attack.informed}
     theirs = [row for row in table if row[0] in ("attacks", "rendered") and row[1] not in told]
     return [row for row in theirs if row not in doubted]

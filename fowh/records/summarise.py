@@ -49,10 +49,11 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
             entry |= {"blind": _is_blind(cell, name), "derived": derived}
         sections[section][name] = entry
     sections["attacks"] = _attacks(cell, sections["attacks"], found)
-    rows, streams = strongest.counted(cell, table, sections), partial(_stream, cell)
+    streams = partial(_stream, cell)
     leak = cell.leak.summary(
         Observed(found.utility, found.terms, found.facts, cell.scheme, streams)
     )
+    rows = strongest.counted(cell, table, sections, leak["chance"])
     data = {
         "samples": len(samples),
         "subjects": len(samples.names),
@@ -85,6 +86,9 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
     }
     record = finite(record)
     record["flags"] = flags.raise_flags(record, cell.leak)
+    contradiction = flags.refuted(record)
+    if contradiction:
+        record |= {"status": "failed", "reason": record["reason"] or contradiction}
     return record, found.arrays()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fowh.metrics import BY_NAME
-from fowh.records.flags import lost
+from fowh.records.flags import lost, refuted
 from fowh.records.store import Record
 from fowh.report.evidence import (
     MOST,
@@ -50,7 +50,7 @@ class Verdict:
 
 
 def decide(record: Record, lines: Sequence[Line]) -> Verdict:
-    """The verdict on a cell.
+    """The verdict on a cell; none of it is drawn from a record that contradicts itself.
 
     A cell is *broken* or *leaks* only if the best single attack, chosen on other people than it is
     counted on, beats every blind control of its level (embeddings, samples) beyond chance, in
@@ -61,6 +61,9 @@ def decide(record: Record, lines: Sequence[Line]) -> Verdict:
         record: of the cell.
         lines: of its table of attacks.
     """
+    contradiction = refuted(record)
+    if contradiction:
+        return Verdict("Refuted", "Refuted", f"{contradiction}.", "bad")
     state, job = _utility(record)
     short, caution, attacked = _attacked(record, lines)
     attacked += _claimed(record)

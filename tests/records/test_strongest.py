@@ -182,7 +182,7 @@ def test_who_is_informed_counts_in_no_headline() -> None:
     names = [row_name(attack) for attack in cell.attacks]
     given = table(**{names[0]: [0, 1, 0, 0, 0, 0], names[1]: [1] * 6})
     sections: dict[str, Any] = {"attacks": {}, "rendered": {}, "controls": {}}
-    kept = strongest.counted(cell, given, sections)
+    kept = strongest.counted(cell, given, sections, {})
     assert kept == [("attacks", names[0])]
 
 

@@ -1,0 +1,78 @@
+"""Every stored column as numbers, and those of them that vary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fowh.core.release import Release
+from fowh.kit import ridge
+from fowh.kit.stored import LIMIT, Stored, columns
+
+RNG = np.random.default_rng(0)
+HIDDEN = RNG.standard_normal((300, 6)).astype(np.float32)
+
+
+def test_numbers_are_numbers_and_bytes_are_bits() -> None:
+    release = Release(
+        np.array([[1.5], [-2.0]]),
+        {
+            "b": np.array([[True, False], [False, False]]),
+            "a": np.array([[3], [255]], dtype=np.uint8),
+            "c": np.array([-7, 9], dtype=np.int16),
+        },
+    )
+    expected = [[1.5, *(0, 0, 0, 0, 0, 0, 1, 1), 1, 0, -7], [-2, *(1,) * 8, 0, 0, 9]]
+    assert columns(release).tolist() == expected  # the code, then aux by name
+    assert columns(Release(np.zeros((2, 0)))).shape == (2, 0)
+
+
+def packed(dtype: str) -> Any:
+    raw = np.ascontiguousarray(HIDDEN.astype(dtype)).view(np.uint8)
+    return raw.reshape(len(HIDDEN), -1)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        HIDDEN,
+        HIDDEN.astype(np.float64)[:, :, None],
+        HIDDEN + 1j,
+        (1000 * HIDDEN).astype(np.int16),
+        (30 * HIDDEN + 128).clip(0, 255).astype(np.uint8),
+        (1000 * HIDDEN + 9000).astype(np.uint16),
+        packed("<f4"),
+        packed("<f2"),
+        packed("<f8"),
+        packed("<f4").view("S24"),
+    ],
+    ids=lambda column: str(column.dtype),
+)
+def test_a_vector_is_found_however_it_is_stored(column: Any) -> None:
+    """By a linear map, beside a salt and a constant."""
+    salt = RNG.integers(0, 256, (300, 16), dtype=np.uint8)
+    release = Release(salt, {"version": np.ones(300, np.uint8), "x": column})
+    stored = Stored.of(release[:250], HIDDEN[:250])
+    weights = ridge.fit(stored(release[:250]), HIDDEN[:250], 1.0)
+    found = stored(release[250:]) @ weights
+    assert np.corrcoef(found.ravel(), HIDDEN[250:].ravel())[0, 1] > 0.97
+
+
+def test_what_does_not_vary_or_is_no_number_is_left_out_and_all_else_has_one_scale() -> None:
+    code = np.stack([np.full(300, 7.0), 1e6 * HIDDEN[:, 0], HIDDEN[:, 1]], axis=1)
+    wild = np.where(np.arange(300) == 3, np.nan, HIDDEN[:, 2])
+    stored = Stored.of(Release(code, {"wild": wild}), HIDDEN)
+    assert stored.kept.tolist() == [1, 2]
+    seen = stored(Release(code, {"wild": wild}))
+    np.testing.assert_allclose(seen.std(axis=0), 1, atol=0.02)
+    far = np.array([[7, np.inf, 1e9]])
+    assert stored(Release(far, {"wild": wild[:1]})).tolist() == [[0, LIMIT]]
+
+
+def test_noise_pushes_nothing_out() -> None:
+    noise = RNG.integers(0, 2, (300, 900), dtype=np.uint8).astype(bool)
+    stored = Stored.of(Release(noise, {"x": HIDDEN}), HIDDEN, most=20)
+    assert len(stored.kept) == 20
+    assert set(range(900, 906)) <= set(stored.kept.tolist())
