@@ -14,7 +14,7 @@ from attacks._own import groups
 from fowh.core.release import Floats, Release
 from fowh.core.view import View
 from fowh.kit import ridge
-from fowh.kit.stored import Stored
+from fowh.kit.stored import MOST, Stored
 
 Base = Callable[[Release], Floats]
 
@@ -37,12 +37,14 @@ class Features:
         stored: the columns, or None.
         weight: brings them to the power of what is read beside them.
         share: of the variance of own samples' embeddings, what a linear map tells.
+        most: columns that are kept, at most.
     """
 
     base: Base
     stored: Stored | None
     weight: float
     share: float
+    most: int = MOST
 
     @classmethod
     def of(cls, view: View, release: Release, known: Floats, base: Base) -> Self:
@@ -65,19 +67,21 @@ class Features:
         code = release.code[rows].reshape(len(rows), -1)
         if not release.aux and np.array_equal(told, code):  # nothing else is there
             return cls(base, None, 1.0, 1 - plain / spread)
-        stored = Stored.of(release[taught], known[taught])
-        more = stored(release[rows])
-        weight = (ridge.power(told - told.mean(axis=0)) / ridge.power(more)) ** 0.5
-        if not len(stored.kept):
-            return cls(base, None, 1.0, 1 - plain / spread)
-        error = _error(gram + _gram(weight * more, inside), target, inside, outside)
-        if error >= (1 - GAIN) * plain:
-            return cls(base, None, 1.0, 1 - plain / spread)
-        return cls(base, stored, weight, 1 - error / spread)
+        least, found = (1 - GAIN) * plain, cls(base, None, 1.0, 1 - plain / spread)
+        for most in (MOST, 2 * known.shape[1]):  # all that there is, or with little noise among it
+            stored = Stored.of(release[taught], known[taught], most)
+            more = stored(release[rows])
+            weight = (ridge.power(told - told.mean(axis=0)) / ridge.power(more)) ** 0.5
+            error = _error(gram + _gram(weight * more, inside), target, inside, outside)
+            if error < least:
+                least, found = error, cls(base, stored, weight, 1 - error / spread, most)
+        return found
 
     def under(self, release: Release, known: Floats) -> Features:
         """The same, for rows under another key: there other columns may be those that tell."""
-        return self if self.stored is None else replace(self, stored=Stored.of(release, known))
+        if self.stored is None:
+            return self
+        return replace(self, stored=Stored.of(release, known, self.most))
 
     def __call__(self, release: Release) -> Floats:
         told = self.base(release)

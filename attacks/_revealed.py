@@ -46,7 +46,7 @@ def revealed(view: View, population: Population, rng: np.random.Generator) -> Wa
             return "unprotect"
         view.remarks.append(
             "the scheme's own un-protection does not find the embeddings of own samples, and is "
-            "not believed"
+            "not believed: what else is stored is read instead"
         )
     if not isinstance(scheme, Inequalities):
         return "features"
@@ -54,8 +54,8 @@ def revealed(view: View, population: Population, rng: np.random.Generator) -> Wa
     if mine <= WORTH * other and other > 0:
         return "slack"
     view.remarks.append(
-        f"the scheme's inequalities do not explain the codes of own samples ({1 - mine:.0%} hold "
-        f"of the right ones, {1 - other:.0%} of others): the code itself is read, by a linear map"
+        "the scheme's inequalities do not explain the codes of own samples better than those of "
+        "others, and are not believed: what is stored is read instead, by a linear map"
     )
     return "features"
 

@@ -18,7 +18,10 @@ from fowh.kit.stored import Stored
 PAIRS = 1024  # that are verified in a fold, unless the scheme's cap is lower
 BLOCK = 16  # templates that meet all probes at once, as an attack's own samples do
 ROUNDING = 1e-4  # of a score, or of 1
-TAUGHT, TRIED = 1024, 256  # made-up people to learn from, samples of held-out people to try it on
+TAUGHT, TRIED = (
+    1024,
+    256,
+)  # made-up people to learn from (at least), samples of held-out people to try it on
 NEARLY = 0.99  # cosine from which an embedding is given back nearly exactly
 KEYS = 8  # that the former are enrolled under; the latter under two others
 
@@ -104,7 +107,10 @@ def in_clear(setting: Setting, scheme: TemplateScheme) -> dict[str, float]:
     held = np.flatnonzero(np.isin(whose, people[: len(people) // 2]))
     held = np.sort(rng.permutation(held)[:TRIED])
     known = values[~np.isin(whose, people[: len(people) // 2])]
-    made = _drawn(known, min(TAUGHT, scheme.comparison_cap), rng)
+    if not len(held) or not len(known):
+        return {"clear_cosine": 0.0, "clear_permuted": 0.0, "clear_said": 0.0}
+    count = min(max(TAUGHT, 4 * values.shape[1]), scheme.comparison_cap)
+    made = _drawn(known, count, rng)
     keys = rng.integers(2**64, size=KEYS + 2, dtype=np.uint64)
     ours = scheme.enroll(made, keys[rng.integers(KEYS, size=len(made))], rng)
     theirs = scheme.enroll(values[held], keys[KEYS + rng.integers(2, size=len(held))], rng)

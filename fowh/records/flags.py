@@ -71,8 +71,8 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield (
             "witness-unable",
             "the witness does not surely recognise the inverter's pictures of true embeddings "
-            "(nor, where there are none, those of a linear map): it is unable to judge pictures, "
-            "and calls none adversarial",
+            "(nor, where there are none, those of any attack): it is unable to judge pictures, and "
+            "calls none adversarial",
         )
     for section, name in adversarial(record, main, chance):
         row = record[section][name]
@@ -114,8 +114,8 @@ def able(record: Mapping[str, Any], main: str, chance: float) -> bool:
     The inverter's pictures of true embeddings are no adversarial examples: a witness that does not
     recognise them does not know such pictures. It has to recognise surely (by the lower end of its
     interval) more of them than a quarter of what the target recognises, both beyond chance. Where
-    nothing renders embeddings, pictures of a closed form stand for them: a linear map to pixels
-    aims at no network.
+    nothing renders embeddings, the attack's pictures that it knows best stand for them: what it
+    recognises was not made for the target alone.
 
     Args:
         record: with its sections of rows.
@@ -130,19 +130,14 @@ def able(record: Mapping[str, Any], main: str, chance: float) -> bool:
 
 def _kept(record: Mapping[str, Any], main: str, chance: float) -> float:
     """What the witness surely keeps of a success beyond chance, on pictures beyond suspicion."""
-    rows = [record["controls"][TRUE]] if TRUE in record["controls"] else _linear(record)
+    tried = [row for row in record["attacks"].values() if not row.get("informed")]
+    rows = [record["controls"][TRUE]] if TRUE in record["controls"] else tried
     kept = [0.0]
     for row in rows:
         mine, low = _value(row, main), _value(row, "transfer_rank1", "ci_low")
         if mine is not None and low is not None and mine > max(chance, NOTICED):
             kept.append((low - chance) / (mine - chance))
     return max(kept)
-
-
-def _linear(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Attacks that make pictures in closed form."""
-    made = record["attacks"].values()
-    return [row for row in made if row["closed_form"] and row["yields"] == "samples"]
 
 
 def adversarial(record: Mapping[str, Any], main: str, chance: float = 0.0) -> list[tuple[str, str]]:

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 import fowh
+from attacks._morph.estimate import Reader
+from attacks._versions.inputs import read
+from attacks.mlp import Mlp
 from fowh.core.registry import attribute, names
 from fowh.core.release import Floats, Keys, Release
 from fowh.records.flags import REFUTED
@@ -19,6 +22,7 @@ from schemes.fuzzy_commitment import FuzzyCommitment
 from schemes.lsh import Lsh
 from schemes.raw import Raw
 from schemes.salted_hash import SaltedHash
+from tests.attacks.world import DIMENSION, cosine, steal
 
 PEOPLE = "gaussian:subjects=25,readings=3,dim=24,within=0.4,offset=1"
 NEW = {"stored-in-clear", "closed-form-below-learned", "witness-unable", *REFUTED}
@@ -72,12 +76,23 @@ class Mute(Lsh):
 
 @pytest.mark.parametrize("scheme", [Beside(), Shared()])
 def test_an_embedding_beside_a_digest_is_read_and_flagged(scheme: Any) -> None:
-    result = evaluated(scheme, "ridge", "mlp")
+    result = evaluated(scheme, "ridge")
     assert rank1(result, "ridge") > 0.9
-    assert rank1(result, "mlp") > 0.8
     assert "stored-in-clear" in result.flags
     assert result.record["data"]["clear_cosine"] > 0.99
     assert abs(result.record["data"]["clear_permuted"]) < 0.5
+
+
+def test_all_learned_attacks_read_it() -> None:
+    """Of a digest with the embedding beside it, learned from 40 other people."""
+    view, truth = steal(Beside())
+    mean = view.embeddings.mean(axis=0)
+    rng = np.random.default_rng(0)
+    perceptron = Mlp(synthetic=1000, hidden=64, steps=60).run(view, rng)
+    assert cosine(perceptron, truth, mean).mean() > 0.8
+    assert cosine(Reader(view, truth[:0], rng)(view.release), truth, mean).mean() > 0.9
+    pictures = read(view, list(view.history()), False, rng)
+    assert pictures.final.shape[1] == pictures.stolen.shape[2] > 32 + DIMENSION
 
 
 def test_a_code_that_its_own_features_hide_is_read_all_the_same() -> None:
@@ -222,8 +237,9 @@ OURS = [
 @pytest.mark.parametrize("name", OURS)
 def test_none_of_ours_is_doubted_for_what_it_says(name: str) -> None:
     scheme = f"{name}:{SMALL[name]}" if name in SMALL else name
-    result = evaluated(scheme, "dictionary", "preimage", "ridge:synthetic=300", "mlp:synthetic=300")
+    mlp = "mlp:synthetic=300,hidden=64,steps=100"
+    result = evaluated(scheme, "dictionary", "preimage", "ridge:synthetic=300", mlp)
     assert result.record["status"] == "ok", result.record["reason"]
     assert not NEW & set(result.flags)
     remarks = [text for row in result.record["attacks"].values() for text in row["remarks"]]
-    assert not any("not believed" in text or "do not explain" in text for text in remarks)
+    assert not any("not believed" in text for text in remarks)

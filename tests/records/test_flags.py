@@ -248,7 +248,7 @@ def test_a_row_whose_interval_reaches_what_is_expected_is_not_flagged() -> None:
 @pytest.mark.parametrize(
     "true",
     [
-        None,  # nothing renders, and nobody looked at the linear map's pictures
+        None,  # nothing renders, and the witness knows no other pictures
         (0.9, 0.2),  # surely no more than a fifth of them, of the target's nine tenths
         (0.9, 0.0),
     ],
@@ -261,10 +261,12 @@ def test_a_witness_that_does_not_know_pictures_of_true_embeddings_judges_none(tr
 
 
 @pytest.mark.parametrize(("low", "flag"), [(0.3, "adversarial"), (0.1, "witness-unable")])
-def test_where_nothing_renders_a_linear_map_to_pixels_stands_for_it(low: float, flag: str) -> None:
-    """It has Rank-1 55 %, of which a quarter is 14."""
+def test_where_nothing_renders_what_it_knows_best_stands_for_it(low: float, flag: str) -> None:
+    """The linear map to pixels has Rank-1 55 %, of which a quarter is 14; look-ups are none."""
     record = seen("attacks", "gan", mine=0.8, witness=0.0, true=None)
     record["attacks"]["image_ridge"]["metrics"]["transfer_rank1"] = value(0.4, low)
+    shown = {"rank1": value(1.0), "transfer_rank1": value(1.0)}
+    record["attacks"]["lookup"] = attack(1.0) | {"informed": True, "metrics": shown}
     assert flag in raised(record)
     assert len({"adversarial", "witness-unable"} & set(raised(record))) == 1
 
