@@ -23,9 +23,9 @@ SIZES = (2, 4, 8)  # bytes of the floats that bytes may be
 def columns(release: Release) -> Floats:
     """Every stored number of every row; (n, f) float32, not all of them finite.
 
-    Floats and signed integers are numbers, bools are 0 and 1. Whatever else there is (bytes, words,
-    texts) is taken bit by bit, and as floats besides where its length allows that: somebody may
-    have packed some. The token is not stored.
+    Floats and integers are numbers, bools are 0 and 1. Unsigned integers are also taken bit by bit,
+    as texts are, and as floats where their bytes allow that: somebody may have packed some. The
+    token is not stored.
     """
     held = [release.code, *(release.aux[name] for name in sorted(release.aux))]
     parts = [part for column in held for part in _numbers(column)]
@@ -91,4 +91,5 @@ def _numbers(column: NDArray[Any]) -> list[Floats]:
         raw = flat.view(np.uint8)
         sizes = [size for size in SIZES if raw.shape[1] % size == 0]
         floats = [raw.view(f"<f{size}").astype(np.float32) for size in sizes]
-    return [np.unpackbits(raw, axis=1).astype(np.float32), *floats]
+    whole = [flat.astype(np.float32)] if flat.dtype.kind == "u" else []
+    return [np.unpackbits(raw, axis=1).astype(np.float32), *whole, *floats]

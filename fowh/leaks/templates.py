@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,14 +13,12 @@ from fowh.core.errors import InputError
 from fowh.core.leak import Doubt, Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
 from fowh.core.scheme import TemplateScheme
-from fowh.leaks import _recognition
-from fowh.leaks._checked import NEARLY
+from fowh.leaks import _recognition, _self_reports
 from fowh.leaks._enrolled import Enrolled, outcome_of
 from fowh.metrics import inversion
 
 CHEAP = 0.1  # Type-1 of a blind guess from which Type-1 says little
 ENUMERABLE = 40  # bits of a committed secret that a patient thief tries one by one
-TOLERATED = 1e-3  # of verified pairs that rounding may put on the other side of a decision
 FEW = 10  # pairs of development subjects above the strict threshold, at least
 
 
@@ -85,7 +83,7 @@ class Templates(Leak):
                 ),
                 "comparison_cap": int(first["comparison_cap"]),
                 "mated_accepted": _recognition.accepted(observed),
-                **_self_reported(observed.facts),
+                **_self_reports.found(observed.facts),
                 "guessable_bits": scheme.secret_bits if isinstance(scheme, Guessable) else None,
                 "pitfalls": list(scheme.pitfalls) if isinstance(scheme, Pitfalls) else [],
             },
@@ -112,17 +110,7 @@ class Templates(Leak):
                 f"a blind guess passes Type-1 at FMR 1 % for {100 * best:.0f} % of the templates: "
                 "read Rank-1 and the advantage instead",
             )
-        yield from _contradictions(record)
-        data = record["data"]
-        clear = data.get("clear_cosine", 0.0)
-        if clear > NEARLY > data["clear_permuted"] and not data["clear_said"]:
-            yield (
-                "stored-in-clear",
-                "a linear map that never saw a row's key gives the embedding back from what is "
-                f"stored (cosine {clear:.3f} for held-out people; to somebody else's, "
-                f"{data['clear_permuted']:.2f}): the row holds it in clear, and the scheme does "
-                "not say so",
-            )
+        yield from _self_reports.doubts(record)
         for text in record["data"].get("pitfalls", ()):
             yield "known-pitfall", text
         bits = record["data"].get("guessable_bits")
@@ -139,42 +127,6 @@ class Templates(Leak):
                 f"the threshold at FMR 0.1 % rests on the comparisons of {pairs} pairs of people "
                 f"above it, fewer than {FEW}: with others it would be another one",
             )
-
-
-def _self_reported(facts: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """What checks of the scheme's own word found, in all folds together."""
-    made: dict[str, Any] = {
-        name: float(np.mean([each[name] for each in facts]))
-        for name in ("clear_cosine", "clear_permuted", "clear_said")
-    }
-    for name in ("verified_pairs", "verified_unlike"):
-        made[name] = int(sum(each[name] for each in facts)) if name in facts[0] else None
-    return made
-
-
-def _contradictions(record: Mapping[str, Any]) -> Iterator[Doubt]:
-    """Where a record says two things of one scheme that cannot both be so."""
-    pairs, unlike = (record["data"].get(f"verified_{name}") or 0 for name in ("pairs", "unlike"))
-    if unlike > TOLERATED * pairs:
-        yield (
-            "shortcut-refuted",
-            f"of {pairs:,} pairs whose score the scheme says to know in closed form, real "
-            f"verification scores {unlike:,} otherwise: its recognition is not believed",
-        )
-    probes = record["controls"].get("mated_probe", {"metrics": {}})["metrics"]
-    for fmr, said in record["data"].get("mated_accepted", {}).items():
-        seen = probes.get(f"accept_at_fmr_{fmr}") or {}
-        if seen.get("ci_low") is None or said["ci_low"] is None:
-            continue
-        if seen["ci_low"] > said["ci_high"] or seen["ci_high"] < said["ci_low"]:
-            yield (
-                "recognition-refuted",
-                f"{100 * said['value']:.1f} % of {said['n']:,} mated comparisons pass the "
-                f"threshold at FMR {100 * float(fmr):g} %, and {100 * seen['value']:.1f} % of "
-                f"{seen['n']:,} mated probes against the stolen templates: the same rate, "
-                "measured twice, whose intervals do not meet",
-            )
-            return
 
 
 def _below(terms: Columns, head: str) -> dict[str, np.ndarray[Any, Any]]:

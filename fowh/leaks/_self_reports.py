@@ -1,0 +1,64 @@
+"""What a record says of a scheme's own word, and where the two contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fowh.core.leak import Doubt
+from fowh.leaks._checked import NEARLY
+
+TOLERATED = 1e-3  # of verified pairs that rounding may put on the other side of a decision
+
+
+def found(facts: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """What checks of the scheme's own word found, in all folds together."""
+    made: dict[str, Any] = {
+        name: float(np.mean([each[name] for each in facts]))
+        for name in ("clear_cosine", "clear_permuted", "clear_said")
+    }
+    for name in ("verified_pairs", "verified_unlike"):
+        made[name] = int(sum(each[name] for each in facts)) if name in facts[0] else None
+    return made
+
+
+def doubts(record: Mapping[str, Any]) -> Iterator[Doubt]:
+    """Contradictions, and an embedding in clear that the scheme does not own up to."""
+    yield from _contradictions(record)
+    data = record["data"]
+    clear = data.get("clear_cosine", 0.0)
+    if clear > NEARLY > data["clear_permuted"] and not data["clear_said"]:
+        yield (
+            "stored-in-clear",
+            "a linear map that never saw a row's key gives the embedding back from what is "
+            f"stored (cosine {clear:.3f} for held-out people; to somebody else's, "
+            f"{data['clear_permuted']:.2f}): the row holds it in clear, and the scheme does "
+            "not say so",
+        )
+
+
+def _contradictions(record: Mapping[str, Any]) -> Iterator[Doubt]:
+    """Where a record says two things of one scheme that cannot both be so."""
+    pairs, unlike = (record["data"].get(f"verified_{name}") or 0 for name in ("pairs", "unlike"))
+    if unlike > TOLERATED * pairs:
+        yield (
+            "shortcut-refuted",
+            f"of {pairs:,} pairs whose score the scheme says to know in closed form, real "
+            f"verification scores {unlike:,} otherwise: its recognition is not believed",
+        )
+    probes = record["controls"].get("mated_probe", {"metrics": {}})["metrics"]
+    for fmr, said in record["data"].get("mated_accepted", {}).items():
+        seen = probes.get(f"accept_at_fmr_{fmr}") or {}
+        if seen.get("ci_low") is None or said["ci_low"] is None:
+            continue
+        if seen["ci_low"] > said["ci_high"] or seen["ci_high"] < said["ci_low"]:
+            yield (
+                "recognition-refuted",
+                f"{100 * said['value']:.1f} % of {said['n']:,} mated comparisons pass the "
+                f"threshold at FMR {100 * float(fmr):g} %, and {100 * seen['value']:.1f} % of "
+                f"{seen['n']:,} mated probes against the stolen templates: the same rate, "
+                "measured twice, whose intervals do not meet",
+            )
+            return
