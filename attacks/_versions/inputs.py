@@ -51,7 +51,8 @@ def read(view: View, sources: list[Version], all_stolen: bool, rng: np.random.Ge
     made: dict[str, tuple[Floats, Floats]] = {}
     seed = int(rng.integers(2**63))  # one stream for every version: their keys agree
     seen: Features | None = None  # the final version's, first: every slot has its columns
-    for version in {v.name: v for v in (final, *sources)}.values():
+    others = {v.name: v for v in sources if v.name != final.name}
+    for version in (final, *others.values()):
         stolen = version.release if all_stolen or version is final else None
         rng = np.random.default_rng(seed)
         own, other, seen = _vectors(view, version, stolen, seen, rng)
