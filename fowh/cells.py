@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fowh.core import registry
 from fowh.core.attack import Attack
 from fowh.core.dataset import Dataset
 from fowh.core.errors import InputError
 from fowh.core.leak import Leak
 from fowh.core.protocol import Protocol
-from fowh.core.registry import Kind, load, usable
+from fowh.core.registry import Kind, usable
 from fowh.core.scheme import Scheme
 from fowh.core.target import Target
 from fowh.core.threat import Threat
 from fowh.engine.cell import Cell
+from fowh.isolation import apart
 
 # axis -> what it is where a sweep does not say; every combination of the lists is run
 _AXES: dict[str, Any] = {
@@ -55,6 +58,7 @@ def make_cell(
     threat: Threat | None = None,
     seed: int = 0,
     witness: str | Target | None = None,
+    trusted: bool = False,
 ) -> Cell:
     """A cell from texts as on the command line, or from plug-ins.
 
@@ -68,27 +72,30 @@ def make_cell(
         threat: what the attacker has.
         seed: of every stream of randomness.
         witness: a recogniser that no attack queries; None (or "") for none.
+        trusted: whether third parties' schemes and attacks may run in this process, where they can
+            reach the truth. An object was loaded here, and so stays here.
 
     Raises:
         InputError: as ``registry.load`` and ``Cell``.
     """
-    stolen: Leak = _made("leak", leak)
+    make = partial(_made, registry.load if trusted else apart.load)
+    stolen: Leak = make("leak", leak)
     one = isinstance(attacks, str | Attack)
     chosen = ([attacks] if one else list(attacks)) or stolen.suite  # type: ignore[arg-type]
     return Cell(
-        _made("dataset", dataset),
-        _made("target", target) if target else None,
-        _made("scheme", scheme),
-        tuple(_made("attack", attack) for attack in chosen),
+        make("dataset", dataset),
+        make("target", target) if target else None,
+        make("scheme", scheme),
+        tuple(make("attack", attack) for attack in chosen),
         stolen,
-        _made("protocol", protocol or stolen.protocol),
+        make("protocol", protocol or stolen.protocol),
         threat or Threat(),
         seed,
-        _made("target", witness) if witness else None,
+        make("target", witness) if witness else None,
     )
 
 
-def _made(kind: Kind, given: Any) -> Any:
+def _made(load: Callable[[Kind, str], Any], kind: Kind, given: Any) -> Any:
     """A plug-in from its text, or the object itself if it is one."""
     if isinstance(given, str):
         return load(kind, given)
@@ -101,7 +108,7 @@ def _made(kind: Kind, given: Any) -> Any:
     return given
 
 
-def read_sweep(path: Path) -> list[Cell]:
+def read_sweep(path: Path, trusted: bool = False) -> list[Cell]:
     """The cells of a sweep, in order.
 
     Args:
@@ -110,6 +117,7 @@ def read_sweep(path: Path) -> list[Cell]:
             of values (all combinations are run), ``attacks`` one value or list for all cells,
             ``witness`` one value, ``secret_keys`` and ``white_box`` booleans. Plug-ins are written
             as on the command line.
+        trusted: as for ``make_cell``.
 
     Raises:
         InputError: unreadable file, unknown key, or anything a cell cannot be built from.
@@ -139,13 +147,19 @@ def read_sweep(path: Path) -> list[Cell]:
     made = []
     try:
         # One object for each text: cells that share a dataset share what is loaded of it.
-        axes["dataset"] = [load("dataset", text) for text in axes["dataset"]]
+        axes["dataset"] = [registry.load("dataset", text) for text in axes["dataset"]]
         for values in itertools.product(*axes.values()):
             cell = dict(zip(axes, values, strict=True))
             for axis in _THREAT:
                 threat[axis] = cell.pop(axis)
             made.append(
-                make_cell(**cell, attacks=attacks, witness=witness, threat=Threat(**threat))
+                make_cell(
+                    **cell,
+                    attacks=attacks,
+                    witness=witness,
+                    threat=Threat(**threat),
+                    trusted=trusted,
+                )
             )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

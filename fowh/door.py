@@ -101,6 +101,7 @@ def evaluate(
     device: str = "auto",
     out: str | Path | None = None,
     force: bool = False,
+    trusted: bool = False,
     progress: Progress | None = None,
     **threat: Any,
 ) -> Result:
@@ -119,6 +120,8 @@ def evaluate(
         out: folder of records: a cell on record is answered from it, another is written to it.
             None: nothing is written but caches.
         force: run again although recorded.
+        trusted: run third parties' schemes and attacks in this process, where they can reach the
+            truth; else those that are given as texts have processes of their own.
         progress: is told (what is going on, which fraction is done).
         threat: axes of ``Threat``: keys, leaked, box, queries, samples, versions, server,
             candidates.
@@ -139,6 +142,7 @@ def evaluate(
         threat=_threat_of(threat),
         seed=seed,
         witness=witness,
+        trusted=trusted,
     )
     samples = cell.dataset.load()
     if out is not None:

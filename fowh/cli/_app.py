@@ -26,6 +26,10 @@ app = typer.Typer(
 Out = Annotated[Path, typer.Option(help="Folder for records and reports.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
 Force = Annotated[bool, typer.Option("--force", help="Run again although recorded.")]
+Trusted = Annotated[
+    bool,
+    typer.Option("--trusted", help="Third parties' code in this process, where the truth is."),
+]
 
 
 def _version(asked: bool) -> None:

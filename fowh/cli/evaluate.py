@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fowh.cli._app import Device, Force, Out, app
+from fowh.cli._app import Device, Force, Out, Trusted, app
 
 
 @app.command()
@@ -58,6 +58,7 @@ def evaluate(
         bool, typer.Option("--json", help="The record on stdout, all else on stderr.")
     ] = False,
     force: Force = False,
+    trusted: Trusted = False,
 ) -> None:
     """Evaluate one cell: does SCHEME keep the system useful, and what does a thief get back?"""
     from fowh.cells import make_cell
@@ -76,6 +77,7 @@ def evaluate(
         threat=Threat(**axes),
         seed=seed,
         witness=witness,
+        trusted=trusted,
     )
     check_writable(out)
     with progress() as note:

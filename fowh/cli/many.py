@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fowh.cli._app import Device, Force, Out, app
+from fowh.cli._app import Device, Force, Out, Trusted, app
 from fowh.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def sweep(
     device: Device = "auto",
     out: Out = Path("results"),
     force: Force = False,
+    trusted: Trusted = False,
 ) -> None:
     """Evaluate every cell of a sweep; cells already on record are not run again."""
     from rich.console import Console
@@ -36,7 +37,7 @@ def sweep(
     from fowh.report.terminal import print_sweep
     from fowh.run import answer_or_run, check_writable
 
-    cells = read_sweep(file)
+    cells = read_sweep(file, trusted)
     check_writable(out)
     datasets = {id(cell.dataset): cell.dataset for cell in cells}  # cells share theirs
     samples = {key: dataset.load() for key, dataset in datasets.items()}  # before any work

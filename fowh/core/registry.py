@@ -24,6 +24,7 @@ from types import ModuleType, NoneType
 from typing import Any, Literal
 
 from fowh.core.errors import InputError
+from fowh.core.trust import refused
 
 Kind = Literal["dataset", "target", "leak", "scheme", "protocol", "attack", "modality"]
 
@@ -62,6 +63,15 @@ def names(kind: Kind) -> list[str]:
     return sorted(_own(kind) | set(_third_party(kind)))
 
 
+def foreign(kind: Kind, name: str) -> str | None:
+    """Where a third party's plug-in of that name is, ``module`` or ``module:Class``; else None."""
+    package, _, stem = name.partition(":")[0].rpartition(".")
+    if ":" in name:
+        return None if package == _HOME[kind][0] and stem in _own(kind) else name
+    theirs = None if name in _own(kind) else _third_party(kind).get(name)
+    return None if theirs is None else theirs.value
+
+
 def attribute(kind: Kind, name: str, wanted: str) -> Any:
     """A class attribute of a plug-in, such as what a scheme protects; imports that plug-in."""
     return getattr(plugin_class(kind, name), wanted)
@@ -87,6 +97,8 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
         InputError: unknown name (with near matches and the folder searched), a module that fails
             at import, or a class that is not a plug-in of this kind.
     """
+    if refused(kind) and foreign(kind, name):
+        raise InputError(f"{kind} {name!r} is a third party's: give --trusted to run it in here")
     if ":" in name:
         return usable(kind, name, _imported(kind, name, lambda: _named_class(name)))
     if name in _own(kind):

@@ -101,6 +101,11 @@ class TemplateScheme(Scheme):
         """
         return COMPARISONS
 
+    @property
+    def verifiers(self) -> tuple[TemplateScheme, ...]:
+        """Itself where verification is measured: in one place, or in two that share no memory."""
+        return (self,)
+
     @abstractmethod
     def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         """Protect embeddings.

@@ -20,8 +20,9 @@ def sources(plugin: Any) -> set[Path]:
 
     So do those of its ``parts``. None for what was typed into a session.
     """
+    told = map(Path, getattr(plugin, "files", ()))  # of one that is not loaded here
+    found = {file for file in told if file.is_file()}
     files = {_file(each) for part in _whole(plugin) for each in _classes(part)} - {None}
-    found = set()
     for file in files:
         assert file is not None
         found |= {file, *file.parent.glob("_*.py"), *file.parent.glob("_*/*.py")}

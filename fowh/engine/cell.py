@@ -18,6 +18,7 @@ from fowh.core.scheme import Scheme
 from fowh.core.sources import code_digest
 from fowh.core.target import Target
 from fowh.core.threat import Threat
+from fowh.core.trust import ran_in
 from fowh.metrics import Metric, candidates, learn
 
 HOME = Path(__file__).parents[1]
@@ -147,10 +148,10 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
         },
         "target": _model(cell.target),
         "leak": describe(cell.leak, "leak"),
-        "scheme": describe(cell.scheme, "scheme"),
+        "scheme": {**describe(cell.scheme, "scheme"), **ran_in(cell.scheme, "scheme")},
         "protocol": {**describe(cell.protocol, "protocol"), "numbers": cell.protocol.numbers()},
         "threat": dataclasses.asdict(cell.threat),
-        "attacks": [describe(attack, "attack") for attack in cell.attacks],
+        "attacks": [{**describe(a, "attack"), **ran_in(a, "attack")} for a in cell.attacks],
         "witness": _model(cell.witness),
         "seed": cell.seed,
         # Without it a record would answer for code that has changed; targets digest their own.

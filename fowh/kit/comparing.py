@@ -34,7 +34,11 @@ class Comparisons:
 
 
 def compare_rows(
-    block: Block, subjects: NDArray[np.int64], cap: int, rng: np.random.Generator
+    block: Block,
+    subjects: NDArray[np.int64],
+    cap: int,
+    rng: np.random.Generator,
+    half: NDArray[np.intp] | None = None,
 ) -> Comparisons:
     """Compare each sample, enrolled, with the others as probes: all pairs, or a seeded sample.
 
@@ -46,12 +50,13 @@ def compare_rows(
         subjects: (n,) whose the samples are.
         cap: comparisons, about.
         rng: draws the sample where one is needed.
+        half: (n,) which half each sample belongs to, where only those of two halves are compared.
     """
     parts: list[tuple[Floats, Indices, Indices]] = []
     for rows, probes in _blocks(subjects, cap, rng):
         scores = block(rows, probes)
         left, right = np.broadcast_arrays(rows[:, None], probes[None, :])
-        other = left != right
+        other = left != right if half is None else half[left] != half[right]
         parts.append((scores[other], left[other], right[other]))
     score, left, right = (np.concatenate(column) for column in zip(*parts, strict=True))
     a, b = subjects[left], subjects[right]
@@ -71,6 +76,10 @@ def compare(
     Beyond ``scheme.comparison_cap`` pairs a sample stands for all; beyond the default cap where
     the outcome of a slow verification is known in closed form.
 
+    A scheme with two places that verify compares, in each, templates of one half of everybody's
+    readings with probes of the other half: there, no template meets the sample that it was made of,
+    by which a scheme that stores a digest of it could tell whose the others are.
+
     Args:
         scheme: fitted.
         templates: n templates of ``enrolled``.
@@ -84,10 +93,30 @@ def compare(
         used = None if keys is None else keys[probes]
         if isinstance(scheme, Shortcut):
             return scheme.scores_known(templates[rows], enrolled[rows], enrolled[probes], used)
-        return scheme.scores(templates[rows], enrolled[probes], used)
+        if half is None:
+            return scheme.scores(templates[rows], enrolled[probes], used)
+        out = np.empty((len(rows), len(probes)), dtype=np.float32)
+        for number, place in enumerate(places):
+            left, right = half[rows] == number, half[probes] != number
+            some = None if used is None else used[right]
+            made = place.scores(templates[rows[left]], enrolled[probes[right]], some)
+            out[np.ix_(left, right)] = made
+        return out
 
+    places = scheme.verifiers
+    half = halves(subjects) if len(places) > 1 else None
     cap = COMPARISONS if isinstance(scheme, Shortcut) else scheme.comparison_cap
-    return compare_rows(block, subjects, cap, rng)
+    return compare_rows(block, subjects, cap, rng, half)
+
+
+def halves(subjects: NDArray[np.int64]) -> NDArray[np.intp]:
+    """(n,) 0 or 1: every second reading of a subject, beginning with another half for the next."""
+    _, codes, counts = np.unique(subjects, return_inverse=True, return_counts=True)
+    order = np.argsort(codes, kind="stable")
+    first = np.repeat(np.cumsum(counts) - counts, counts)
+    half = np.empty(len(subjects), dtype=np.intp)
+    half[order] = (np.arange(len(subjects)) - first + codes[order]) % 2
+    return half
 
 
 def compare_vectors(

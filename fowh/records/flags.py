@@ -46,6 +46,13 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ran = {k: v for k, v in record["attacks"].items() if v.get("status") == "ok"}
     attacks = {k: v for k, v in ran.items() if not v.get("informed")}
     main = record["headline"]["success"][0]
+    inside = [p["name"] for p in _plugins(record["spec"]) if p.get("process") == "testbed"]
+    if inside:
+        yield (
+            "in-process",
+            f"{', '.join(inside)} ran in the testbed's own process, where the truth is: what is "
+            "measured here holds as far as its author is trusted",
+        )
     for name, row in record["attacks"].items():
         if row.get("status") == "failed":
             yield "attack-failed", f"{name} stopped with an error and counts for nothing here"
@@ -95,6 +102,11 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     missed = record["data"].get("not_found")
     if missed:
         yield "samples-not-found", f"the detector missed {missed} samples; a fallback stands in"
+
+
+def _plugins(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a third party may have written and have run apart."""
+    return [spec["scheme"], *spec["attacks"]]
 
 
 def lost(record: Mapping[str, Any]) -> bool:

@@ -1,0 +1,93 @@
+"""The process of a third party's plug-in: ``python -m fowh.isolation.child SOCKET MODULES``.
+
+What is started is a nursery: it loads our own libraries, and nothing of anybody else's. It forks a
+process for every task; only there is the plug-in loaded, and what it leaves in memory dies with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import socket
+import sys
+import traceback
+
+from fowh.core import registry
+from fowh.core.errors import InputError
+from fowh.core.trust import APART
+from fowh.isolation import served, wire
+
+
+def main() -> None:
+    """Fork a process for each socket that comes in, end one whose number does, until the end."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    os.dup2(2, 1)  # what a plug-in prints is no part of anybody's output
+    for name in sys.argv[2:]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    for kind in APART:  # reading what is installed takes long; importing it is left to each process
+        registry.names(kind)
+    mine: set[int] = set()
+    while True:
+        try:
+            text, sockets, _, _ = socket.recv_fds(control, wire.PID.size, 1)
+        except ConnectionResetError:  # the testbed is gone
+            return
+        if not text:
+            return
+        _bury(mine)
+        if not sockets:
+            (number,) = wire.PID.unpack(text)
+            if number in mine:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(number, signal.SIGKILL)
+            continue
+        number = os.fork()
+        if not number:
+            control.close()
+            os.setpgid(0, 0)
+            _serve(socket.socket(fileno=sockets[0]))
+        with contextlib.suppress(OSError):  # the child was faster
+            os.setpgid(number, number)
+        mine.add(number)
+        os.close(sockets[0])
+        control.sendall(wire.PID.pack(number))
+
+
+def _bury(mine: set[int]) -> None:
+    """Take leave of those that ended, so that a number stands for a process of ours or for none."""
+    while mine:
+        number, _ = os.waitpid(-1, os.WNOHANG)
+        if not number:
+            return
+        mine.discard(number)
+
+
+def _serve(line: socket.socket) -> None:
+    """Answer requests until the line is closed; never returns."""
+    desk = served.Desk(line)
+    try:
+        while True:
+            name, given = wire.receive(line)
+            try:
+                answer = ["made", getattr(desk, f"do_{name}")(*given)]
+            except wire.Broken:
+                raise
+            except InputError as error:
+                answer = ["refused", str(error)]
+            except BaseException as error:  # SystemExit as well: whatever it raises is told
+                answer = ["raised", type(error).__name__, str(error), traceback.format_exc()]
+            try:
+                wire.send(line, answer)
+            except TypeError as error:
+                wire.send(line, ["refused", str(error)])
+    except (wire.Broken, OSError):
+        pass
+    finally:
+        os._exit(0)  # no handler of the plug-in's, no flush of what the nursery had
+
+
+if __name__ == "__main__":
+    main()
