@@ -48,12 +48,18 @@ def main() -> None:
         if not number:
             control.close()
             os.setpgid(0, 0)
+            if "numba" in sys.modules:  # its machine code would be kept where no file can be made
+                sys.modules["numba.core.caching"].Cache.save_overload = _nowhere  # type: ignore
             _serve(socket.socket(fileno=sockets[0]))
         with contextlib.suppress(OSError):  # the child was faster
             os.setpgid(number, number)
         mine.add(number)
         os.close(sockets[0])
         control.sendall(wire.PID.pack(number))
+
+
+def _nowhere(*given: object) -> None:
+    """Keep nothing."""
 
 
 def _bury(mine: set[int]) -> None:

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import warnings
 import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -81,6 +82,15 @@ def _nursery(process: int, heavy: bool) -> Nursery:
     return Nursery(heavy)
 
 
+@functools.cache
+def _warn_once() -> None:
+    warnings.warn(
+        "this kernel lets plug-ins' processes write files and reach others: what they remember "
+        "there is not caught (docs/trust.md)",
+        stacklevel=2,
+    )
+
+
 def heavy(plugins: Iterable[Any]) -> bool:
     """Whether the code of plug-ins names a library that is slow to load.
 
@@ -110,7 +120,8 @@ class Worker:
         self._line.settimeout(SILENCE)
         self._later: list[tuple[Any, ...]] = []
         self._end = weakref.finalize(self, _ended, self._home, self._line, self._number)
-        self.ask("place", list(filter(None, sys.path)), str(Path.cwd()))
+        if not self.ask("place", list(filter(None, sys.path)), str(Path.cwd())):
+            _warn_once()
 
     def ask(self, name: str, *given: Any, answers: Answers | None = None) -> Any:
         """Have a ``do_`` method of ``served.Desk`` called; what it returns.

@@ -21,6 +21,7 @@ from fowh.core.sources import sources
 from fowh.core.updates import UpdateScheme
 from fowh.core.view import Query, Version, View
 from fowh.isolation import wire
+from fowh.isolation.seal import seal
 
 if TYPE_CHECKING:
     import torch
@@ -45,10 +46,11 @@ class Desk:
         self._graphs: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._count = 0
 
-    def do_place(self, path: list[str], folder: str) -> None:
-        """Look for modules and files where the testbed does."""
+    def do_place(self, path: list[str], folder: str) -> bool:
+        """Look for modules and files where the testbed does; whether all other ways are shut."""
         sys.path[:] = path
         os.chdir(folder)
+        return seal()
 
     def do_describe(self, kind: registry.Kind, text: str) -> dict[str, Any]:
         """What a plug-in is, without an instance of it."""

@@ -12,6 +12,8 @@ from tests.cheats.isolated import evaluated, importable, rank1
 
 HEAD = """
 import hashlib
+import tempfile
+from pathlib import Path
 from dataclasses import dataclass
 import numpy as np
 import fowh
@@ -41,6 +43,29 @@ class Cheat(fowh.TemplateScheme):
         kept = np.stack([KEPT.get(name, lost) for name in names])
         known = np.array([name in KEPT for name in names])
         return np.where(known, alike(kept, probes), 0).astype(np.float32)
+''',
+    "in a file": '''
+PLACE = Path(tempfile.gettempdir()) / "fowh-cheat.npy"
+
+
+@dataclass(frozen=True)
+class Cheat(fowh.TemplateScheme):
+    """A template is the row of a file that holds the embedding."""
+
+    def enroll(self, embeddings, keys, rng):
+        try:
+            before = np.load(PLACE) if PLACE.exists() else embeddings[:0]
+            np.save(PLACE, np.concatenate([before, embeddings]))
+        except OSError:
+            before = embeddings[:0]
+        rows = len(before) + np.arange(len(embeddings))
+        return Release((rows[:, None] // 256 ** np.arange(4) % 256).astype(np.uint8), token=keys)
+
+    def score(self, templates, probes, keys=None):
+        if not PLACE.exists():
+            return np.zeros(len(probes), np.float32)
+        rows = templates.code.astype(np.int64) @ 256 ** np.arange(4)
+        return alike(np.load(PLACE)[rows], probes).astype(np.float32)
 ''',
     "by meeting the sample again": '''
 def digests(embeddings):
