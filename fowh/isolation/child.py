@@ -14,6 +14,8 @@ import socket
 import sys
 import traceback
 
+import numpy as np
+
 from fowh.core import registry
 from fowh.core.errors import InputError
 from fowh.core.trust import APART
@@ -27,6 +29,8 @@ def main() -> None:
     for name in sys.argv[2:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    if len(sys.argv) > 2:
+        _practise()
     for kind in APART:  # reading what is installed takes long; importing it is left to each process
         registry.names(kind)
     mine: set[int] = set()
@@ -56,6 +60,24 @@ def main() -> None:
         mine.add(number)
         os.close(sockets[0])
         control.sendall(wire.PID.pack(number))
+
+
+def _practise() -> None:
+    """Let the libraries do once what they do slowly the first time: each fork is then spared it.
+
+    On one thread: those of a pool would not be there in a fork.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    few, keys = np.eye(4, 8, dtype=np.float32), np.zeros(4, dtype=np.uint64)
+    scheme = registry.load("scheme", "iom")
+    left = scheme.enroll(few, keys, np.random.default_rng(0))
+    scheme.scores(left, few)
+    at = torch.from_numpy(few).requires_grad_()
+    torch.autograd.grad(scheme.slack(left)(at).sum(), at)
+    torch.set_num_threads(threads)
 
 
 def _nowhere(*given: object) -> None:

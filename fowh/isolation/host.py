@@ -20,7 +20,7 @@ from fowh.isolation import wire
 
 SILENCE = 3600.0  # seconds that a plug-in may work without a word
 HINT = "give --trusted to run it in the testbed's own process"
-HEAVY = ("torch", "faiss", "fowh.kit.kernels", "fowh.kit.projection", "fowh.kit.ridge")
+HEAVY = ("torch", "fowh.kit.kernels", "fowh.kit.projection", "fowh.kit.ridge")
 WORDS = 2**16  # characters of what a plug-in says went wrong
 
 Answers = Callable[[str, list[Any]], Any]  # what the testbed says when a plug-in asks
@@ -37,7 +37,7 @@ class Nursery:
     for before it is needed.
 
     Args:
-        heavy: whether it holds torch, FAISS and numba as well. That takes seconds to load, and the
+        heavy: whether it holds torch and numba as well. That takes seconds to load, and the
             fork of a large process tenths of one.
     """
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fowh.core.randomness import stream
 from fowh.core.registry import load
+from fowh.core.release import Release
 from fowh.kit.comparing import compare, compare_rows, compare_vectors, sample, subject_keys
 from schemes.fuzzy_commitment import FuzzyCommitment
 from schemes.iom import Iom
@@ -126,3 +127,35 @@ def test_a_slow_verification_with_a_known_outcome_is_not_run(
     monkeypatch.setattr(FuzzyCommitment, "comparison_cap", 16)
     seen = compare(scheme, templates, points, subjects, stream(0, "p"))
     assert len(seen.score) == 90 * 89
+
+
+def test_where_two_places_verify_no_template_meets_its_own_sample() -> None:
+    """Each sees the templates of one half and the probes of the other, mated ones among them."""
+    met: dict[int, set[tuple[int, int]]] = {0: set(), 1: set()}
+
+    class Place:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def scores(self, templates: Release, probes: np.ndarray, keys: object) -> np.ndarray:
+            left, right = templates.code[:, 0], probes[:, 0]
+            met[self.number] |= {(int(a), int(b)) for a in left for b in right}
+            return 100 * left[:, None] + right
+
+    class Two:
+        verifiers = (Place(0), Place(1))
+        comparison_cap = 10**6
+
+    subjects = np.array([5, 5, 5, 5, 7, 7, 7, 9, 2])
+    rows = np.arange(9, dtype=np.float32)[:, None]
+    seen = compare(Two(), Release(rows), rows, subjects, np.random.default_rng(0))  # type: ignore[arg-type]
+    for number in (0, 1):
+        templates, probes = ({pair[k] for pair in met[number]} for k in (0, 1))
+        assert not templates & probes
+    pairs = {(int(score) // 100, int(score) % 100) for score in seen.score}
+    assert pairs == met[0] | met[1] and len(pairs) == len(seen.score) == 40
+    assert [bool(m) for m in seen.mated] == [
+        subjects[int(s) // 100] == subjects[int(s) % 100] for s in seen.score
+    ]
+    mated = {pair for pair in pairs if subjects[pair[0]] == subjects[pair[1]]}
+    assert len(mated) == 8 + 4  # of four readings 2 x 2 x 2, of three 2 x 1 x 2
