@@ -36,7 +36,11 @@ def control(**metrics: float) -> dict[str, Any]:
 
 
 SOUND: dict[str, Any] = {
-    "spec": {"target": {"name": "dlib", "params": {}}},
+    "spec": {
+        "target": {"name": "dlib", "params": {}},
+        "scheme": {"name": "iom"},
+        "attacks": [{"name": "ridge"}],
+    },
     "headline": dataclasses.asdict(Templates.headline),
     "data": {"pairs_above": 41, "not_found": 0},
     "utility": {"stolen_key": {"fnmr_at_fmr_1e-2": value(0.01)}},
@@ -172,7 +176,7 @@ def named(accuracy: float) -> dict[str, Any]:
     """A record of answers: more accuracy is better, and the main success has another name."""
     row = attack(0.0) | {"metrics": {"named": value(0.9), "advantage_named": value(0.5, 0.5)}}
     return {
-        "spec": {"target": None},
+        "spec": {"target": None, "scheme": {"name": "top_label"}, "attacks": [{"name": "gan"}]},
         "headline": dataclasses.asdict(Outputs.headline),
         "data": {"not_found": None},
         "utility": {"protected": {"accuracy": value(accuracy)}},
@@ -352,3 +356,14 @@ def test_an_embedding_in_clear_is_a_doubt(
     record = changed(("data", "clear_cosine"), cosine)
     record["data"] |= {"clear_permuted": permuted, "clear_said": said}
     assert raised(record) == flags
+
+
+@pytest.mark.parametrize("part", ["scheme", "attack"])
+def test_a_third_partys_code_beside_the_truth_is_flagged(part: str) -> None:
+    for process, expected in (("testbed", ["in-process"]), ("own", [])):
+        theirs = {"name": "their:Own", "process": process}
+        spec = {"target": None, "scheme": {"name": "iom"}, "attacks": [{"name": "ridge"}]}
+        spec = spec | ({"scheme": theirs} if part == "scheme" else {"attacks": [theirs]})
+        found = raise_flags(SOUND | {"spec": spec}, Templates())
+        assert [flag["flag"] for flag in found] == expected
+        assert all("their:Own" in flag["text"] for flag in found)
