@@ -15,6 +15,7 @@ from attacks._morph.morphs import Pairs
 from attacks._morph.networks import MorphDiscriminator, MorphGenerator
 from fowh.core.cache import Arrays
 from fowh.kit.fabric import native_half
+from fowh.kit.parallel import training_threads
 from fowh.kit.training import blank, initialise, loop, restore, state_of
 
 REPORT = 10  # steps between two lines of progress
@@ -146,6 +147,7 @@ def rebuilt(arrays: Arrays, device: str) -> MorphGenerator:
     return restore(net, arrays).to(device)
 
 
+@training_threads()
 def train(
     pairs: Pairs,
     recipe: MorphRecipe,

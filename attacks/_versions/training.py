@@ -19,6 +19,7 @@ from fowh.core.cache import Arrays
 from fowh.core.view import View
 from fowh.kit.fabric import fabric
 from fowh.kit.images import as_tensor
+from fowh.kit.parallel import training_threads
 from fowh.kit.training import Checkpoint, blank, initialise, loop, state_of
 
 BATCH = 256  # pictures that tell how much features vary
@@ -150,6 +151,7 @@ def build(recipe: SlotRecipe, known: Slots, pictures: torch.Size) -> SlotGenerat
     return blank(SlotGenerator, width, aligned, *shape)
 
 
+@training_threads()
 def train(known: Slots, view: View, recipe: SlotRecipe, seed: int, checkpoint: str) -> Arrays:
     """Train an inverter on the attacker's own samples, but for those that will judge it.
 

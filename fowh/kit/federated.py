@@ -15,6 +15,7 @@ from torch.nn.functional import batch_norm, cross_entropy
 from fowh.core.release import Floats
 from fowh.core.target import Progress
 from fowh.core.updates import UpdateScheme
+from fowh.kit.parallel import training_threads
 
 ROUNDS = 200
 SHARE = 0.1  # of the members that takes part in a round, each drawn independently (Poisson)
@@ -158,6 +159,7 @@ def local_steps(
     return made
 
 
+@training_threads()
 def train(
     network: nn.Module,
     samples: Tensor,

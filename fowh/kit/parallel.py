@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+TRAINING = 2  # threads of every training, whatever the machine has
 
 
 def spare_the_cores() -> None:
@@ -38,3 +41,21 @@ def threaded(work: Callable[[slice], None], count: int, step: int) -> None:
 def _workers(threads: int, process: int) -> ThreadPoolExecutor:
     """One pool per process: a forked child inherits the object but not its threads."""
     return ThreadPoolExecutor(threads)
+
+
+@contextmanager
+def training_threads() -> Iterator[None]:
+    """Torch on as many threads as every training has.
+
+    A gradient is a sum over the batch, which is added up in as many parts as there are threads.
+    The rounding differs, and a training makes it grow: after a few epochs embeddings differ in the
+    third digit. So the number is fixed, and does not follow the machine or what runs beside it.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(TRAINING)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -14,8 +14,10 @@ from torch.nn.functional import cross_entropy
 from fowh.core.release import Floats
 from fowh.core.target import Progress
 from fowh.kit.federated import ROUNDS, SHARE
+from fowh.kit.parallel import training_threads
 
 
+@training_threads()
 def answers(
     networks: list[nn.Module],
     samples: Tensor,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fowh.core.cache import Arrays, cache_dir, load_arrays, save_arrays
+from fowh.kit.parallel import training_threads
 
 Net = TypeVar("Net", bound=nn.Module)
 State = TypeVar("State")
@@ -62,7 +63,7 @@ def loop(
     looks: Container[int] = (),
     begin: int = 0,
 ) -> None:
-    """Updates, and looks at what they came to.
+    """Updates, and looks at what they came to; on as many threads whatever the machine has.
 
     Args:
         steps: how many updates there are.
@@ -72,12 +73,13 @@ def loop(
         looks: after how many updates to look; 0 is before the first.
         begin: updates that were done, and looked at, in an earlier run.
     """
-    if look is not None and begin == 0 and 0 in looks and look(0):
-        return
-    for number in range(begin, steps):
-        update(number)
-        if look is not None and number + 1 in looks and look(number + 1):
+    with training_threads():
+        if look is not None and begin == 0 and 0 in looks and look(0):
             return
+        for number in range(begin, steps):
+            update(number)
+            if look is not None and number + 1 in looks and look(number + 1):
+                return
 
 
 class Best(Generic[State]):

@@ -83,12 +83,16 @@ def test_a_short_budget_is_used_and_never_exceeded():
         assert seen.query.used == min(budget, 120)
 
 
-def test_training_is_deterministic(tmp_path, monkeypatch):
-    made = []
-    for folder in ("one", "two"):
-        monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path / folder))
-        seen = view()
-        made.append(MorphGan(**TINY).render(seen, seen.embeddings, np.random.default_rng(1)))
+def test_training_is_deterministic_on_any_number_of_threads(tmp_path, monkeypatch):
+    before, made = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path / str(threads)))
+            seen = view()
+            made.append(MorphGan(**TINY).render(seen, seen.embeddings, np.random.default_rng(1)))
+    finally:
+        torch.set_num_threads(before)
     np.testing.assert_array_equal(*made)
 
 

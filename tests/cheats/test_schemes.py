@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cheats.schemes import HIDING, MASKED
+from tests.cheats.schemes import HIDING, MASKED, Beside
 from tests.cheats.world import evaluated, rank1, recognises, verdict, winners
 
 
@@ -16,9 +16,11 @@ def test_what_is_hidden_is_read_off_the_scores(scheme: Any) -> None:
     assert recognises(result)
     assert verdict(result) == "Broken"
     assert rank1(result, "score_regression") > 0.9
-    # Those that read the code, or what the scheme chooses to reveal, see nobody; and the nearest of
-    # the own samples alone would not have broken it.
-    assert winners(result) <= {"dictionary", "best_probe", "score_regression"}
+    # Nothing is stored of what is kept elsewhere: those that read a row see nobody. What is stored
+    # beside the code is read, whatever the scheme says of it. The nearest of the own samples alone
+    # would have broken neither.
+    reading = {"ridge", "mlp"} if scheme is Beside else set()
+    assert reading <= winners(result) <= reading | {"dictionary", "best_probe", "score_regression"}
     assert rank1(result, "dictionary") < 0.5
 
 
@@ -27,6 +29,6 @@ def test_inequalities_that_lie_save_nothing(scheme: Any) -> None:
     result = evaluated(scheme())
     assert recognises(result)
     assert verdict(result) == "Broken"
-    assert {"score_regression", "ridge"} <= winners(result)
+    # The pre-image tries them on own samples, believes them no longer, and reads the code.
+    assert {"score_regression", "ridge", "preimage"} <= winners(result)
     assert rank1(result, "score_regression") > 0.9
-    assert "preimage" not in winners(result)  # it believed them

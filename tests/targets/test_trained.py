@@ -64,6 +64,21 @@ def test_names_of_versions(schedule: str) -> None:
     assert list(small(schedule=schedule).names) == NAMES[schedule]
 
 
+def test_a_training_does_not_follow_the_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lessons: Lessons
+) -> None:
+    before, made = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path / str(threads)))  # trained anew
+            made.append(embeddings(small().fit(lessons), lessons)[-1])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*made)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_last_version_is_the_target_itself(
     kind: tuple[str, str], fitted: Fitted, lessons: Lessons
