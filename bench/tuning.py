@@ -44,7 +44,7 @@ SIDES = (32, 64)
 STEPS, RATES, WEIGHTS = (25, 50, 100, 200), (0.0025, 0.005, 0.01), (1.0, 3.0, 10.0, 30.0)
 TV = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 ROUNDS = (0, 50, 200)
-PACES = (1, 2, 5, 10, 20, 50)
+PACES = (0.1, 0.3, 1, 2, 5, 10, 20, 50)
 LONGER = (200, 1000, 5000)  # where gradients are clipped in L1
 SCHEMES = (
     *("plain", "clip", *(f"dp_sgd:sigma={sigma}" for sigma in (0.03, 0.1, 0.3, 1))),
@@ -182,18 +182,21 @@ def smoothness(given: World, rounds: int) -> dict[str, float]:
     return found
 
 
-def accuracy(given: World, scheme: UpdateScheme, pace: float, target: str = "mlp") -> float:
+def accuracy(
+    given: World, scheme: UpdateScheme, pace: float, target: str = "mlp", size: int | None = None
+) -> float:
     """Of a target trained under a scheme at that pace, on readings that it did not learn from."""
+    clients = federated.clients_of(int(given.members.sum()), size)
     learner: Any = load("target", target)
     small = resize(given.faces, SIDES[0])
     x, y = as_tensor(small, "cpu"), torch.from_numpy(given.labels)
     member, right = torch.from_numpy(given.members), []
     for seed in range(SEEDS):
         network = learner.network(PEOPLE, 1, torch.Generator().manual_seed(seed))
-        rate, rng = learner.rate * pace / scheme.pace, np.random.default_rng(seed)
+        rate, rng = learner.rate * pace / scheme.pace(clients), np.random.default_rng(seed)
         seen, whose = x[member], y[member]
         rounds, alone = federated.ROUNDS, learner.alone
-        federated.train(network, seen, whose, scheme, rounds, rate, rng, alone)
+        federated.train(network, seen, whose, scheme, rounds, rate, rng, alone, size=size)
         network.eval()
         said = federated.named(network, x[~member]).argmax(axis=1)
         right.append((said == given.labels[~given.members]).mean())
@@ -206,11 +209,11 @@ def rates(given: World, target: str) -> dict[str, float]:
     return {f"rate={r}": accuracy(given, UpdateScheme(), r / own, target) for r in RATES_OF_ALL}
 
 
-def paces(given: World, text: str) -> dict[str, float]:
-    """Accuracy by pace."""
+def paces(given: World, text: str, size: int | None) -> dict[str, float]:
+    """Accuracy by pace, where each client has so many samples, or one party has all."""
     scheme: UpdateScheme = load("scheme", text)
     tried = (*PACES, *(LONGER if text.startswith("laplace") else ()))
-    return {f"pace={pace}": accuracy(given, scheme, pace) for pace in tried}
+    return {f"pace={pace}": accuracy(given, scheme, pace, size=size) for pace in tried}
 
 
 def attacks(given: World) -> dict[str, dict[str, float]]:
@@ -237,8 +240,9 @@ def main() -> None:
         tables[f"accuracy of {target}"] = found = rates(given, target)
         print(target, found, file=sys.stderr, flush=True)
     for text in SCHEMES if sys.argv[2] == "schemes" else ():
-        tables[f"accuracy under {text}"] = found = paces(given, text)
-        print(text, found, file=sys.stderr, flush=True)
+        for who, size in (("one party", None), ("clients of one sample", 1)):
+            tables[f"accuracy under {text}, {who}"] = found = paces(given, text, size)
+            print(text, who, found, file=sys.stderr, flush=True)
     for name, rows in tables.items():
         print(name, *(f"  {key:36} {value:.3f}" for key, value in rows.items()), sep="\n")
     RECORD.write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")

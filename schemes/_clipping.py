@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 SMALL = 1e-12  # below it a gradient is nothing
@@ -18,11 +19,12 @@ def clip(gradients: Any, norm: float, order: int = 2) -> Any:
     return gradients * (norm / length).clip(max=1.0)[..., None]
 
 
-def longer(norm: float, sigma: float = 0.0, order: int = 2) -> float:
+def longer(norm: float, sigma: float = 0.0, clients: int = 1, order: int = 2) -> float:
     """The server's pace where gradients are clipped, chosen on other people.
 
     Clipping to 1 shortens the gradients of ``mlp`` some tenfold in L2 and a thousandfold in L1, so
-    that steps of the unprotected length lead nowhere in as many rounds; noise grows with the step
+    that steps of the unprotected length lead nowhere in as many rounds; noise grows with the step,
+    and with the root of how many clients add one each to what together is as many samples
     (``python -m bench.tuning``, docs/gradients.md).
     """
-    return min(LONGER[order], BORNE / max(sigma, SMALL)) / norm
+    return min(LONGER[order], BORNE / max(sigma * math.sqrt(clients), SMALL)) / norm

@@ -65,9 +65,8 @@ class Chain(UpdateScheme):
     def summed(self) -> int:
         return self.stages[-1].summed
 
-    @property
-    def pace(self) -> float:
-        return self.stages[0].pace
+    def pace(self, clients: int) -> float:
+        return self.stages[0].pace(clients)
 
     def each(self, gradients: Any) -> Any:
         return self.stages[0].each(gradients)

@@ -20,11 +20,11 @@ LOOSE = 50.0  # epsilon above which the exact accountant's grid no longer fits i
 class DpSgd(UpdateScheme):
     """Abadi et al. (2016, algorithm 1): clip each sample's gradient, add noise to the sum.
 
-    One row is one step of a party that samples its members; the noise is on the sum over those who
-    take part, so that in the mean it shrinks with their number. Epsilon is that of 200 such
-    steps by the accountant of Gopi et al. (2021, "Numerical composition of differential privacy",
-    Opacus' PRV), which is tight; where it is above ``LOOSE``, Renyi accounting's (Mironov 2017),
-    which is an upper bound and loose itself: a number that promises nothing either way.
+    One row is one step of a client; the noise is on the sum over its samples, so that in the mean
+    it shrinks with their number. Epsilon is that of a whole training by the accountant of Gopi et
+    al. (2021, "Numerical composition of differential privacy", Opacus' PRV), which is tight; where
+    it is above ``LOOSE``, Renyi accounting's (Mironov 2017), which is an upper bound and loose
+    itself: a number that promises nothing either way.
 
     Attributes:
         sigma: standard deviation of the noise, in units of ``norm``.
@@ -40,9 +40,8 @@ class DpSgd(UpdateScheme):
             if not 0 < value < float("inf"):
                 raise InputError(f"dp_sgd: {name} is {value}; give a positive number")
 
-    @property
-    def pace(self) -> float:
-        return _clipping.longer(self.norm, self.sigma)
+    def pace(self, clients: int) -> float:
+        return _clipping.longer(self.norm, self.sigma, clients)
 
     def each(self, gradients: Any) -> Any:
         return _clipping.clip(gradients, self.norm)

@@ -36,9 +36,8 @@ class Laplace(UpdateScheme):
             if not 0 < value < float("inf"):
                 raise InputError(f"laplace: {name} is {value}; give a positive number")
 
-    @property
-    def pace(self) -> float:
-        return _clipping.longer(self.norm, 2**0.5 * self.scale, order=1)
+    def pace(self, clients: int) -> float:
+        return _clipping.longer(self.norm, 2**0.5 * self.scale, clients, order=1)
 
     def each(self, gradients: Any) -> Any:
         return _clipping.clip(gradients, self.norm, order=1)

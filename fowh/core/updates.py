@@ -44,11 +44,13 @@ class UpdateScheme(Scheme):
         """Clients whose updates are added before the server sees them; default: 1."""
         return 1
 
-    @property
-    def pace(self) -> float:
+    def pace(self, clients: int) -> float:
         """The server's steps against those without the scheme; default: 1.
 
         Longer ones make up for what clipping shortens, shorter ones bear more noise.
+
+        Args:
+            clients: whose updates the server takes the mean of, each with noise of its own.
         """
         return 1.0
 

@@ -159,6 +159,16 @@ def local_steps(
     return made
 
 
+def clients_of(members: int, size: int | None) -> int:
+    """Clients of a round, as are expected of so many members.
+
+    Args:
+        members: of the training.
+        size: samples of each client; None: one party holds all, and samples them.
+    """
+    return 1 if size is None else max(1, round(SHARE * members) // size)
+
+
 @training_threads()
 def train(
     network: nn.Module,
@@ -170,12 +180,15 @@ def train(
     rng: np.random.Generator,
     alone: bool = True,
     progress: Progress | None = None,
+    size: int | None = None,
 ) -> None:
     """Train a network in place by what the server sees of each round.
 
-    In a round each member takes part with probability ``SHARE``, and what the server sees is one
-    release of the scheme: noise is added once to the sum over those who take part (Abadi et al.
-    2016, algorithm 1; the sum is divided by their expected number). What batch normalisations in
+    In a round each member takes part with probability ``SHARE``. Either one party holds them, and
+    what the server sees is one release of the scheme: noise is added once to the sum over those who
+    take part (Abadi et al. 2016, algorithm 1; the sum is divided by their expected number). Or they
+    are spread by lot over clients of ``size`` samples, each of which sends a release of its own,
+    and the server steps by their mean; who is left over sits out. What batch normalisations in
     train mode need for answers is settled at the end.
 
     Args:
@@ -188,28 +201,20 @@ def train(
         rng: who takes part, and the scheme's own randomness.
         alone: whether gradients of single samples exist.
         progress: is told how it goes.
+        size: samples of each client; None: one party holds all.
     """
-    expected = max(1, round(SHARE * len(samples)))
-    weights, rate = list(network.parameters()), rate * scheme.pace
-    as_they_are = type(scheme).each is UpdateScheme.each  # then one gradient holds their sum
+    clients = clients_of(len(samples), size)
+    weights, rate = list(network.parameters()), rate * scheme.pace(clients)
     for number in range(rounds):
         rows = np.flatnonzero(rng.random(len(samples)) < SHARE)
-        if len(rows) < (1 if alone else 2):
-            mean = np.zeros((1, size_of(network)), dtype=np.float32)
+        if clients == 1:
+            seen = _together(network, samples, labels, scheme, rows, rng, alone)
         else:
-            x, y = samples[rows], labels[rows]
-            if alone and as_they_are:
-                one = loss_gradient(network)(x, y)[None].cpu().numpy()
-                mean = one * np.float32(len(rows) / expected)
-            elif alone:
-                sums = [
-                    scheme.each(per_sample(network, x[part], y[part]).cpu().numpy()).sum(axis=0)
-                    for part in blocks(len(rows), size_of(network))
-                ]
-                mean = np.sum(sums, axis=0)[None] / expected
-            else:
-                mean = scheme.each(loss_gradient(network)(x, y)[None].cpu().numpy())
-        step = torch.from_numpy(scheme.update(mean.astype(np.float32), expected, rng))[0]
+            assert size is not None
+            whole = len(rows) // (size * scheme.summed) * size * scheme.summed
+            held = rng.permutation(rows)[:whole].reshape(-1, size)
+            seen = _apart(network, samples, labels, scheme, held, rng, alone)
+        step = torch.from_numpy(seen)
         with torch.no_grad():
             torch.nn.utils.vector_to_parameters(
                 torch.nn.utils.parameters_to_vector(weights) - rate * step.to(device_of(network)),
@@ -218,6 +223,66 @@ def train(
         if progress is not None and number % 20 == 0:
             progress(f"round {number} of {rounds}", number / rounds)
     settle(network, samples)
+
+
+def _together(
+    network: nn.Module,
+    samples: Tensor,
+    labels: Tensor,
+    scheme: UpdateScheme,
+    rows: NDArray[np.intp],
+    rng: np.random.Generator,
+    alone: bool,
+) -> Floats:
+    """(p,) the release of one party that holds all members, of whom these take part."""
+    expected = max(1, round(SHARE * len(samples)))
+    if len(rows) < (1 if alone else 2):
+        mean = np.zeros((1, size_of(network)), dtype=np.float32)
+    else:
+        x, y = samples[rows], labels[rows]
+        if alone and type(scheme).each is UpdateScheme.each:  # one gradient holds their sum
+            one = loss_gradient(network)(x, y)[None].cpu().numpy()
+            mean = one * np.float32(len(rows) / expected)
+        elif alone:
+            sums = [
+                scheme.each(per_sample(network, x[part], y[part]).cpu().numpy()).sum(axis=0)
+                for part in blocks(len(rows), size_of(network))
+            ]
+            mean = np.sum(sums, axis=0)[None] / expected
+        else:
+            mean = scheme.each(loss_gradient(network)(x, y)[None].cpu().numpy())
+    seen: Floats = scheme.update(mean.astype(np.float32), expected, rng)[0]
+    return seen
+
+
+def _apart(
+    network: nn.Module,
+    samples: Tensor,
+    labels: Tensor,
+    scheme: UpdateScheme,
+    rows: NDArray[np.intp],
+    rng: np.random.Generator,
+    alone: bool,
+) -> Floats:
+    """(p,) mean of the releases of clients who hold these samples, (u, s) rows."""
+    size, summed = rows.shape[1], scheme.summed
+    count, kind = len(rows) // summed, type(scheme)
+    total = np.zeros(size_of(network), dtype=np.float32)
+    if not count:
+        return total
+    if alone and kind.each is UpdateScheme.each and kind.update is UpdateScheme.update:
+        one = loss_gradient(network)(samples[rows.ravel()], labels[rows.ravel()])
+        return np.asarray(one.cpu().numpy())
+    for part in blocks(count, size_of(network) * summed * size):
+        some = rows[part.start * summed : part.stop * summed]
+        x, y = samples[some], labels[some]
+        if alone:
+            each = per_sample(network, x.flatten(0, 1), y.flatten()).view(*some.shape, -1)
+        else:
+            each = of_batches(network, x, y)[:, None]
+        nobody = np.zeros(len(some), dtype=np.uint64)
+        total += scheme.release(each.cpu().numpy(), nobody, rng, size).code.sum(axis=0)
+    return np.asarray(total / count, dtype=np.float32)
 
 
 def device_of(network: nn.Module) -> torch.device:

@@ -47,6 +47,7 @@ class Clients(System):
         labels: (n,) class of every sample of the dataset.
         shared: the network that was sent out to compute the updates on.
         steps: of local training behind an update.
+        size: samples of each client, in the attacked round and in all that were before.
     """
 
     setting: Setting
@@ -59,6 +60,7 @@ class Clients(System):
     labels: NDArray[np.int64]
     shared: nn.Module
     steps: int
+    size: int
 
     def utility(self) -> dict[str, Columns]:
         """Whether each test sample of the victims is named, by models trained without and with."""
@@ -68,7 +70,7 @@ class Clients(System):
         made = {}
         for scenario, scheme in (("unprotected", UpdateScheme()), ("protected", self.scheme)):
             right = [
-                said(setting, scheme, federated.ROUNDS, seed)[rows].argmax(axis=1)
+                said(setting, scheme, federated.ROUNDS, seed, self.size)[rows].argmax(axis=1)
                 == self.labels[rows]
                 for seed in range(SEEDS)
             ]
@@ -132,10 +134,11 @@ def classes_of(setting: Setting) -> NDArray[np.int64]:
     return np.searchsorted(np.unique(setting.subjects[setting.learned]), setting.subjects)
 
 
-def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int) -> nn.Module:
+def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int, size: int) -> nn.Module:
     """The network after so many rounds under a scheme; the same for every fold, and cached.
 
-    ``seed`` counts trainings, on from the target's own.
+    ``seed`` counts trainings, on from the target's own. Clients hold ``size`` samples, as those do
+    whose updates are stolen: accuracy and attack are of one system.
     """
     learner = setting.target
     seed += learner.seed  # type: ignore[union-attr]
@@ -155,27 +158,40 @@ def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int) -> n
             *(scheme, rounds, learner.rate),  # type: ignore[union-attr]
             stream(seed, "federated", "rounds"),
             alone=learner.alone,  # type: ignore[union-attr]
+            size=size,
         )
         return state_of(network)
 
     assert setting.samples is not None and learner is not None
-    parts = (learner.sha256, repr(scheme), code_digest([scheme], [KIT]), rounds, seed)
+    parts = (learner.sha256, repr(scheme), code_digest([scheme], [KIT]), rounds, seed, size)
     key = digest(*parts, setting.samples[rows], labels[rows], setting.device.partition(":")[0])
     return restore(new(), cached("trained", key, build))
 
 
-def said(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int) -> Floats:
+def said(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int, size: int) -> Floats:
     """Answers (n, classes) to every sample of the dataset of a network that is trained."""
-    network = trained(setting, scheme, rounds, seed).eval()
+    network = trained(setting, scheme, rounds, seed, size).eval()
     return federated.named(network, tensor(setting, np.arange(len(setting.subjects))))
 
 
-def accuracy(setting: Setting, scheme: UpdateScheme, rounds: int) -> float:
+def accuracy(setting: Setting, scheme: UpdateScheme, rounds: int, size: int) -> float:
     """How many samples that it did not learn from the attacked network names."""
     labels = classes_of(setting)
     test = np.setdiff1d(np.arange(len(labels)), setting.learned)
-    right = said(setting, scheme, rounds, 0)[test].argmax(axis=1) == labels[test]
+    right = said(setting, scheme, rounds, 0, size)[test].argmax(axis=1) == labels[test]
     return float(right.mean())
+
+
+def spent(scheme: UpdateScheme, members: int, size: int, delta: float) -> float | None:
+    """Epsilon against the server, of a sample that takes part as often as is expected.
+
+    A server that is sent each client's update knows who took part: sampling hides nobody then, and
+    a sample's own rounds add up. Where one party holds all of a round, sampling counts (Abadi et
+    al. 2016). Of several clients' sum it is an upper bound: the noise of one is counted.
+    """
+    if federated.clients_of(members, size) == 1:
+        return scheme.spent(federated.ROUNDS, federated.SHARE, delta)
+    return scheme.spent(round(federated.ROUNDS * federated.SHARE), 1.0, delta)
 
 
 def updates(

@@ -13,7 +13,6 @@ from fowh.core.leak import Doubt, Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
 from fowh.core.target import Learner, Target
 from fowh.core.updates import UpdateScheme
-from fowh.kit import federated
 from fowh.leaks import _clients
 from fowh.leaks._accuracy import accuracy
 from fowh.leaks._batches import Batches
@@ -90,7 +89,7 @@ class Gradients(Leak):
                 "try --target mlp --protocol federated"
             )
         delta = 1 / (10 * members)
-        epsilon = scheme.spent(federated.ROUNDS, federated.SHARE, delta)
+        epsilon = _clients.spent(scheme, members, self.batch, delta)
         if epsilon is not None and (self.steps > 1 or not learner.alone):
             raise InputError(
                 "a guarantee clips single samples' gradients, and there are none after several "
@@ -100,12 +99,12 @@ class Gradients(Leak):
         batches = Batches.of(
             setting.fold, setting.learned, self.batch * scheme.summed, setting.stream("batches")
         )
-        shared = _clients.trained(setting, scheme, self.round, seed=0)
+        shared = _clients.trained(setting, scheme, self.round, seed=0, size=self.batch)
         left = _clients.updates(
             *(setting, scheme, shared, batches, labels, self.steps), setting.stream("update")
         )
         facts: dict[str, float] = {
-            "accuracy_at_round": _clients.accuracy(setting, scheme, self.round),
+            "accuracy_at_round": _clients.accuracy(setting, scheme, self.round, self.batch),
             "bytes_per_update": scheme.bits(left.code.shape[1]) / 8,
             "coordinates": left.code.shape[1],
             "chance_label": batches.chance(labels, setting.fold.attacker, setting.stream("lots")),
@@ -116,7 +115,7 @@ class Gradients(Leak):
         keys = np.zeros(len(setting.fold.stolen), dtype=np.uint64)  # nobody holds one
         return Clients(
             *(setting, scheme, keys, left, distances(setting), facts, batches, labels),
-            *(shared, self.steps),
+            *(shared, self.steps, self.batch),
         )
 
     def successes(self, columns: Columns, terms: Columns) -> Columns:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fowh.core.registry import load
 from fowh.core.release import Floats
 from fowh.core.updates import UpdateScheme
 from fowh.kit import federated
@@ -199,8 +200,7 @@ def test_answers_are_probabilities() -> None:
 class Brisk(UpdateScheme):
     """Nothing but longer steps."""
 
-    @property
-    def pace(self) -> float:
+    def pace(self, clients: int) -> float:
         return 2.0
 
 
@@ -210,3 +210,79 @@ def test_the_pace_of_a_scheme_lengthens_the_servers_steps() -> None:
     federated.train(one, samples, labels, Brisk(), 3, 0.1, np.random.default_rng(0))
     federated.train(other, samples, labels, UpdateScheme(), 3, 0.2, np.random.default_rng(0))
     torch.testing.assert_close(weights_of(one), weights_of(other))
+
+
+@dataclass(frozen=True)
+class Noted(UpdateScheme):
+    """Sends signs, so that a mean of what is sent is not what is sent of a mean."""
+
+    clients: int = 1
+
+    @property
+    def summed(self) -> int:
+        return self.clients
+
+    def each(self, gradients: Any) -> Any:
+        return gradients * 2
+
+    def update(self, means: Floats, size: int, rng: np.random.Generator) -> Floats:
+        assert size == 2
+        return np.sign(means)
+
+
+@pytest.mark.parametrize("summed", [1, 2])
+def test_every_client_sends_a_release_of_its_own(summed: int) -> None:
+    made, (samples, labels) = network(), batch(60)
+    start, scheme = weights_of(made), Noted(summed)
+    federated.train(*(made, samples, labels, scheme, 1, 0.2, np.random.default_rng(3)), size=2)
+    rng = np.random.default_rng(3)
+    rows = rng.permutation(np.flatnonzero(rng.random(60) < federated.SHARE))
+    clients = rows[: len(rows) // (2 * summed) * 2 * summed].reshape(-1, 2)
+    assert len(clients) > 1  # or nothing is told apart
+    sent = [
+        federated.per_sample(network(), samples[two], labels[two]).mean(dim=0).sign()
+        for two in clients
+    ]
+    expected = start - 0.2 * torch.stack(sent).mean(dim=0)
+    torch.testing.assert_close(weights_of(made), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_without_a_scheme_clients_do_what_one_party_does_with_as_many_samples() -> None:
+    made, (samples, labels) = network(), batch(60)
+    federated.train(
+        *(made, samples, labels, UpdateScheme(), 3, 0.2, np.random.default_rng(3)), size=1
+    )
+    other, rng = network(), np.random.default_rng(3)
+    for _ in range(3):
+        rows = rng.permutation(np.flatnonzero(rng.random(60) < federated.SHARE))
+        loss = cross_entropy(other(samples[rows]), labels[rows])
+        parts = torch.autograd.grad(loss, list(other.parameters()))
+        with torch.no_grad():
+            for weights, part in zip(other.parameters(), parts, strict=True):
+                weights -= 0.2 * part
+    torch.testing.assert_close(weights_of(made), weights_of(other), atol=1e-6, rtol=1e-5)
+
+
+def test_noise_of_every_client_is_in_the_training() -> None:
+    samples, labels = batch(60)
+    moved = {}
+    for size in (None, 1):
+        made = network()
+        start = weights_of(made)
+        scheme, rng = load("scheme", "dp_sgd:sigma=100"), np.random.default_rng(3)
+        rate = 0.2 / scheme.pace(federated.clients_of(60, size))
+        federated.train(*(made, samples, labels, scheme, 1, rate, rng), size=size)
+        moved[size] = (weights_of(made) - start).std()
+    taking = (np.random.default_rng(3).random(60) < federated.SHARE).sum()
+    assert moved[None] == pytest.approx(0.2 * 100 / 6, rel=0.1)
+    assert moved[1] == pytest.approx(0.2 * 100 / taking**0.5, rel=0.1)
+
+
+def test_batch_normalisation_in_train_mode_has_clients_of_several_samples() -> None:
+    made, (samples, labels) = network(norm=True), batch(60)
+    before = weights_of(made)
+    federated.train(
+        *(made, samples, labels, UpdateScheme(), 2, 0.2, np.random.default_rng(0), False), size=2
+    )
+    assert torch.isfinite(weights_of(made)).all()
+    assert not torch.equal(weights_of(made), before)

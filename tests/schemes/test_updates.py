@@ -312,4 +312,4 @@ def test_the_default_scheme_is_plain() -> None:
     ],
 )
 def test_the_pace_makes_up_for_clipping_and_bears_noise(text: str, pace: float) -> None:
-    assert load("scheme", text).pace == pytest.approx(pace)
+    assert load("scheme", text).pace(1) == pytest.approx(pace)
