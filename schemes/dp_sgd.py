@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,13 @@ class DpSgd(UpdateScheme):
         noise = rng.standard_normal(means.shape, dtype=np.float32)
         noise *= np.float32(self.sigma * self.norm / size)
         noise += means
+        return noise
+
+    def mean(self, means: Floats, size: int, rng: np.random.Generator) -> Floats:
+        # Independent normal deviates add up to one.
+        noise: Floats = rng.standard_normal(means.shape[1], dtype=np.float32)
+        noise *= np.float32(self.sigma * self.norm / size / math.sqrt(len(means)))
+        noise += means.mean(axis=0)
         return noise
 
     def deviation(self, released: Floats, size: int) -> Floats:

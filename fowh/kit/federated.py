@@ -187,7 +187,7 @@ def train(
     In a round each member takes part with probability ``SHARE``. Either one party holds them, and
     what the server sees is one release of the scheme: noise is added once to the sum over those who
     take part (Abadi et al. 2016, algorithm 1; the sum is divided by their expected number). Or they
-    are spread by lot over clients of ``size`` samples, each of which sends a release of its own,
+    are spread by lot over clients of ``size`` samples, each of which sends an update of its own,
     and the server steps by their mean; who is left over sits out. What batch normalisations in
     train mode need for answers is settled at the end.
 
@@ -211,8 +211,7 @@ def train(
             seen = _together(network, samples, labels, scheme, rows, rng, alone)
         else:
             assert size is not None
-            whole = len(rows) // (size * scheme.summed) * size * scheme.summed
-            held = rng.permutation(rows)[:whole].reshape(-1, size)
+            held = rng.permutation(rows)[: len(rows) // size * size].reshape(-1, size)
             seen = _apart(network, samples, labels, scheme, held, rng, alone)
         step = torch.from_numpy(seen)
         with torch.no_grad():
@@ -264,25 +263,24 @@ def _apart(
     rng: np.random.Generator,
     alone: bool,
 ) -> Floats:
-    """(p,) mean of the releases of clients who hold these samples, (u, s) rows."""
-    size, summed = rows.shape[1], scheme.summed
-    count, kind = len(rows) // summed, type(scheme)
+    """(p,) mean of the updates of clients who hold these samples, (u, s) rows."""
+    size, kind = rows.shape[1], type(scheme)
     total = np.zeros(size_of(network), dtype=np.float32)
-    if not count:
+    if not len(rows):
         return total
     if alone and kind.each is UpdateScheme.each and kind.update is UpdateScheme.update:
         one = loss_gradient(network)(samples[rows.ravel()], labels[rows.ravel()])
         return np.asarray(one.cpu().numpy())
-    for part in blocks(count, size_of(network) * summed * size):
-        some = rows[part.start * summed : part.stop * summed]
+    for part in blocks(len(rows), size_of(network) * size):
+        some = rows[part]
         x, y = samples[some], labels[some]
         if alone:
             each = per_sample(network, x.flatten(0, 1), y.flatten()).view(*some.shape, -1)
         else:
             each = of_batches(network, x, y)[:, None]
-        nobody = np.zeros(len(some), dtype=np.uint64)
-        total += scheme.release(each.cpu().numpy(), nobody, rng, size).code.sum(axis=0)
-    return np.asarray(total / count, dtype=np.float32)
+        means = scheme.each(each.cpu().numpy()).mean(axis=1)
+        total += scheme.mean(means, size, rng) * np.float32(len(some) / len(rows))
+    return total
 
 
 def device_of(network: nn.Module) -> torch.device:

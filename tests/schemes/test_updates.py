@@ -313,3 +313,15 @@ def test_the_default_scheme_is_plain() -> None:
 )
 def test_the_pace_makes_up_for_clipping_and_bears_noise(text: str, pace: float) -> None:
     assert load("scheme", text).pace(1) == pytest.approx(pace)
+
+
+@pytest.mark.parametrize("text", ["dp_sgd:sigma=2", "laplace:scale=0.5", "clip", "sign:step=1"])
+def test_a_mean_is_that_of_what_clients_send(text: str) -> None:
+    scheme, rng = load("scheme", text), np.random.default_rng(0)
+    means = rng.standard_normal((9, 20000), dtype=np.float32)
+    one, all_ = scheme.mean(means, 3, rng), scheme.update(means, 3, rng).mean(axis=0)
+    assert one.shape == (20000,)
+    assert one.dtype == np.float32
+    off, other = one - means.mean(axis=0), all_ - means.mean(axis=0)
+    assert off.std() == pytest.approx(other.std(), rel=0.03, abs=1e-6)
+    assert abs(off.mean() - other.mean()) < 0.05
