@@ -55,10 +55,9 @@ class DpSgd(UpdateScheme):
 
     def mean(self, means: Floats, size: int, rng: np.random.Generator) -> Floats:
         # Independent normal deviates add up to one.
-        noise: Floats = rng.standard_normal(means.shape[1], dtype=np.float32)
-        noise *= np.float32(self.sigma * self.norm / size / math.sqrt(len(means)))
-        noise += means.mean(axis=0)
-        return noise
+        spread = self.sigma * self.norm / size / math.sqrt(len(means))
+        noise = rng.standard_normal(means.shape[1], dtype=np.float32) * np.float32(spread)
+        return np.asarray(means.mean(axis=0) + noise, dtype=np.float32)
 
     def deviation(self, released: Floats, size: int) -> Floats:
         return np.full(len(released), self.sigma * self.norm / size, dtype=np.float32)
