@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from fowh.paper.attributes.reproduce import Attributes, reproduce_attributes
-from fowh.records.store import environment
+from fowh.records.store import commit_of, environment
 
 PAGE = Path(__file__).parents[1] / "docs" / "fredrikson2014.md"
 HEAD = """# Fredrikson 2014: a hidden attribute from a model's outcome
@@ -70,8 +70,7 @@ READING = """## How it is measured
 
 def page(made: Attributes) -> str:
     """The page of these measurements."""
-    env = environment("cpu")
-    commit = str(env["commit"])[:12] + ("+" if env["dirty"] else "")
+    commit = commit_of(environment("cpu"))
     return "\n".join([HEAD.format(commit=commit), "## Measured\n", made.markdown(), READING])
 
 

@@ -175,7 +175,8 @@ def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, 200)
-    console.print(made.table())
+    for table_part in made.tables():
+        console.print(table_part)
     typer.echo(f"published: {made.family.source}")
     for sentence in made.family.reading:
         typer.echo(sentence)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fowh.paper.rows import Family, Row, cell, of
+from fowh.paper.rows import FLAGS, LIKE, Family, Row, cell, of, parts_with
 
 SIGMAS = ("0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1")
 
@@ -16,7 +16,7 @@ SIGMAS = ("0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1")
 ACCURACY = ("utility", "protected", "accuracy")
 AT_1 = "member_at_fpr_1e-2"
 DLG = "dlg"
-ONCE = "dlg:restarts=1"
+ONCE, ABOVE = "dlg:restarts=1", "above 35 dB"
 LATER = "gradients:batch=1,round=50"
 QUIET = "dp_sgd:sigma=0.003"
 MI = "mi_face"
@@ -26,32 +26,42 @@ SHORT = "invert_gradients:steps=300,tv=0.1"
 NAIVE = f"{SHORT},adaptive=False"
 CONVNET = "convnet:norm=none"
 INVERT = "invert_gradients"
+THEN, AT_ROUND = "accuracy then", ("properties", "network", "accuracy_at_round")
+LABELS = {"label": ("attacks", "label", "label"), "label, by lot": ("chance", "", "label")}
+ONE_GUESS, CHOSEN = "one blind guess", "best, chosen elsewhere"
 
 
 def _geiping(name: str, target: str, leak: str, scheme: str = "plain", attack: str = INVERT) -> Row:
-    at = {
-        "accuracy then": ("properties", "network", "accuracy_at_round"),
-        "seconds": ("seconds", attack, ""),
-    }
-    return Row(name, cell(target, scheme, attack, leak=leak), of(attack, **at))
+    return Row(name, cell(target, scheme, attack, leak=leak), of(attack, **_then(attack)))
+
+
+def _then(attack: str) -> dict[str, tuple[str, str, str]]:
+    return {THEN: AT_ROUND, "seconds": ("seconds", attack, "")}
 
 
 def _defence(scheme: str) -> Row:
-    adaptive = {
+    beside = {name: at for name, at in of("first_layer").items() if at[0] == "controls"}
+    shown = {
         "accuracy": ACCURACY,
         "epsilon": ("properties", "privacy", "epsilon"),
+        THEN: AT_ROUND,
         "naive ratio": ("attacks", "first_layer:estimate=ratio", "rank1"),
         "least squares": ("attacks", "first_layer:estimate=least_squares", "rank1"),
-        "MAP": ("attacks", "first_layer", "rank1"),
-        "generative": ("attacks", "generative", "rank1"),
-        "best, chosen elsewhere": ("best", "metrics", "rank1"),
-        "another's update": ("controls", "shuffled", "rank1"),
-        "nothing stolen": ("controls", "prior", "rank1"),
-        "one blind guess": ("guesses", "rank1", "1"),
+        "MAP, Gaussian": ("attacks", "first_layer", "rank1"),
+        "generative, scheme's likelihood": ("attacks", "generative", "rank1"),
+        CHOSEN: ("best", "metrics", "rank1"),
+        ONE_GUESS: ("guesses", "rank1", "1"),
+        "best blind (1,000)": ("guesses", "rank1", "1000"),
+        "its PSNR": ("likeness", "rank1", "psnr"),
+        "its SSIM": ("likeness", "rank1", "ssim"),
+        "MAP's PSNR": ("attacks", "first_layer", "psnr"),
+        "generative's PSNR": ("attacks", "generative", "psnr"),
+        **beside,
         "label, sign of bias": ("attacks", "label:rule=bias", "label"),
         "label, matched filter": ("attacks", "label", "label"),
+        "label, by lot": LABELS["label, by lot"],
         "informed look-up": ("attacks", "lookup", "rank1"),
-        "best blind (1,000)": ("guesses", "rank1", "1000"),
+        "look-up, the sample itself": ("attacks", "lookup", "copied"),
     }
     attacks = (
         *("first_layer:estimate=ratio", "first_layer:estimate=least_squares", "first_layer"),
@@ -61,17 +71,34 @@ def _defence(scheme: str) -> Row:
     return Row(
         scheme,
         cell("mlp", scheme, *attacks, leak=leak, threat={"candidates": 80}),
-        adaptive,
+        shown,
     )
 
 
+APART = {
+    "Rank-1 of pictures": (
+        *("naive ratio", "least squares", "MAP, Gaussian", "generative, scheme's likelihood"),
+        *(CHOSEN, "another's update", "nothing stolen", ONE_GUESS),
+    ),
+    "Labels, and who holds a list": (
+        *("label, sign of bias", "label, matched filter", "label, by lot"),
+        *("informed look-up", "look-up, the sample itself"),
+    ),
+    "Likeness": (
+        *(CHOSEN, "its PSNR", "its SSIM", "mean face", *LIKE),
+        *("MAP's PSNR", "generative's PSNR"),
+    ),
+    "Rank-1 of controls": (
+        *("own picture", "mean face", "nearest own", "mated probe", "the truth"),
+        "best blind (1,000)",
+    ),
+    "Price, and doubts of the record": ("accuracy", "epsilon", THEN, FLAGS),
+}
+
+
 def _exact(name: str, leak: str, scheme: str, attack: str, **threat: Any) -> Row:
-    shown = {
-        **of(attack),
-        "label": ("attacks", "label", "label"),
-        "label, by lot": ("chance", "", "label"),
-    }
-    return Row(name, cell("mlp", scheme, attack, "label", leak=leak, threat=threat), shown)
+    given = cell("mlp", scheme, attack, "label", leak=leak, threat=threat)
+    return Row(name, given, of(attack, **LABELS))
 
 
 TABLES: dict[str, Family] = {
@@ -103,11 +130,11 @@ TABLES: dict[str, Family] = {
             "pictures of the attacker's own gain from that, the larger the batch.",
             "PSNR is infinite, a dash, where a picture is equal to the byte. There is no update of "
             "another where all that was stolen in a fold is in one.",
-            "Who takes part knows which classes are his own people's: at a batch of 32 or 64 it is "
-            "enough to name each of the other sixteen equally often, and a label says nothing.",
-            "8 clients of 64 samples each would be 512 samples of a fold's 16 people, who have "
-            "112: the sum of 8 clients has 8 samples of each.",
+            "Who takes part knows which classes are his own people's: of a large batch it is "
+            "enough to name each of the others equally often. *Label, by lot* says how often that "
+            "is right.",
         ),
+        parts_with(*LABELS),
     ),
     "dlg": Family(
         "Deep leakage from gradients",
@@ -116,13 +143,7 @@ TABLES: dict[str, Family] = {
             Row(
                 name,
                 cell(target, "plain", attack, leak=leak),
-                of(
-                    attack,
-                    **{
-                        "above 35 dB": ("attacks", attack, "copied"),
-                        "seconds": ("seconds", attack, ""),
-                    },
-                ),
+                of(attack, **{ABOVE: ("attacks", attack, "copied")}, **_then(attack)),
             )
             for name, target, leak, attack in (
                 ("LeNet, weights U(-.5, .5)", "lenet:start=uniform", ONE, DLG),
@@ -135,10 +156,11 @@ TABLES: dict[str, Family] = {
         (
             "Up to four starts in the first two rows, of what is not explained yet; one in the "
             "others. In double precision, each step shortened until the distance falls.",
-            "LeNet, sigmoids all the way, does not learn in 200 rounds at any rate that was tried: "
-            "its rounds change little, and what is exact here is a network that nobody would use.",
-            "Seconds are of all 80 updates on one thread of a machine that had other work.",
+            "Where the accuracy after 200 rounds is no better than before, the network does not "
+            "learn: its rounds change little, and nobody would use what is exact here.",
+            "Seconds are of all updates of the row.",
         ),
+        parts_with(ABOVE, THEN, "seconds"),
     ),
     "geiping": Family(
         "Inverting gradients",
@@ -150,20 +172,23 @@ TABLES: dict[str, Family] = {
             _geiping(
                 "batch norm in train mode, batch 4", "convnet:norm=train", "gradients:batch=4"
             ),
+            _geiping("no batch norm, batch 4", CONVNET, "gradients:batch=4"),
             _geiping("noise of .003, as published", CONVNET, ONE, QUIET, NAIVE),
             _geiping("noise of .003, by its likelihood", CONVNET, ONE, QUIET, SHORT),
         ),
         (
             "Another's update of a batch is another batch, which may hold another photograph of "
-            "the same person: 23 % is what is named by those.",
+            "the same person: those are named with it.",
             "How much total variation weighs is tried on updates of the attacker's own, but in the "
-            "two rows with noise, which differ in nothing but the distance. Seconds are of all 80 "
-            "updates, trial included, on one thread of a machine that had other work.",
+            "two rows with noise, which differ in nothing but the distance. Seconds are of all "
+            "updates of the row, trial included.",
         ),
+        parts_with(THEN, "seconds"),
     ),
     "defences": Family(
-        "Defences of updates, each with an attack that knows it",
-        "ours; epsilon by Opacus' accountant, 200 rounds, sampling .1, delta 1 in 2,800.",
+        "Defences of updates, against attacks that know them and attacks that do not",
+        "ours; epsilon by Opacus' accountant, 200 rounds, sampling .1, delta 1 in ten times as "
+        "many as there are members.",
         tuple(
             _defence(scheme)
             for scheme in (
@@ -181,12 +206,18 @@ TABLES: dict[str, Family] = {
             )
         ),
         (
-            "Naive ratio, least squares and MAP are three ways to read a first layer, from one "
-            "that knows nothing of the noise to the likeliest picture under it; generative is the "
-            "likeliest face in the span of the attacker's own. Who is informed counts in no best.",
+            "Naive ratio, least squares and MAP read a first layer, and know which coordinates "
+            "were sent. MAP alone knows how far noise deviates, and takes it for Gaussian whatever "
+            "it is; that signs are signs, and what bounds the unsent, none of them knows. "
+            "Generative alone descends on the likelihood that the scheme states, within the span "
+            "of the attacker's own faces. Who is informed counts in no best.",
+            "Each row attacks another network: the one that its own scheme made in 20 rounds, "
+            "whose accuracy then stands with the price. So rates need not fall row by row.",
             "A picture and a label are two things: where no attack makes a picture, the matched "
-            "filter may still say whose update it is.",
+            "filter may still say whose update it is. The look-up's candidates hold other "
+            "photographs of the victim too: Rank-1 counts them, *the sample itself* does not.",
         ),
+        APART,
     ),
     "fredrikson2015": Family(
         "Class prototypes of a classifier",
@@ -208,7 +239,9 @@ TABLES: dict[str, Family] = {
                     "named by the target": ("attacks", attack, "named"),
                     "another's answer": ("controls", "shuffled", "transfer_rank1"),
                     "own picture": ("controls", "random_image", "transfer_rank1"),
+                    "mean face": ("controls", "mean_image", "transfer_rank1"),
                     "SSIM": ("attacks", attack, "ssim"),
+                    "mean face's SSIM": LIKE["mean face's SSIM"],
                 },
             )
             for name, target, attack in (
@@ -249,8 +282,8 @@ TABLES: dict[str, Family] = {
             "False alarms are counted among the candidates of all folds that were not learned "
             "from, as many as members. A dash at FPR 0.1 %: they are fewer than 1,000, so that not "
             "one false alarm is allowed and the column would repeat a stricter threshold.",
-            "Chance is an average. The threshold rests on two false alarms: a score drawn by lot "
-            "names up to 4 % in 95 of 100 draws, which the intervals, of members, do not hold.",
+            "Chance is an average. The threshold rests on few false alarms: how far a score drawn "
+            "by lot strays from it is more than the intervals say, which are of members.",
             "*Random stranger* puts the answer to another person's sample in place of the "
             "candidate's; *another's claim* is what the attack of the row says of a candidate of "
             "another victim. Both know nothing of the candidate.",

@@ -84,8 +84,8 @@ def of_record(job: Job, samples: Samples, folder: Path) -> Kept:
         raise InputError(f"no record in {folder}: expected one that `fowh reproduce` wrote")
     env, observed = record["environment"], store.load_observations(folder)
     subjects, rows = of_observations(job, observed)
-    commit = str(env["commit"])[:12] + ("+" if env["dirty"] else "")
-    return Kept(record["id"], what(job, samples), commit, env["versions"], subjects, rows)
+    commit, versions = store.commit_of(env), env["versions"]
+    return Kept(record["id"], what(job, samples), commit, versions, subjects, rows)
 
 
 def of_observations(

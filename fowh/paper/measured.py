@@ -42,9 +42,10 @@ class Measured:
         numbers: behind the texts, by row and column, with count and interval as on record: rates
             are 0..1.
         commands: that measure each row again.
-        commits: of the code behind the records.
+        commits: of the code behind the records, "+" where files had changed since.
         records: folder by row.
         failed: folders of cells in which an attack failed.
+        flags: of each row's record.
     """
 
     name: str
@@ -56,25 +57,35 @@ class Measured:
     commits: list[str]
     records: list[Path]
     failed: list[Path]
+    flags: dict[str, list[str]]
 
-    def table(self) -> Table:
+    def tables(self) -> list[Table]:
         """For rich to print."""
         from rich.table import Table
 
-        made = Table(title=f"{self.family.title}, percent", title_justify="left")
-        for number, head in enumerate(self.heads):
-            made.add_column(head, justify="left" if number == 0 else "right")
-        for line in self.lines:
-            made.add_row(*line)
+        made = []
+        for caption, (heads, *lines) in self.family.apart(self.heads, self.lines):
+            title = ", ".join(filter(None, (self.family.title, caption, "percent")))
+            made.append(Table(title=title, title_justify="left"))
+            for number, head in enumerate(heads):
+                made[-1].add_column(head, justify="left" if number == 0 else "right")
+            for line in lines:
+                made[-1].add_row(*line)
         return made
 
     def markdown(self) -> str:
         """For a page."""
-        rows = [self.heads, ["---", *["---:"] * (len(self.heads) - 1)], *self.lines]
-        table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+        table = self.family.markdown(self.heads, self.lines)
         parts = [f"Published: {self.family.source}", table, *self.family.reading]
         parts.append("```console\n" + "\n".join(f"$ {text}" for text in self.commands) + "\n```")
-        return "\n\n".join(parts) + f"\n\nMeasured at {', '.join(self.commits)}.\n"
+        return "\n\n".join([*parts, measured_at(self.commits)]) + "\n"
+
+
+def measured_at(commits: list[str]) -> str:
+    """Which code measured, as a sentence."""
+    dirty = any(commit.endswith("+") for commit in commits)
+    more = " (+: with changes that were not committed)" if dirty else ""
+    return f"Measured at {', '.join(commits)}{more}."
 
 
 def cell_of(row: Row, dataset: str) -> Cell:
@@ -109,9 +120,9 @@ def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measur
     made = Measured(
         name,
         family,
-        ["", *columns],
+        ["", *family.columns],
         [
-            [row.name, *(text_of(record, row.shown[c]) for c in columns)]
+            [row.name, *(text_of(record, row.shown[c]) for c in columns), flags_of(record)]
             for row, record in zip(family.rows, records, strict=True)
         ],
         {
@@ -119,9 +130,10 @@ def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measur
             for row, record in zip(family.rows, records, strict=True)
         },
         [shlex.join(shlex.split(command(record))) for record in records],
-        sorted({str(record["environment"]["commit"])[:12] for record in records}),
+        sorted({store.commit_of(record["environment"]) for record in records}),
         [each.folder for each in done],
         [each.folder for each in done if each.record["status"] == "failed"],
+        {row.name: raised(record) for row, record in zip(family.rows, records, strict=True)},
     )
     shown = [
         (r.name, d.record, store.load_observations(d.folder))
@@ -147,6 +159,8 @@ def value_of(record: Record, place: Place) -> Value:
         found = value_of(record, ("attacks", part, name))["n"]
     elif section == "chance":
         found = record["chance"].get(name)
+    elif section == "likeness":
+        found = record["best"]["likeness"].get(part, {}).get(name)
     else:
         found = record[section].get(part, {}).get(name)
     given = found if isinstance(found, dict) else {"value": found}
@@ -172,6 +186,16 @@ def text_of(record: Record, place: Place) -> str:
     return text
 
 
+def raised(record: Record) -> list[str]:
+    """The flags of a record by name, each once."""
+    return list(dict.fromkeys(each["flag"] for each in record["flags"]))
+
+
+def flags_of(record: Record) -> str:
+    """The same as text."""
+    return ", ".join(raised(record)) or "none"
+
+
 def keep(made: Measured, file: Path) -> None:
     """Keep a table as a small JSON file, from which a page is written."""
     kept = {
@@ -181,6 +205,7 @@ def keep(made: Measured, file: Path) -> None:
         "numbers": made.numbers,
         "commands": made.commands,
         "commits": made.commits,
+        "flags": made.flags,
     }
     text = json.dumps(kept, indent=1) + "\n"
     write_atomically(file, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -133,6 +133,11 @@ def environment(device: str) -> dict[str, Any]:
     return {"versions": versions, "device": device, "machine": platform.machine(), **_commit()}
 
 
+def commit_of(environment: Mapping[str, Any]) -> str:
+    """The commit of an environment, short, with "+" where files had changed since."""
+    return str(environment["commit"])[:12] + ("+" if environment["dirty"] else "")
+
+
 def _commit() -> dict[str, Any]:
     here = Path(__file__).resolve().parents[2]
 

@@ -60,16 +60,18 @@ def best(
 
     Returns:
         ``metrics`` (a value each, and the advantage where there is one), ``chosen`` (by metric, the
-        name of each part's choice) and ``followed``: by metric and number of guesses, what its
-        reconstruction reaches with the list of blind guesses after it.
+        name of each part's choice), ``followed``: by metric and number of guesses, what its
+        reconstruction reaches with the list of blind guesses after it; and ``likeness``: by metric
+        that has an advantage, how like the truth those reconstructions are, if they are samples.
     """
     parts = _parts(table, rows, subjects, stream)
-    metrics, chosen, followed = {}, {}, {}
+    metrics, chosen, followed, likeness = {}, {}, {}, {}
     there = dict.fromkeys(name for row in rows for name in table[row])
     for metric in filter(_is_success, there):
         able = [row for row in rows if metric in table[row]]
         values = np.stack([table[row][metric] for row in able])
-        found, names, picks = np.full(len(subjects), np.nan), [], []
+        found, names = np.full(len(subjects), np.nan), []
+        picks: list[tuple[NDArray[np.bool_], Row]] = []
         for part in np.unique(parts[~np.isnan(parts)]):
             here = parts == part
             ran = ~np.isnan(values[:, here]).all(axis=1)
@@ -82,12 +84,14 @@ def best(
             pick = int(np.nanargmax(elsewhere))
             found[here] = values[pick][here]
             names.append(named(able[pick]))
-            picks.append(able[pick])
+            picks.append((here, able[pick]))
         value = inversion.summarise({metric: found}, subjects, stream("best", metric))[metric]
         metrics[metric], chosen[metric] = value.to_json(), names
-        more = gain(metric, found, picks)
+        more = gain(metric, found, [row for _, row in picks])
         if more is not None:
             metrics[f"advantage_{metric}"] = more
+            alike = inversion.summarise(_alike(table, picks), subjects, stream("alike", metric))
+            likeness[metric] = {name: value.to_json() for name, value in alike.items()}
         if metric in turns:
             followed[metric] = {
                 str(count): rate(
@@ -97,7 +101,20 @@ def best(
                 ).to_json()
                 for count in COUNTS
             }
-    return {"metrics": metrics, "chosen": chosen, "followed": followed}
+    return {"metrics": metrics, "chosen": chosen, "followed": followed, "likeness": likeness}
+
+
+def _alike(
+    table: Table, picks: list[tuple[NDArray[np.bool_], Row]]
+) -> dict[str, NDArray[np.float64]]:
+    """Likeness by metric of what each part of the rows is counted with, where all of it has one."""
+    made = {}
+    for name in table[picks[0][1]]:
+        likeness = name in BY_NAME and BY_NAME[name].role == "likeness"
+        if likeness and all(name in table[row] for _, row in picks):
+            parts = [np.where(here, table[row][name], np.nan) for here, row in picks]
+            made[name] = np.fmax.reduce(parts)
+    return made
 
 
 def _then(first: NDArray[np.float64], turns: NDArray[Any], count: int) -> NDArray[np.float64]:

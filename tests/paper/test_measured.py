@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from fowh.cli import app, main
 from fowh.paper import family, measured, pictured
 from fowh.paper.family import TABLES
-from fowh.paper.rows import Family, Row
+from fowh.paper.rows import FLAGS, Family, Row
+from fowh.records import store
 
 POPULATION = "gaussian:subjects=8,readings=3,dim=16"
 
@@ -27,6 +28,14 @@ def test_every_cell_of_a_table_can_be_built(name: str) -> None:
 
         assert shown <= {row_name(attack) for attack in cell.attacks}
         assert list(row.shown) == list(TABLES[name].rows[0].shown)
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_every_column_of_a_table_stands_in_one_of_its_parts(name: str) -> None:
+    columns = [*TABLES[name].rows[0].shown, FLAGS]
+    parts = [rows[0][1:] for _, rows in TABLES[name].apart([], [])]
+    assert {head for part in parts for head in part} == set(columns)
+    assert sum(part.count(FLAGS) for part in parts) == 1 and max(map(len, parts)) <= 11
 
 
 def small() -> Family:
@@ -55,24 +64,55 @@ def test_a_table_is_read_off_its_records(tmp_path: Path, monkeypatch: pytest.Mon
         f"{100 * value['value']:.1f} [{100 * value['ci_low']:.0f}, {100 * value['ci_high']:.0f}]"
     )
     columns = ["Rank-1", "FNMR", "mean", "nobody", "1,000 guesses", "chance", "stolen", "seconds"]
-    assert made.heads == ["", *columns, "no seconds"]
+    assert made.heads == ["", *columns, "no seconds", FLAGS]
     assert made.lines[0][:2] == ["unprotected", expected] and made.lines[0][4] == "-"
     seconds = record["stats"]["seconds"]["ridge"]
     said = [f"{100 * record['chance']['rank1']:.1f}", str(value["n"]), f"{seconds:.2f}", "-"]
-    assert made.lines[0][6:] == said
+    flags = list(dict.fromkeys(each["flag"] for each in record["flags"]))
+    assert len(flags) > 0
+    assert made.lines[0][6:] == [*said, ", ".join(flags)]
     text = (tmp_path / "small.md").read_text()
     assert expected in text and "$ fowh evaluate --scheme raw" in text and "Read it." in text
-    assert made.failed == [] and "unprotected" in str(made.table().columns[0]._cells)
+    assert made.failed == [] and "unprotected" in str(made.tables()[0].columns[0]._cells)
     measured.keep(made, tmp_path / "kept.json")
     kept = json.loads((tmp_path / "kept.json").read_text())
-    assert kept["lines"] == made.lines
+    assert kept["lines"] == made.lines and kept["flags"] == {"unprotected": flags}
     numbers = kept["numbers"]["unprotected"]
-    assert list(numbers) == made.heads[1:]
+    assert list(numbers) == made.heads[1:-1]
     assert numbers["Rank-1"] == {key: value[key] for key in ("value", "ci_low", "ci_high", "n")}
     assert numbers["1,000 guesses"]["n"] == value["n"] == numbers["stolen"]["value"]
     bare = {"ci_low": None, "ci_high": None, "n": None}
     assert numbers["seconds"] == {"value": seconds} | bare
     assert numbers["nobody"] == {"value": None} | bare
+
+
+def test_a_table_in_parts_repeats_its_rows_and_says_what_was_not_measured() -> None:
+    rows = (Row("one", {}, {"a": ("chance", "", "a"), "b": ("chance", "", "b")}),)
+    family = Family("A table", "nobody", rows, (), {"First": ("b",), "Then": ("a", FLAGS)})
+    text = family.markdown(["", "a", "b"], [["one", "1", "2"]])
+    first = "*First*\n\n|  | b |\n| --- | ---: |\n| one | 2 |"
+    assert text == f"{first}\n\n*Then*\n\n|  | a | flags |\n| --- | ---: | ---: |\n| one | 1 | - |"
+
+
+def test_changes_that_were_not_committed_stay_in_sight() -> None:
+    commits = [store.commit_of({"commit": "c0ffee" * 4, "dirty": dirty}) for dirty in (False, True)]
+    assert commits == ["c0ffeec0ffee", "c0ffeec0ffee+"]
+    assert measured.measured_at(commits[:1]) == "Measured at c0ffeec0ffee."
+    assert "c0ffeec0ffee+ (+: with changes" in measured.measured_at(commits)
+
+
+def test_a_record_without_doubts_says_so_and_none_is_named_twice() -> None:
+    assert measured.flags_of({"flags": []}) == "none"
+    twice = [{"flag": name, "text": ""} for name in ("under-trained", "adversarial") * 2]
+    assert measured.flags_of({"flags": twice}) == "under-trained, adversarial"
+
+
+def test_likeness_of_the_best_is_read_by_its_success() -> None:
+    value = {"value": 0.5, "ci_low": 0.4, "ci_high": 0.6, "n": 80}
+    record = {"best": {"likeness": {"rank1": {"ssim": value}}}, "metrics": {}}
+    assert measured.value_of(record, ("likeness", "rank1", "ssim")) == value
+    assert measured.text_of(record, ("likeness", "rank1", "ssim")) == "0.50"
+    assert measured.text_of(record, ("likeness", "rank1", "psnr")) == "-"
 
 
 def test_the_command_prints_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -165,6 +165,7 @@ def test_without_attacks_there_is_nothing() -> None:
         "metrics": {},
         "chosen": {},
         "followed": {},
+        "likeness": {},
     }
     nothing = strongest.worst({}, [], findings([1]), PEOPLE, streams)
     assert nothing == {"metrics": {}, "folds": 0, "of": [], "blind": {}}
@@ -199,6 +200,23 @@ def test_the_advantage_of_the_best_is_that_of_what_was_chosen() -> None:
     assert seen == ["rank1", [0, 1, 0, 0, 0, 1], ["c", "a", "a"]]
     assert found["metrics"]["advantage_rank1"] == {"value": 0.5}
     assert "advantage_rank1" not in found["chosen"]
+
+
+def test_likeness_of_the_best_is_that_of_what_was_chosen() -> None:
+    """Of the same choices, c, a and a: where one of them hands in no samples nothing is said."""
+
+    def gain(*_: object) -> dict[str, Any]:
+        return {"value": 0.5}
+
+    given = table(a=[1, 1, 0, 0, 0, 1], b=[0, 0, 1, 1, 0, 0], c=[0, 1, 1, 0, 1, 1])
+    for name, ssim in {"a": 0.1, "b": 0.5, "c": 0.7}.items():
+        given["attacks", name]["ssim"] = np.full(6, ssim)
+    given["attacks", "a"]["psnr"] = np.full(6, 20.0)
+    found = strongest.best(given, list(given), PEOPLE, streams, gain, {})["likeness"]
+    assert set(found) == {"rank1"} and set(found["rank1"]) == {"ssim"}
+    assert found["rank1"]["ssim"]["value"] == pytest.approx((2 * 0.7 + 4 * 0.1) / 6)
+    assert found["rank1"]["ssim"]["n"] == 6
+    assert strongest.best(given, list(given), PEOPLE, streams, no_gain, {})["likeness"] == {}
 
 
 def test_an_attack_may_be_followed_by_blind_guesses() -> None:

@@ -259,7 +259,7 @@ def test_without_a_single_attack_there_is_no_worst_case(cell: Cell, found: Findi
     found.skipped.update(dict.fromkeys(("preimage", "ridge", "gan:steps=5"), "not today"))
     made = record(cell, found)
     assert made["worst"] == {"metrics": {}, "folds": 0, "of": [], "blind": {}}
-    assert made["best"] == {"metrics": {}, "chosen": {}, "followed": {}}
+    assert made["best"] == {"metrics": {}, "chosen": {}, "followed": {}, "likeness": {}}
     assert schema.problem(made) is None
 
 
