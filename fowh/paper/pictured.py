@@ -76,23 +76,26 @@ def plane(numbers: Numbers, x: str, y: str, tag: str) -> bytes:
     best = max((value for value in blind if value is not None), default=None)
     if best is not None:
         axes.axhline(100 * best, color=BLIND_COLOUR, ls="--", lw=1, label="one blind guess")
-    spots: list[Any] = []
+    points = {
+        name: (100 * row[x]["value"], 100 * row[y]["value"])  # type: ignore[operator]
+        for name, row in numbers.items()
+        if row[x]["value"] is not None and row[y]["value"] is not None
+    }
+    spots: list[Any] = [axes.transData.transform(point) for point in points.values()]
     for number, (name, row) in enumerate(numbers.items(), 1):
-        across, up, more = row[x], row[y], row[tag]["value"]
-        if across["value"] is None or up["value"] is None:
+        if name not in points:
             continue
-        point = 100 * across["value"], 100 * up["value"]
-        axes.errorbar(*point, _bar(up), _bar(across), color=CELL, capsize=2, lw=0.5)
+        point, more = points[name], row[tag]["value"]
+        axes.errorbar(*point, _bar(row[y]), _bar(row[x]), color=CELL, capsize=2, lw=0.5)
+        # The dot is where the values are; only its number gives way to others.
         spots.append(free(axes.transData.transform(point), spots))
         at = axes.transData.inverted().transform(spots[-1])
         words = name if more is None else f"{name}, ε {more:,.0f}"
-        axes.plot([point[0], at[0]], [point[1], at[1]], color=CELL, lw=0.8, clip_on=False)
+        axes.plot([point[0], at[0]], [point[1], at[1]], color=INK, lw=0.5, clip_on=False)
         style: dict[str, Any] = {"color": CELL, "clip_on": False, "ls": "none"}
-        axes.plot(*at, marker="o", ms=11, zorder=5, label=f"{number}  {words}", **style)
-        text = axes.text(
-            at[0], at[1], str(number), fontsize=7.5, weight="bold", zorder=6, color="white"
-        )
-        text.set(ha="center", va="center")
+        axes.plot(*point, marker="o", ms=5, zorder=5, label=f"{number}  {words}", **style)
+        text = axes.text(at[0], at[1], str(number), fontsize=7.5, weight="bold", zorder=6)
+        text.set(ha="center", va="center", color=INK)
     beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "fontsize": 7.5}
     axes.legend(frameon=False, labelcolor=INK, **beside)
     return _png(figure)
