@@ -17,6 +17,7 @@ from fowh.engine.witness import Witness
 from fowh.metrics.inversion import first
 
 TRIES = "tries_"  # begins the column that says on which turn a row's candidates succeed
+CANDIDATES = "candidates"  # the column that says how many candidates a row has
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,7 @@ class Judge:
             f"{TRIES}{name}": first(np.stack([hit[name] == 1 for hit in hits], axis=1))
             for name in self.leak.headline.success
         }
+        tries[CANDIDATES] = np.full(len(made), made.shape[1], np.float64)
         return Judged(made[:, 0], turns[0] | tries, {})
 
     def probes(self, made: Floats, rows: Indices) -> Judged:

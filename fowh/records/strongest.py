@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fowh.engine.cell import Cell, row_name
 from fowh.engine.findings import Findings, Row, joined
+from fowh.engine.judge import CANDIDATES, TRIES
 from fowh.metrics import BY_NAME, inversion
 from fowh.metrics.intervals import rate
 from fowh.metrics.inversion import within
@@ -61,7 +62,7 @@ def best(
     Returns:
         ``metrics`` (a value each, and the advantage where there is one), ``chosen`` (by metric, the
         name of each part's choice), ``followed``: by metric and number of guesses, what its
-        reconstruction reaches with the list of blind guesses after it; and ``likeness``: by metric
+        candidates reach with the list of blind guesses after them; and ``likeness``: by metric
         that has an advantage, how like the truth those reconstructions are, if they are samples.
     """
     parts = _parts(table, rows, subjects, stream)
@@ -71,6 +72,7 @@ def best(
         able = [row for row in rows if metric in table[row]]
         values = np.stack([table[row][metric] for row in able])
         found, names = np.full(len(subjects), np.nan), []
+        own, many = found.copy(), np.ones(len(subjects))
         picks: list[tuple[NDArray[np.bool_], Row]] = []
         for part in np.unique(parts[~np.isnan(parts)]):
             here = parts == part
@@ -83,6 +85,10 @@ def best(
                 continue
             pick = int(np.nanargmax(elsewhere))
             found[here] = values[pick][here]
+            theirs = table[able[pick]]
+            once = np.where(found > 0, 1.0, np.where(np.isnan(found), np.nan, np.inf))
+            own[here] = theirs.get(f"{TRIES}{metric}", once)[here]
+            many[here] = theirs.get(CANDIDATES, many)[here]
             names.append(named(able[pick]))
             picks.append((here, able[pick]))
         value = inversion.summarise({metric: found}, subjects, stream("best", metric))[metric]
@@ -95,7 +101,7 @@ def best(
         if metric in turns:
             followed[metric] = {
                 str(count): rate(
-                    _then(found, turns[metric], count),
+                    _then(own, many, turns[metric], count),
                     subjects,
                     stream("followed", metric, str(count)),
                 ).to_json()
@@ -117,12 +123,24 @@ def _alike(
     return made
 
 
-def _then(first: NDArray[np.float64], turns: NDArray[Any], count: int) -> NDArray[np.float64]:
-    """Success within so many guesses, of which the first is the attack's and the others blind."""
-    if count == 1:
-        return first
-    others = within(turns, count - 1)
-    return np.where(np.isnan(others), np.nan, np.maximum(first, others))
+def _then(
+    own: NDArray[Any], many: NDArray[Any], turns: NDArray[Any], count: int
+) -> NDArray[np.float64]:
+    """Success within so many guesses: first the attack's candidates of a row, then blind ones.
+
+    Args:
+        own: (n,) the turn on which a candidate succeeds.
+        many: (n,) candidates of each row.
+        turns: (n,) the turn on which a blind guess succeeds.
+        count: guesses in all.
+    """
+    made = within(own, count)
+    for candidates in np.unique(many[~np.isnan(many)]):
+        here = (many == candidates) & ~np.isnan(made)
+        if count > candidates:
+            blind = within(turns, count - int(candidates))[here]
+            made[here] = np.where(np.isnan(blind), np.nan, np.maximum(made[here], blind))
+    return made
 
 
 def worst(

@@ -15,7 +15,7 @@ from fowh.core.modality import Columns
 from fowh.core.randomness import stream
 from fowh.engine.cell import Cell, own_metrics, row_name, spec_of
 from fowh.engine.findings import Findings, Row, joined
-from fowh.engine.judge import TRIES
+from fowh.engine.judge import CANDIDATES, TRIES
 from fowh.metrics import BY_NAME, WITHIN, inversion, to_json
 from fowh.metrics.intervals import difference
 from fowh.records import flags, strongest
@@ -120,7 +120,7 @@ def _align(cell: Cell, found: Findings) -> tuple[dict[Row, Columns], NDArray[np.
         pooled = cell.leak.pooled([each.columns for each in judged])
         for (fold, _), each, seen in zip(attempts, judged, pooled, strict=True):
             success = cell.leak.successes(seen, found.terms[fold])
-            tries = {k: v for k, v in each.columns.items() if k.startswith(TRIES)}
+            tries = {k: v for k, v in each.columns.items() if k.startswith((TRIES, CANDIDATES))}
             own = {"fold": np.full(len(each.embeddings), fold)} | tries
             for name, values in (success | each.likeness | own).items():
                 column = columns.setdefault(name, np.full(ends[-1], np.nan))

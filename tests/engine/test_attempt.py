@@ -107,6 +107,9 @@ def test_the_first_candidate_is_the_answer_and_the_others_are_counted(
     assert found[names[1]]["n"] == STOLEN
     (attack,) = result.record["attacks"]
     assert set(result.observations[f"attack.{attack}.tries_{name}"]) == {float(right)}
+    assert set(result.observations[f"attack.{attack}.candidates"]) == {10.0}
+    followed = result.record["best"]["followed"][name]
+    assert (followed["1"]["value"], followed["10"]["value"]) == (expected[0], 1.0)
     assert result.record["worst"]["metrics"][name]["value"] == expected[0]
 
 

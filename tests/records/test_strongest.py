@@ -33,7 +33,7 @@ def table(*, folds: Any = FOLDS, **attacks: Any) -> dict[Row, dict[str, np.ndarr
         made["attacks", name] = {
             "fold": np.where(np.isnan(values), NAN, folds),
             "rank1": values,
-            "tries_rank1": np.ones(len(values)),  # no metric: states nothing
+            "tries_named": np.ones(len(values)),  # no metric: states nothing
         }
     return made
 
@@ -229,3 +229,38 @@ def test_an_attack_may_be_followed_by_blind_guesses() -> None:
     assert values == pytest.approx({"1": 2 / 6, "10": 4 / 6, "100": 5 / 6, "1000": 5 / 6})
     few = strongest.best(given, list(given), PEOPLE, streams, no_gain, {"rank1": -turns})
     assert few["followed"]["rank1"]["10"]["value"] is None  # not that many were judged
+
+
+def test_own_candidates_come_before_blind_guesses() -> None:
+    """Two candidates a row: success within two is theirs alone, then blind guesses begin."""
+    given = table(a=[1, 0, 0, 0, 0, NAN])
+    turns = np.array([9, 9, 1, 9, 10, 1])
+    given["attacks", "a"] |= {
+        "tries_rank1": np.array([1, 2, np.inf, np.inf, np.inf, NAN]),
+        "candidates": np.array([2, 2, 2, 2, 2, NAN]),
+    }
+    found = strongest.best(given, list(given), PEOPLE, streams, no_gain, {"rank1": turns})
+    values = {count: part["value"] for count, part in found["followed"]["rank1"].items()}
+    # Of ten guesses two are his: the ninth blind turn is the eleventh.
+    assert values == pytest.approx({"1": 1 / 5, "10": 3 / 5, "100": 1.0, "1000": 1.0})
+    few = strongest.best(given, list(given), PEOPLE, streams, no_gain, {"rank1": turns * -1.0})
+    assert few["followed"]["rank1"]["1"]["value"] == pytest.approx(1 / 5)
+    assert few["followed"]["rank1"]["10"]["value"] is None
+
+
+def test_candidates_are_counted_for_each_fold_s_own_choice() -> None:
+    """Folds 0 and 2 are given ten candidates of one attack, fold 1 a single one of another."""
+    given = table(a=[0, 0, 1, 1, 0, 0], b=[1, 0, 0, 0, 1, 1])
+    given["attacks", "a"] |= {
+        "tries_rank1": np.array([np.inf, 10, 1, 1, 3, 11]),
+        "candidates": np.full(6, 10.0),
+    }
+    found = strongest.best(
+        given, list(given), PEOPLE, streams, no_gain, {"rank1": np.array([1, 1, 10, 9, 1, 1])}
+    )
+    assert found["chosen"]["rank1"] == ["a", "b", "a"]
+    values = {count: part["value"] for count, part in found["followed"]["rank1"].items()}
+    # Within ten: a's own candidates at rows 1 and 4, and b with nine blind guesses at row 3.
+    assert values["1"] == 0.0
+    assert values["10"] == pytest.approx(3 / 6)
+    assert values["100"] == 1.0
