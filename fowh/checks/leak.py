@@ -155,7 +155,8 @@ def _summary(case: Case) -> str:
     ensure(all(0 <= rate <= 1 for rate in made["chance"].values()), "chance is no rate")
     seen = []
     for scenario in (headline.reference, headline.scenario):
-        value = made["utility"].get(scenario, {}).get(headline.utility)
+        found = made["utility"].get(scenario, {})
+        value = found.get(headline.utility) or found.get(headline.decided)
         ensure(isinstance(value, dict), f"{scenario} has no {headline.utility}")
         missing = {"value", "ci_low", "ci_high", "n"} - set(value)
         ensure(not missing, f"{headline.utility} has no {', '.join(sorted(missing))}")

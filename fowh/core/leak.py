@@ -39,6 +39,8 @@ class Headline:
         margin: how much more of its errors a system may make and still do its job as without
             protection (a non-inferiority margin, stated before anything is measured).
         accepted: what the system itself takes for the victim, for comparisons; "" without.
+        decided: metric that stands for ``utility`` where a system only answers yes or no, and its
+            answers do not reach the point at which that one is read; "" without.
     """
 
     utility: str
@@ -48,6 +50,7 @@ class Headline:
     success: tuple[str, ...]
     accepted: str = ""
     margin: float = 0.01
+    decided: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from fowh.metrics.loss import fnmr_loss
 from fowh.metrics.unlinkability import d_sys, m_linkability
 
 STRICT = "t_protected.1e-3"
+UNKNOWN = Value(None, None, None, 0)
 COLUMNS = ("score", "mated", "subject_a", "subject_b")
 
 
@@ -25,16 +26,12 @@ def rates(observed: Observed) -> dict[str, Any]:
     for scenario, parts in observed.utility.items():
         if scenario == "renewed":
             continue
-        values = recognition.summary(
-            _joined(parts, "score"),
-            _joined(parts, "mated"),
-            _joined(parts, "subject_a"),
-            _joined(parts, "subject_b"),
-            observed.stream(scenario),
-        )
         columns = {name: _joined(parts, name) for name in COLUMNS}
         if recognition.only_decides(columns["score"]):
-            values |= _decided(columns, observed.stream(scenario, "decision"))
+            values = _decided(columns, observed.stream(scenario, "decision"))
+        else:
+            score, mated, one, other = (columns[name] for name in COLUMNS)
+            values = recognition.summary(score, mated, one, other, observed.stream(scenario))
         made[scenario] = {name: value.to_json() for name, value in values.items()}
         if scenario == "stolen_key":
             for name in observed.terms[0]:
@@ -46,7 +43,10 @@ def rates(observed: Observed) -> dict[str, Any]:
 
 
 def lost(observed: Observed) -> dict[str, Any]:
-    """What the scheme costs: FNMR at FMR 1 % with stolen keys, less that without protection."""
+    """What the scheme costs: FNMR at FMR 1 % with stolen keys, less that without protection.
+
+    Of a scheme that answers yes or no it is what its decision errs (``loss.fnmr_loss``).
+    """
     protected, clear = (
         {name: _joined(observed.utility[scenario], name) for name in COLUMNS}
         for scenario in ("stolen_key", "unprotected")
@@ -58,14 +58,18 @@ def _decided(columns: Columns, rng: np.random.Generator) -> dict[str, Value]:
     """Both error rates of a scheme that answers yes or no, at its own decision.
 
     Where that admits at most 1 % of the non-mated, its FNMR is that at FMR 1 %: there is no other
-    decision to be had, but for rejecting everybody.
+    decision to be had, but for rejecting everybody. Where it admits more, what it admits beyond
+    counts as an error too, and FNMR at FMR 1 % is not to be had. Nor is an EER: between one point
+    and the two decisions that need no look nothing was measured.
     """
     score, mated, one, other = (columns[name] for name in COLUMNS)
     fnmr, fmr = recognition.operating_point(score, mated, one, other, rng)
-    made = {"fnmr": fnmr, "fmr": fmr}
-    if fmr.value is not None:
-        made |= {name: fnmr for name, at in recognition.FMRS.items() if fmr.value <= at}
-    return made
+    if fnmr.value is None or fmr.value is None:
+        return {"fnmr": fnmr, "fmr": fmr} | dict.fromkeys(recognition.FMRS, UNKNOWN)
+    made = {name: fnmr for name, at in recognition.FMRS.items() if fmr.value <= at}
+    if fmr.value > recognition.LEVEL:
+        made["decision_error"] = recognition.decision_error(fnmr, fmr)
+    return made | {"fnmr": fnmr, "fmr": fmr}
 
 
 def counts(observed: Observed) -> dict[str, dict[str, int]]:

@@ -42,6 +42,7 @@ class Templates(Leak):
         useless=0.5,
         success=("rank1", "type1_at_fmr_1e-3"),
         accepted="accept_at_fmr_1e-3",
+        decided="decision_error",
     )
     scenarios: ClassVar[Mapping[str, str]] = {
         "unprotected": "unprotected",

@@ -19,6 +19,7 @@ from fowh.metrics.intervals import Value, joined, rate
 Floats = NDArray[np.floating[Any]]
 Rates = NDArray[np.float64]
 FMRS = {"fnmr_at_fmr_1e-2": 1e-2, "fnmr_at_fmr_1e-3": 1e-3}
+LEVEL = 1e-2  # FMR at which the costs of a scheme are counted
 
 
 def det(mated: NDArray[Any], non_mated: NDArray[Any]) -> tuple[Rates, Rates, Rates]:
@@ -240,6 +241,31 @@ def operating_point(
     low = first.value - joined(first.value - first.ci_low, first.value - second.ci_low)
     high = first.value + joined(first.ci_high - first.value, second.ci_high - first.value)
     return fnmr, Value(first.value, max(low, 0.0), min(high, 1.0), first.n)
+
+
+def decision_error(fnmr: Value, fmr: Value, level: float = LEVEL) -> Value:
+    """What a decision errs where it cannot be moved: FNMR, and FMR beyond a level.
+
+    The two kinds of luck are taken for independent (MOVER). Up to the level it is the FNMR, and
+    what accepts everybody errs all but the level.
+
+    Args:
+        fnmr: at the decision, as ``operating_point`` has it; not unknown.
+        fmr: likewise.
+        level: FMR that costs nothing.
+    """
+    ends = [fnmr.ci_low, fnmr.value, fnmr.ci_high], [fmr.ci_low, fmr.value, fmr.ci_high]
+    (low, value, high), (less, beyond, more) = (
+        np.array(ends[0], dtype=np.float64),
+        np.maximum(np.array(ends[1], dtype=np.float64) - level, 0),
+    )
+    total = float(value + beyond)
+    return Value(
+        min(total, 1.0),
+        max(total - joined(value - low, beyond - less), 0.0),
+        min(total + joined(high - value, more - beyond), 1.0),
+        fnmr.n,
+    )
 
 
 def _checked(scores: NDArray[Any]) -> Floats:

@@ -46,6 +46,16 @@ TABLE: tuple[Metric, ...] = (
         "Share of non-mated comparisons that a scheme which answers yes or no accepts.",
         "utility",
     ),
+    Metric(
+        "decision_error",
+        "FNMR and FMR beyond 1 %",
+        "higher",
+        _RATE,
+        "Of a scheme which answers yes or no, and yes to more than 1 % of non-mated comparisons: "
+        "the share of mated ones that it rejects, and of non-mated ones accepted beyond 1 %.",
+        "utility",
+        heading=("decision", "FMR > 1 %"),
+    ),
     Metric("eer", "EER", "higher", _RATE, "Error rate where FMR and FNMR are equal.", "utility"),
     Metric(
         "accuracy",

@@ -57,7 +57,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if row.get("status") == "failed":
             yield "attack-failed", f"{name} stopped with an error and counts for nothing here"
     if lost(record):
-        metric = BY_NAME[record["headline"]["utility"]]
+        metric = BY_NAME[done(record, "scenario")[0]]
         yield (
             "utility-too-poor",
             f"{metric.label} is as bad as {100 * record['headline']['useless']:.0f} % or worse: a "
@@ -112,12 +112,29 @@ def _plugins(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def lost(record: Mapping[str, Any]) -> bool:
     """Whether the protected system no longer does its job, or that is unknown."""
     headline = record["headline"]
-    scenario = record["utility"].get(headline["scenario"]) or {}
-    value = (scenario.get(headline["utility"]) or {}).get("value")
+    metric, given = done(record, "scenario")
+    value = given.get("value")
     if value is None:
         return True
-    higher = BY_NAME[headline["utility"]].attacker_prefers == "higher"
+    higher = BY_NAME[metric].attacker_prefers == "higher"
     return bool(value >= headline["useless"] if higher else value <= headline["useless"])
+
+
+def done(record: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, Any]]:
+    """How well the system does its job: by which metric, and its value.
+
+    It is the headline's utility, or what stands for that where a system only answers yes or no.
+
+    Args:
+        record: of the cell.
+        where: "scenario" (protected) or "reference".
+    """
+    headline = record["headline"]
+    measured = record["utility"].get(headline[where]) or {}
+    metric, other = headline["utility"], headline.get("decided", "")
+    if metric not in measured and other in measured:
+        metric = other
+    return metric, measured.get(metric) or {}
 
 
 def able(record: Mapping[str, Any], main: str, chance: float) -> bool:

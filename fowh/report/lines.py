@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fowh.metrics import BY_NAME
+from fowh.records.flags import done
 from fowh.records.store import Record
 from fowh.report.evidence import beats, best_level, chosen, informed, many_guesses, worst_level
 from fowh.report.numbers import ADVANTAGE, Number, heading, label
@@ -169,7 +170,10 @@ def utility(record: Record) -> Grid:
             {
                 metric: Number.of(metric, value)
                 for metric, value in measured[name].items()
-                if metric in BY_NAME and BY_NAME[metric].role == "utility"
+                if metric in BY_NAME
+                and BY_NAME[metric].role == "utility"
+                # Older records have an EER of decisions too, which nobody measured.
+                and not (metric == "eer" and "fmr" in measured[name])
             },
         )
         for name in [*order, *(name for name in measured if name not in order)]
@@ -180,10 +184,8 @@ def utility(record: Record) -> Grid:
 
 def protected_and_clear(record: Record) -> tuple[Number, Number]:
     """The headline's utility as the scheme leaves it, and without the scheme."""
-    headline = record["headline"]
-    metric, measured = headline["utility"], record["utility"]
-    kept, clear = (measured.get(headline[key], {}) for key in ("scenario", "reference"))
-    return Number.of(metric, kept.get(metric)), Number.of(metric, clear.get(metric))
+    kept, clear = (done(record, where) for where in ("scenario", "reference"))
+    return Number.of(*kept), Number.of(*clear)
 
 
 def narrowed(table: Grid, most: int, record: Record) -> Grid:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.metrics.recognition import det
+from fowh.metrics.recognition import det, only_decides
 from fowh.records.store import Record
 from fowh.report import plane
 from fowh.report.evidence import chosen, strongest
@@ -84,11 +84,14 @@ def draw_det(axes: Axes, record: Record, observations: Observations) -> bool:
         if scores is None:
             continue
         drawn = True
-        fmr, fnmr, _ = det(*scores)
+        fmr, fnmr, thresholds = det(*scores)
         x, y = ndtri(np.clip(fmr, *_LIMITS)), ndtri(np.clip(fnmr, *_LIMITS))
         kept = np.unique(np.round([x, y], 2), axis=1, return_index=True)[1]  # what the eye can see
         kept = np.sort(kept)
         style: dict[str, Any] = {"color": colours.get(name, GOAL), "lw": 1.6, "clip_on": False}
+        if only_decides(np.concatenate(scores)):  # a point; nothing was measured beside it
+            kept = np.searchsorted(thresholds[:-1], [1])
+            style |= {"marker": "o", "ls": ""}
         axes.plot(x[kept], y[kept], label=scenario(record, name), **style)
     ticks, words = ndtri(_RATES), [f"{100 * rate:g}" for rate in _RATES]
     axes.set_xticks(ticks, words)

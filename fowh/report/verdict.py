@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fowh.metrics import BY_NAME
-from fowh.records.flags import lost, refuted
+from fowh.records.flags import done, lost, refuted
 from fowh.records.store import Record
 from fowh.report.evidence import (
     MOST,
@@ -66,6 +66,8 @@ def decide(record: Record, lines: Sequence[Line]) -> Verdict:
         return Verdict("Refuted", "Refuted", f"{contradiction}.", "bad")
     state, job = _utility(record)
     short, caution, attacked = _attacked(record, lines)
+    by = done(record, "scenario")[0]
+    by = f" (utility: {label(by)})" if by != record["headline"]["utility"] else ""
     attacked += _claimed(record)
     failed = short in ("Broken", "Leaks")
     tone: Tone = "bad" if failed else "neutral"
@@ -73,24 +75,24 @@ def decide(record: Record, lines: Sequence[Line]) -> Verdict:
         short += ", does not do its job"
     elif state == "lost":
         rest = f"{job} That it resists means little: {attacked}"
-        return Verdict("Does not do its job", "Does not do its job", rest, tone)
+        return Verdict(f"Does not do its job{by}", "Does not do its job", rest, tone)
     elif state == "kept" and caution:
         tone = "good"
-    return Verdict(short, short + caution, f"{attacked} {job}", tone)
+    return Verdict(short + by, short + caution, f"{attacked} {job}", tone)
 
 
 def _utility(record: Record) -> tuple[str, str]:
     """What became of the system's job (kept, suffers, lost, unclear), and a sentence on it."""
     headline = record["headline"]
-    metric = headline["utility"]
     kept, clear = protected_and_clear(record)
     scenarios = record["utility"].get(headline["scenario"], {})
     loss = Number.of("utility_loss", scenarios.get("utility_loss"))
     if kept.value is None:
-        return "unclear", f"{label(metric)} was not measured."
-    text = f"{label(metric)} is {kept.words} ({scenario(record, headline['scenario'])})"
+        return "unclear", f"{label(kept.metric)} was not measured."
+    text = f"{label(kept.metric)} is {kept.words} ({scenario(record, headline['scenario'])})"
     if clear.value is not None:
-        text += f" against {clear.words} ({scenario(record, headline['reference'])})"
+        other = f"{label(clear.metric)} " if clear.metric != kept.metric else ""
+        text += f" against {other}{clear.words} ({scenario(record, headline['reference'])})"
     if lost(record):
         return "lost", f"{text}."
     if loss.value is None or loss.low is None or loss.high is None:

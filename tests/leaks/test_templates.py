@@ -243,6 +243,46 @@ def test_the_summary_of_recognition() -> None:
     assert said["cost"]["bytes_per_template"] == 8
 
 
+@dataclass(frozen=True)
+class Decides(Lsh):
+    """Answers yes from so many equal bits on, and no score beside it."""
+
+    at: float = 0.7
+
+    def agree(self, left: Any, right: Any) -> Floats:
+        return (super().agree(left, right) >= self.at).astype(np.float32)
+
+    def compare(self, left: Any, right: Any) -> Floats:
+        return (super().compare(left, right) >= self.at).astype(np.float32)
+
+
+@pytest.mark.parametrize(("at", "strict"), [(0.99, True), (0.6, False), (0.0, False)])
+def test_a_yes_or_no_is_read_at_its_own_decision(at: float, strict: bool) -> None:
+    """No FNMR at an FMR that it cannot be set to, and no EER, which nobody could measure."""
+    seen = observed(setting(Decides(bits=64, at=at)))
+    said = LEAK.summary(seen)["utility"]
+    (pairs,) = seen.utility["stolen_key"]
+    mated, passed = pairs["mated"], pairs["score"] == 1
+    fnmr, fmr = float(1 - passed[mated].mean()), float(passed[~mated].mean())
+    protected = {
+        name: value["value"] for name, value in said["stolen_key"].items() if "value" in value
+    }
+    assert protected["fnmr"] == pytest.approx(fnmr) and protected["fmr"] == pytest.approx(fmr)
+    assert "eer" not in protected and "eer" in said["unprotected"]
+    if strict:
+        assert fmr <= 0.01 and "decision_error" not in protected
+        erred = protected["fnmr_at_fmr_1e-2"]
+        assert erred == pytest.approx(fnmr)
+    else:
+        assert fmr > 0.01 and "fnmr_at_fmr_1e-2" not in protected
+        erred = protected["decision_error"]
+        assert erred == pytest.approx(fnmr + fmr - 0.01)
+        low, high = (said["stolen_key"]["decision_error"][end] for end in ("ci_low", "ci_high"))
+        assert 0 <= low <= erred <= high <= 1
+    clear = said["unprotected"]["fnmr_at_fmr_1e-2"]["value"]
+    assert protected["utility_loss"] == pytest.approx(erred - clear)
+
+
 def test_templates_under_fresh_keys_are_linkable_only_without_protection() -> None:
     def linked(scheme: Scheme) -> float:
         said = LEAK.summary(observed(setting(scheme)))

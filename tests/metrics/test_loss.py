@@ -81,6 +81,43 @@ def test_without_strangers_nothing_is_known() -> None:
     assert (found.value, found.ci_low, found.ci_high) == (None, None, None)
 
 
+def decided(side: dict[str, np.ndarray], refused: int, admitted: int) -> dict[str, np.ndarray]:
+    """The same comparisons answered by yes or no, of which so many are wrong."""
+    score = side["mated"].astype(np.float32)
+    score[np.flatnonzero(side["mated"])[:refused]] = 0
+    score[np.flatnonzero(~side["mated"])[:admitted]] = 1
+    return side | {"score": score}
+
+
+@pytest.mark.parametrize(
+    ("refused", "admitted", "lost"),
+    [
+        (7, 0, 7 / 240),
+        (7, 60, 7 / 240),  # 60 of 6,080 are 0.99 %
+        (7, 66, 7 / 240 + 66 / 6080 - 0.01),  # 1.09 %, which no threshold can mend
+        (0, 6080, 0.99),  # yes to everybody
+        (240, 0, 1.0),
+    ],
+)
+def test_a_decision_counts_as_it_is(refused: int, admitted: int, lost: float) -> None:
+    clear = comparisons(20, 4, 0.0, 1, apart=50.0)
+    assert (clear["mated"].sum(), (~clear["mated"]).sum()) == (240, 6080)
+    found = fnmr_loss(decided(clear, refused, admitted), clear, rng())
+    assert found.value == pytest.approx(lost)
+    assert found.ci_low is not None and found.ci_high is not None
+    assert -1 <= found.ci_low <= found.value <= found.ci_high <= 1
+    if admitted == 66:  # who is confused is a matter of luck, too
+        alone = fnmr_loss(decided(clear, refused, 0), clear, rng())
+        assert alone.ci_high is not None
+        assert found.ci_high - found.value > alone.ci_high - alone.value
+
+
+def test_two_decisions_are_compared_as_they_are() -> None:
+    side = comparisons(20, 4, 0.0, 1)
+    found = fnmr_loss(decided(side, 24, 608), decided(side, 12, 0), rng())
+    assert found.value == pytest.approx(12 / 240 + 0.1 - 0.01)
+
+
 def test_coverage_under_clustering() -> None:
     """Of 150 draws of 24 people, who are hard on either side by chance, most hold the true loss."""
     truth = fnmr(comparisons(400, 3, 0.25, 11)) - fnmr(comparisons(400, 3, 0.10, 12))

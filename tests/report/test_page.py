@@ -177,6 +177,14 @@ def test_utility_has_its_scenarios_in_the_leaks_order_and_words() -> None:
     assert [line.label for line in other.lines] == ["all scores", "as they leave"]
 
 
+def test_an_older_record_s_equal_error_rate_of_decisions_is_not_shown() -> None:
+    record = broken()
+    record["utility"]["stolen_key"] |= {"fnmr": {"value": 0.03}, "fmr": {"value": 0.001}}
+    by_label = {line.label: line for line in page(record).utility.lines}
+    assert "eer" not in by_label["protected, stolen key"].numbers
+    assert "eer" in by_label["unprotected"].numbers
+
+
 def test_operating_points_of_the_attacks_thresholds() -> None:
     record = broken()
     record["utility"]["stolen_key"]["measured_at_fmr_1e-2"] = {"fmr": 0.0123, "fnmr": 0.0456}

@@ -114,6 +114,20 @@ def test_det_runs_through_the_operating_points() -> None:
         assert drawn == pytest.approx(np.interp(level, fmr[::-1], fnmr[::-1]), rel=0.1)
 
 
+def test_a_scheme_that_decides_is_a_point_of_the_det() -> None:
+    """Two of forty mated are rejected, and three of two hundred others are accepted."""
+    from matplotlib.figure import Figure
+
+    found = observations(images=False)
+    found["utility.stolen_key.mated"] = np.repeat([True, False], [40, 200])
+    found["utility.stolen_key.score"] = np.repeat([0.0, 1, 0], [2, 41, 197])
+    axes = Figure().subplots()
+    assert plots.draw_det(axes, broken(), found)
+    assert len(axes.lines[1].get_xdata()) > 2 and axes.lines[1].get_linestyle() == "-"
+    assert axes.lines[2].get_linestyle() == "None"
+    assert ndtr(np.ravel(axes.lines[2].get_data())) == pytest.approx([3 / 200, 2 / 40])
+
+
 def test_thresholds_are_drawn_as_scores() -> None:
     found = observations(images=False)
     found["term.t_embedding.1e-2"] = np.array(

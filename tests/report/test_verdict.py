@@ -316,6 +316,22 @@ def test_utility_is_kept_if_what_is_lost_is_surely_within_the_margin(
     assert "points (margin 1)" in found.text
 
 
+@pytest.mark.parametrize(("erred", "lost"), [(0.03, False), (0.99, True)])
+def test_a_decision_that_admits_more_is_named_as_what_it_is(erred: float, lost: bool) -> None:
+    """FNMR 2.9 % at FMR 1.1 % does its job; yes to everybody does not."""
+    record = resisting()
+    record["headline"]["decided"] = "decision_error"
+    measured = record["utility"]["stolen_key"]
+    del measured["fnmr_at_fmr_1e-2"]
+    measured["decision_error"] = {"value": erred, "ci_low": 0.02, "ci_high": 0.99, "n": 3600}
+    measured["utility_loss"] = {"value": erred, "ci_low": 0.015, "ci_high": 0.99, "n": 3600}
+    found = verdict(record)
+    assert f"FNMR and FMR beyond 1 % is {100 * erred:.1f} %" in found.text
+    assert "against FNMR at FMR 1 %" in found.text
+    assert found.short.startswith("Does not do its job" if lost else "Not broken")
+    assert found.short.endswith("(utility: FNMR and FMR beyond 1 %)")
+
+
 def test_without_a_paired_loss_nothing_is_said_to_be_kept() -> None:
     """Not even where the two intervals overlap: that shows no difference, and no sameness."""
     record = resisting()
