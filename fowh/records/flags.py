@@ -223,7 +223,10 @@ def _surpassed(attacks: Mapping[str, Any], main: str) -> Iterator[tuple[str, str
 def _under_trained(
     attacks: Mapping[str, Any], rendered: Mapping[str, Any], main: str
 ) -> Iterator[tuple[str, str]]:
-    """A learned attack that loses to the closed form, level by level (embeddings, samples)."""
+    """A learned attack that loses to the closed form, level by level (embeddings, samples).
+
+    Where no closed form ran, one that does no better than a blind guess: nothing says why.
+    """
     best: dict[str, float] = {}
     for name, row in attacks.items():
         if row["closed_form"]:
@@ -236,15 +239,23 @@ def _under_trained(
     seeing = {row["yields"] for row in learned if (_gain(row, main) or 0) > 0}
     for name, row in attacks.items():
         mine, closed = _value(row, main), best.get(row["yields"])
-        if not row["learned"] or row["closed_form"] or mine is None or closed is None:
+        if not row["learned"] or row["closed_form"] or mine is None:
             continue
-        if mine >= closed - MARGIN:
+        gain = _gain(row, main)
+        if closed is None and gain is not None and gain <= 0:
+            yield (
+                "learned-nothing",
+                f"{name} ({BY_NAME[main].label} {100 * mine:.1f} %) does no better than a blind "
+                "guess, and no closed form ran that it could be held to: it is under-trained, or "
+                "what it reads does not tell it what it is after. Which of the two is not known, "
+                "and its rate says nothing about the leak",
+            )
+        if closed is None or mine >= closed - MARGIN:
             continue
         said = (
             f"{name} ({BY_NAME[main].label} {100 * mine:.1f} %) loses to the closed form "
             f"({100 * closed:.1f} %)"
         )
-        gain = _gain(row, main)
         if gain is not None and gain <= 0 and row["yields"] not in seeing:
             yield (
                 "not-identifiable",

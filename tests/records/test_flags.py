@@ -143,6 +143,29 @@ def test_what_learns_less_than_the_closed_form_learns_little_or_nothing(
     assert raised(good) == []  # as good as the closed form: no matter
 
 
+@pytest.mark.parametrize(
+    ("gain", "flags"),
+    [
+        (value(0.3, 0.1), []),
+        (value(0.3, 1e-9), []),
+        (value(0.3, 0.0), ["learned-nothing"]),
+        (value(0.0, -0.2), ["learned-nothing"]),
+        ({"value": None, "ci_low": None, "ci_high": None, "n": 0}, []),  # nothing to compare with
+    ],
+)
+def test_without_a_closed_form_it_is_not_known_why_nothing_was_learned(
+    gain: dict[str, Any], flags: list[str]
+) -> None:
+    """A skipped closed form is none; what learned nothing is held to the blind guess alone."""
+    record = changed(("attacks", "preimage", "status"), "skipped")
+    record = changed(("attacks", "ridge", "metrics", "advantage_rank1"), gain, record)
+    found = raise_flags(changed(("attacks", "ridge", *RANK1), 0.082, record), Templates())
+    assert [one["flag"] for one in found] == flags
+    for one in found:
+        assert "ridge (Rank-1 8.2 %) does no better than a blind guess" in one["text"]
+        assert "under-trained, or" in one["text"] and "not known" in one["text"]
+
+
 def test_pictures_are_compared_with_pictures() -> None:
     """Of the closed forms: those that make pictures, and embeddings as they were rendered."""
     better = changed(("rendered", "preimage", *RANK1), 0.7)
@@ -192,8 +215,9 @@ def test_flags_of_answers_read_accuracy_and_who_is_named() -> None:
     assert [flag["flag"] for flag in found] == ["utility-too-poor"]
     assert "Accuracy is as bad as 50 %" in found[0]["text"]
     blind = changed(("attacks", "gan", "metrics", "advantage_named"), value(0, 0), named(0.9))
-    (flag,) = raise_flags(blind, Outputs())
-    assert flag["flag"] == "no-better-than-blind" and "Named by the target" in flag["text"]
+    nothing, none = raise_flags(blind, Outputs())
+    assert nothing["flag"] == "learned-nothing"
+    assert none["flag"] == "no-better-than-blind" and "Named by the target" in none["text"]
 
 
 # --- adversarial examples -------------------------------------------------------------------
