@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from fowh.core.registry import load
-from fowh.paper import kept, layout
+from fowh.paper import kept, layout, trainings
 from fowh.paper.experiment import FULL_SEEDS, HEADS, NAMING, SIZES, TABLES, part_of
 from fowh.paper.jobs import Job, folders, make_jobs, samples_of
 from fowh.paper.kept import Kept
@@ -46,8 +46,10 @@ Synthetic irises (356 people, both eyes, 28 readings each), protocol `afm_iris`,
 `densenet:depth=small`; what that means is in [versions](versions.md). Values are percent;
 intervals (95 %) count runs and people ([intervals](intervals.md)). A run has a seed of the
 target, which decides the private samples and who is attacked, and one of the attacker, which
-decides his samples, initial weights and batches: nine runs are three seeds of either. Differences
-are paired, template by template and run by run. Templates attacked in each run: {templates}.{lot}
+decides his samples, initial weights and batches: nine runs are three seeds of either. Runs are
+grouped by the seed of the target: it decides the split and who is attacked, and a second training
+with that seed, on another machine, adds its variance inside the group. Differences are paired,
+template by template and run by run. Templates attacked in each run: {templates}.{lot}
 Measured at {commits}.
 """
 PAPER = """The paper's columns are of other data (ND-IRIS-0405) and a larger network: compare
@@ -122,6 +124,7 @@ def sections(table: str, head: str, found: dict[Job, Kept]) -> list[str]:
         parts.append(f"```console\n{ran}\n```")
         pairs = ", ".join(f"{draw}/{seed}" for draw, seed in runs)
         parts.append(f"{len(runs)} of {FULL_SEEDS} runs (seeds of target/attacker: {pairs}).")
+        parts.append(f"{trainings.counted(cells)} {trainings.others(cells, found)}".strip())
         parts.append(layout.markdown(read_lines(table, cells), "iris"))
         compared = layout.compared(differences(table, cells))
         if compared:

@@ -69,6 +69,7 @@ class Findings:
 
     Attributes:
         not_found: samples that a detector missed; None where nothing is detected.
+        target: digest of what is attacked as it was trained; None where that is no target.
         utility: per scenario, one entry per fold.
         terms, facts, tries, stolen: one per fold; ``stolen`` are the subjects of the stolen rows.
         rows: per row of the table, its attempts that were judged, with the number of the fold.
@@ -81,6 +82,7 @@ class Findings:
     """
 
     not_found: int | None = None
+    target: str | None = None
     utility: dict[str, list[Columns]] = field(default_factory=lambda: defaultdict(list))
     terms: list[Columns] = field(default_factory=list)
     facts: list[Mapping[str, float]] = field(default_factory=list)

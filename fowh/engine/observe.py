@@ -32,7 +32,7 @@ def observe(cell: Cell, samples: Samples, device: str, note: Progress) -> Findin
     cell, clock = cell.on(samples), Clock()
     with clock("embed"):
         plan = make_plan(cell, samples, device, partial(_within, note, 0.0, EMBEDDING))
-    found = Findings(not_found=plan.not_found)
+    found = Findings(plan.not_found, plan.target.sha256 if plan.target else None)
     found.seconds.update(clock.seconds)
     share = (1 - EMBEDDING) / len(plan.folds)
     for fold in plan.folds:

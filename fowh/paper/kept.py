@@ -44,6 +44,7 @@ class Kept:
         subjects: (n,) int64, whose each stolen row is.
         rows: attack (as on the command line) -> metric -> n times 0 or 1. Attacks and metrics that
             were not measured are missing.
+        target: digest of the target as it was trained; empty in files kept before it was noted.
     """
 
     spec: str
@@ -52,6 +53,7 @@ class Kept:
     versions: Mapping[str, str]
     subjects: NDArray[np.int64]
     rows: Mapping[str, Mapping[str, str]]
+    target: str = ""
 
     def success(self, attack: str, metric: str) -> Success | None:
         """Success by stolen row, and whose each row is; None where not measured."""
@@ -85,7 +87,8 @@ def of_record(job: Job, samples: Samples, folder: Path) -> Kept:
     env, observed = record["environment"], store.load_observations(folder)
     subjects, rows = of_observations(job, observed)
     commit, versions = store.commit_of(env), env["versions"]
-    return Kept(record["id"], what(job, samples), commit, versions, subjects, rows)
+    target = record["data"].get("target_sha256") or ""
+    return Kept(record["id"], what(job, samples), commit, versions, subjects, rows, target)
 
 
 def of_observations(
@@ -149,6 +152,7 @@ def read(file: Path) -> tuple[Job, Kept]:
         if given["format"] != FORMAT:
             raise ValueError(f"format {given['format']}, expected {FORMAT}")
         fields = [item.name for item in dataclasses.fields(Kept)]
+        given = {"target": ""} | given  # files kept before it was noted
         job, kept = Job(**given["job"]), Kept(**{name: given[name] for name in fields})
         texts = [text for row in kept.rows.values() for text in row.values()]
         if any(len(text) != len(kept.subjects) or {*text} - {*"01"} for text in texts):

@@ -58,6 +58,7 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         "samples": len(samples),
         "subjects": len(samples.names),
         "not_found": found.not_found,
+        "target_sha256": found.target,
         "stolen": int(sum(map(len, found.stolen))),
         "keyed": cell.scheme.keyed,
     }

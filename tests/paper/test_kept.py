@@ -26,7 +26,7 @@ def samples() -> Samples:
 
 def made(job: Job, samples: Samples) -> Kept:
     whose = np.array([3, 3, 8, 8])
-    return Kept("ab12", kept.what(job, samples), "c0ffee", {"numpy": "2"}, whose, ROWS)
+    return Kept("ab12", kept.what(job, samples), "c0ffee", {"numpy": "2"}, whose, ROWS, "7ea1")
 
 
 def test_what_was_written_is_read_again(tmp_path: Path, samples: Samples) -> None:
@@ -36,12 +36,22 @@ def test_what_was_written_is_read_again(tmp_path: Path, samples: Samples) -> Non
     assert file.read_bytes().count(b"\n") == 1
     named, read = kept.read(file)
     assert named == job
-    for name in ("spec", "what", "commit", "versions", "rows"):
+    for name in ("spec", "what", "commit", "versions", "rows", "target"):
         assert getattr(read, name) == getattr(made(job, samples), name)
     success = read.success("gan", "rank1")
     assert success is not None
     np.testing.assert_array_equal(success, ([0, 1, 1, 0], [3, 3, 8, 8]))
     assert read.success("gan", "named") is read.success("srwal", "rank1") is None
+
+
+def test_a_file_kept_before_targets_were_noted_is_read(tmp_path: Path, samples: Samples) -> None:
+    job = jobs_of("slots")[0]
+    file = kept.write(tmp_path, job, made(job, samples))
+    given = json.loads(file.read_text())
+    del given["target"]
+    file.write_text(json.dumps(given))
+    assert kept.read(file)[1].target == ""
+    assert list(kept.answers(tmp_path, [job], {IRIS: samples})) == [job]
 
 
 def test_every_job_has_a_file_of_its_own(tmp_path: Path) -> None:
