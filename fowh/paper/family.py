@@ -55,6 +55,7 @@ def _defence(scheme: str) -> Row:
         "its PSNR": ("likeness", "rank1", "psnr"),
         "its SSIM": ("likeness", "rank1", "ssim"),
         "MAP's PSNR": ("attacks", "first_layer", "psnr"),
+        "MAP's SSIM": ("attacks", "first_layer", "ssim"),
         "generative's PSNR": ("attacks", "generative", "psnr"),
         **beside,
         "label, sign of bias": ("attacks", "label:rule=bias", "label"),
@@ -86,7 +87,7 @@ APART = {
     ),
     "Likeness": (
         *(CHOSEN, "its PSNR", "its SSIM", "mean face", *LIKE),
-        *("MAP's PSNR", "generative's PSNR"),
+        *("MAP, Gaussian", "MAP's PSNR", "MAP's SSIM", "generative's PSNR"),
     ),
     "Rank-1 of controls": (
         *("own picture", "mean face", "nearest own", "mated probe", "the truth"),
