@@ -1,4 +1,7 @@
-"""Run every benchmark and write docs/benchmarks.md: ``python -m bench.report``."""
+"""Run every benchmark and write docs/benchmarks.md: ``python -m bench.report``.
+
+Figures that were measured apart stand in bench/records/apart.md, which the page ends with.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
+APART = ROOT / "bench" / "records" / "apart.md"  # measured by hand: the page ends with it
 TITLES = {
     "enrolment": (
         "Enrolment",
@@ -76,7 +80,8 @@ def page(results: dict[str, Any]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `python -m bench.report`, which runs `pytest bench`; do not edit.",
+        "Written by `python -m bench.report`, which runs `pytest bench` and adds "
+        "`bench/records/apart.md`; do not edit.",
         "",
         "Floor and work run in turn, in one process on all cores. *Ratio* is the median over the "
         "rounds of the work's speed divided by the floor's: 1 is the floor's speed, above 1 is "
@@ -98,7 +103,7 @@ def page(results: dict[str, Any]) -> str:
             "|---|---|---:|---|---:|---:|---:|",
             *map(_row, rows),
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", APART.read_text(encoding="utf-8")])
 
 
 def _row(info: dict[str, Any]) -> str:

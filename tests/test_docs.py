@@ -101,6 +101,19 @@ def test_the_plugins_in_the_commands_of_a_page_exist(page: Path) -> None:
                     load(kind, value)
 
 
+def test_the_page_of_benchmarks_keeps_what_was_measured_apart() -> None:
+    """On the page as it is, and on the one that the next run of all benchmarks would write."""
+    from bench import report
+
+    apart = report.APART.read_text(encoding="utf-8")
+    row: dict[str, Any] = {"unit": "things", "what": "x", "shape": "y", "floor": "z"}
+    row |= {"bytes_each": 1, "rate": 1.0, "floor_rate": 1.0, "ratio": 1.0}
+    found = [{"group": group, "extra_info": row} for group in report.TITLES]
+    written = report.page({"machine_info": {"cpu": {}}, "benchmarks": found})
+    for text in (report.PAGE.read_text(encoding="utf-8"), written):
+        assert text.startswith("# Benchmarks\n") and text.endswith(f"\n\n{apart}")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
