@@ -27,8 +27,7 @@ class Dlg(Attack):
     beside them (algorithm 1), in double precision. Unlike the published code each step is shortened
     until the distance falls, so that no restart diverges, and ends where it falls no more. All rows
     run at once; those whose update is not explained yet (``solved``) are started again, and of a
-    row's restarts that of least distance is handed in. It wants a network that is twice
-    differentiable: ReLU has no second derivative.
+    row's restarts that of least distance is handed in.
 
     Attributes:
         steps: of L-BFGS at most.

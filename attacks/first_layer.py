@@ -29,9 +29,10 @@ class FirstLayer(Attack):
     Of a sample the weights' gradient is the product of a signal, which is the bias' gradient, with
     the picture (Phong et al. 2018, sec. 3; Geiping et al. 2020, prop. 3.1). Of several it is the
     sum: a unit that one sample alone excites shows that one. The map estimate knows more: labels
-    (last layer), the shared network, which computes the signals from labels and pictures, the
-    scheme's noise, and a Gaussian of faces from the attacker's own. Signals and pictures are
-    estimated in turn; of a batch all pictures at once, as least squares with that prior.
+    (last layer), the shared network, which computes the signals from labels and pictures, how far
+    the scheme's noise deviates, and a Gaussian of faces from the attacker's own. It takes noise for
+    Gaussian and reads no other likelihood of the scheme's. Signals and pictures are estimated in
+    turn; of a batch all pictures at once, as least squares with that prior.
 
     Attributes:
         estimate: ratio: of the unit with the largest bias gradient; of a batch the likeliest
