@@ -151,3 +151,26 @@ def test_rows_are_points_of_a_plane_with_what_they_are_called() -> None:
     assert drawn.startswith(b"\x89PNG")
     less = pictured.plane({"plain": numbers["plain"]}, "accuracy", "best", "epsilon")
     assert drawn != less
+
+
+def test_points_of_a_plane_lie_at_their_values_even_where_they_collide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictured, "_png", lambda figure: figure)
+    values = {"first": (0.93, 1.0), "second": (0.931, 1.0), "third": (0.93, 0.938)}
+    numbers = {
+        name: {
+            "accuracy": {"value": accuracy, "ci_low": None, "ci_high": None, "n": 80},
+            "best": {"value": best, "ci_low": None, "ci_high": None, "n": 80},
+            "epsilon": {"value": None},
+        }
+        for name, (accuracy, best) in values.items()
+    }
+    drawn: Any = pictured.plane(numbers, "accuracy", "best", "epsilon")
+    axes = drawn.axes[0]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    seen = [(float(dot.get_xdata()[0]), float(dot.get_ydata()[0])) for dot in dots]
+    assert seen == [pytest.approx((100 * x, 100 * y)) for x, y in values.values()]
+    places = [axes.transData.transform(text.get_position()) for text in axes.texts]
+    apart = [float(abs(a - b).max()) for i, a in enumerate(places) for b in places[:i]]
+    assert len(places) == 3 and min(apart) > 10  # pixels: numbers can be told apart
