@@ -7,7 +7,7 @@ from typing import Any
 
 SMALL = 1e-12  # below it a gradient is nothing
 LONGER = {2: 10.0, 1: 1000.0}  # how much longer a step may be, by the order of the norm
-BORNE = 0.3  # how much longer, times the noise's deviation
+BORNE = 0.5  # how much longer, times the noise's deviation
 
 
 def clip(gradients: Any, norm: float, order: int = 2) -> Any:

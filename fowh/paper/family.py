@@ -188,8 +188,9 @@ TABLES: dict[str, Family] = {
     ),
     "defences": Family(
         "Defences of updates, against attacks that know them and attacks that do not",
-        "ours; epsilon by Opacus' accountant, 200 rounds, sampling .1, delta 1 in ten times as "
-        "many as there are members.",
+        "ours. Accuracy is of 200 rounds of clients of one sample, each of which sends what is "
+        "attacked; epsilon, by Opacus' accountant, against the server that sees who sent what: of "
+        "a sample that takes part in a tenth of the rounds, delta 1 in ten times the members.",
         tuple(
             _defence(scheme)
             for scheme in (

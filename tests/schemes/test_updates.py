@@ -304,15 +304,21 @@ def test_the_default_scheme_is_plain() -> None:
         ("clip", 10),
         ("clip:norm=4", 2.5),  # it shortens less
         ("dp_sgd:sigma=0.01", 10),
-        ("dp_sgd:sigma=0.1", 3),  # as long as the noise lets them be
-        ("dp_sgd:sigma=0.1,norm=0.5", 6),
-        ("dp_sgd:sigma=1", 0.3),
-        ("chain:of=dp_sgd:sigma=0.1+top_k", 3),
+        ("dp_sgd:sigma=0.1", 5),  # as long as the noise lets them be
+        ("dp_sgd:sigma=0.1,norm=0.5", 10),
+        ("dp_sgd:sigma=1", 0.5),
+        ("chain:of=dp_sgd:sigma=0.1+top_k", 5),
         ("top_k", 1),
     ],
 )
 def test_the_pace_makes_up_for_clipping_and_bears_noise(text: str, pace: float) -> None:
     assert load("scheme", text).pace(1) == pytest.approx(pace)
+
+
+def test_the_pace_bears_the_noise_of_every_client() -> None:
+    scheme = load("scheme", "dp_sgd:sigma=1")
+    assert scheme.pace(25) == pytest.approx(0.1)
+    assert load("scheme", "clip").pace(25) == 10
 
 
 @pytest.mark.parametrize("text", ["dp_sgd:sigma=2", "laplace:scale=0.5", "clip", "sign:step=1"])
