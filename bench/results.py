@@ -15,8 +15,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from fowh.cells import read_sweep
 from fowh.engine.cell import spec_of
+from fowh.metrics.intervals import difference_ends
 from fowh.records.store import Record, folder, load
 from fowh.report.lines import Line
 from fowh.report.numbers import ADVANTAGE, Number, is_rate, label
@@ -144,6 +147,60 @@ def measured(path: Path, out: Path) -> list[Record]:
     return found
 
 
+def measured_at(records: Sequence[Record]) -> str:
+    """The one commit that measured the records; "+" behind it where files had changed since.
+
+    Numbers of several commits in one page would be compared with each other.
+    """
+    commits = {
+        str(record["environment"]["commit"])[:7] + "+" * bool(record["environment"]["dirty"])
+        for record in records
+    }
+    if len(commits) != 1:
+        raise SystemExit(
+            f"the kept records are of commits {', '.join(sorted(commits)) or 'none'}: expected one;"
+            " run every sweep of bench/sweeps at one commit and keep them again"
+        )
+    return commits.pop()
+
+
+def aged(record: Record) -> str:
+    """What a record of older rules lacks, in words; empty where it lacks nothing."""
+    if "decided" in record["headline"]:
+        return ""
+    return (
+        " Its records are of older rules:\nflags know no `learned-nothing`, and the interval of "
+        "what a yes-or-no scheme loses leaves out how uncertain\nits FMR is."
+    )
+
+
+def half_width(people: int, each: int) -> float:
+    """Half the interval of a paired difference where nobody at all differs.
+
+    Args:
+        people: compared.
+        each: comparisons of every one of them.
+    """
+    return difference_ends(np.zeros(people * each), np.repeat(np.arange(people), each))[1]
+
+
+def shown(record: Record) -> str:
+    """How many people it takes to show that utility is kept, and whether there are as many."""
+    headline, people = record["headline"], int(record["data"]["subjects"])
+    lost = record["utility"][headline["scenario"]]["utility_loss"]
+    each, margin = round(lost["n"] / people), headline["margin"]
+    needed = next(n for n in range(1, 100_000) if half_width(n, each) <= margin)
+    can = "can" if half_width(people, each) <= margin else "cannot"
+    return (
+        f"That utility is *kept* takes an interval of what is lost within {100 * margin:g} point.\n"
+        f"Where nobody at all differs, the interval of {people} people is "
+        f"+-{100 * half_width(people, each):.1f} points; it takes {needed} people\n"
+        f"(of {each} mated comparisons each) to come within the margin. So with these {people} it "
+        f"{can} be shown,\nwhatever a scheme does, and 'not shown to be kept' below says nothing "
+        "against one.\n"
+    )
+
+
 def sweeps() -> list[Path]:
     """The sweeps, the standard one first."""
     found = (HERE / "sweeps").glob("*.toml")
@@ -160,16 +217,15 @@ def keep(out: Path) -> None:
 
 def write() -> None:
     """Write the page from the records that are kept."""
-    parts, commits = [], set()
+    kept: dict[Path, list[Record]] = {}
     for path in sweeps():
         file = KEPT / f"{path.stem}.json"
-        if not file.exists():
-            continue
-        records = json.loads(file.read_text(encoding="utf-8"))
-        commits |= {str(record["environment"]["commit"])[:7] for record in records}
-        parts.append(section(path, list(map(page, records))))
-    where = f"Measured at commit {', '.join(sorted(commits))}.\n"
-    text = "\n".join([HEAD, where, *parts])
+        if file.exists():
+            kept[path] = json.loads(file.read_text(encoding="utf-8"))
+    where = measured_at([record for records in kept.values() for record in records])
+    parts = [section(path, list(map(page, records))) for path, records in kept.items()]
+    first = next(iter(kept.values()))[0]
+    text = "\n".join([HEAD, shown(first), f"Measured at commit {where}.{aged(first)}\n", *parts])
     (HERE.parent / "docs" / "results.md").write_text(text, encoding="utf-8")
 
 

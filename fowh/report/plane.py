@@ -106,8 +106,7 @@ def _references(axes: Axes, pages: Sequence[Page], metric: str) -> list[Any]:
     guesses = [place.guess for place in places if place.guess]
     wide = max([0.02, *(high for high in reach if high is not None)])
     high = max([0.04, *(guess.bar for guess in guesses)])
-    empty = "" if any(page.verdict.tone == "good" for page in pages) else " (empty)"
-    words = f"full utility, blind attacker{empty}"
+    words = f"full utility, blind attacker ({_corner(places, wide, high)})"
     axes.add_patch(Rectangle((0, 0), wide, high, color=GOAL, alpha=0.3, lw=0, label=words))
     if guesses:
         best = max(guess.value for guess in guesses)
@@ -118,6 +117,17 @@ def _references(axes: Axes, pages: Sequence[Page], metric: str) -> list[Any]:
     style: dict[str, Any] = {"color": CLEAR, "clip_on": False}
     axes.plot(*clear[0], "D", ms=8, label=f"unprotected {pages[0].leak}", **style)
     return [axes.transData.transform(clear[0])]
+
+
+def _corner(places: Sequence[Place], wide: float, high: float) -> str:
+    """What lies in the corner: surely nothing only where no interval reaches into it."""
+    points = [_point(each.utility, each.success) for each in places]
+    inside = sum(point is not None and point[0] <= wide and point[1] <= high for point in points)
+    if inside:
+        return f"{inside} of {sum(point is not None for point in points)} in it"
+    ends = [(_loss(each.utility).low, each.success.low) for each in places]
+    beyond = [(x or 0.0) > wide or (y or 0.0) > high for x, y in ends]
+    return "empty" if all(beyond) else "not surely empty"
 
 
 def _point(utility: Number, success: Number) -> tuple[float, float] | None:

@@ -247,7 +247,7 @@ def test_plane_shows_cells_references_and_the_empty_corner() -> None:
     from matplotlib.figure import Figure
 
     both = [broken(), resisting()]
-    for cells, words in (([broken()], "attacker (empty)"), (both, "attacker")):
+    for cells, words in (([broken()], "attacker (empty)"), (both, "attacker (1 of 2 in it)")):
         axes = Figure(figsize=(5, 5)).subplots()
         assert plane.draw(axes, pages(*cells), "type1_at_fmr_1e-3")
         legend = axes.get_legend()
@@ -257,6 +257,36 @@ def test_plane_shows_cells_references_and_the_empty_corner() -> None:
         assert "best blind guess, 26.1 %" in texts
         assert len(_points(axes)) == len(cells)
     assert _points(axes)[1] == pytest.approx((0.003, 0.243))  # nothing near it: not moved
+
+
+@pytest.mark.parametrize(
+    ("lost", "found", "words"),
+    [
+        ((0.5, 0.4), (0.9, 0.8), "empty"),
+        ((0.01, 0.0), (0.9, 0.8), "empty"),  # its attacker is surely no blind one
+        ((0.9, 0.8), (0.2, 0.0), "empty"),  # nor does it recognise
+        ((0.01, 0.0), (0.9, 0.2), "not surely empty"),  # an interval reaches in
+        ((0.3, 0.0), (0.2, 0.0), "not surely empty"),
+        ((0.01, 0.0), (0.2, 0.1), "1 of 1 in it"),
+        ((0.01, None), (0.9, None), "not surely empty"),
+    ],
+)
+def test_the_corner_is_called_empty_by_points_and_intervals(
+    lost: tuple[float, float | None], found: tuple[float, float | None], words: str
+) -> None:
+    """It ends at 2 % lost, or where the reference may lie, and at what a blind guess may reach."""
+    from matplotlib.figure import Figure
+
+    record = broken()
+    for values, name, (point, low) in (
+        (record["utility"]["stolen_key"], "fnmr_at_fmr_1e-2", lost),
+        (record["best"]["metrics"], "type1_at_fmr_1e-3", found),
+    ):
+        values[name] = {"value": point, "ci_low": low, "ci_high": 1.0, "n": 40}
+    axes = Figure(figsize=(5, 5)).subplots()
+    plane.draw(axes, pages(record), "type1_at_fmr_1e-3")
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert f"full utility, blind attacker ({words})" in texts
 
 
 def test_the_blind_line_and_the_corner_are_those_of_the_rows_that_all_span() -> None:
