@@ -90,6 +90,8 @@ CONTRASTS: dict[str, tuple[Contrast, ...]] = {
             )
             for name, method in METHODS.items()
         ),
+        Contrast("sr above rand, no dropout", SR, RAND),
+        Contrast("srwal above rand, no dropout", SRWAL, RAND),
         Contrast("single with dropout above srwal without", REGULARISED, SRWAL),
         Contrast("concat, imputed above srwal, no dropout", METHODS["concat, imputed"], SRWAL),
         Contrast("dropout helps single", REGULARISED, SINGLE),
