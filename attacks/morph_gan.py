@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._morph.morphs import Pairs, collect
+from attacks._morph.morphs import Pairs, collect, shrink
 from attacks._own import affordable, groups
 from fowh.core.attack import Attack
 from fowh.core.cache import Arrays
@@ -21,8 +21,6 @@ from fowh.core.view import View
 if TYPE_CHECKING:
     import torch
 
-CORRECTION = 0.5  # of the missing part of an embedding that is asked for on top
-
 
 @dataclass(frozen=True)
 class MorphGan(Attack):
@@ -31,8 +29,10 @@ class MorphGan(Attack):
     Its generator starts at a closed form (kernel ridge regression from embeddings to eigenfaces) on
     the attacker's own faces and on faces of nobody that he asks the target about. Adam then trains
     it against a discriminator with L1, SSIM, perceptual and adversarial losses (eq. 1 to 3). The
-    perceptual feature is the target's own embedding under white box; under black box it is that of
-    a surrogate fitted to the same queries. Trained inverters are cached, whatever the scheme.
+    perceptual feature is a surrogate's of the target, fitted to the same queries. Trained inverters
+    are cached, whatever the scheme. Where the network is granted, ``run`` lets each face descend
+    through it to its embedding; ``render`` does not, so that what a witness makes of its pictures
+    of true embeddings stays free of patterns that were made for the target.
 
     Attributes:
         queries: faces of nobody to ask about; fewer where the budget is short.
@@ -45,6 +45,7 @@ class MorphGan(Attack):
         corrections: rounds of closed-loop correction: the target is asked about each face, and what
             is missing from the wanted embedding is added to the generator's input. The nearest face
             is kept. One round asks twice per row; 0 asks nothing.
+        descent: steps of descent through the network (white box); 0 makes no use of it.
         condition: what the inverter is trained on: embeddings, or approximations read off
             what leaves of the same samples under the stolen keys (adaptive, trained anew for every
             scheme).
@@ -54,6 +55,7 @@ class MorphGan(Attack):
     modality: ClassVar[str | None] = "image"
     learned: ClassVar[bool] = True
     quick: ClassVar[Mapping[str, Any]] = {"queries": 100, "steps": 2, "channels": 4}
+    without_network: ClassVar[Mapping[str, Any]] = {"descent": 0}
     queries: int = 3000
     spread: float = 0.7
     steps: int = 120
@@ -65,13 +67,15 @@ class MorphGan(Attack):
     perceptual: float = 0.3
     adversarial: float = 0.01
     corrections: int = 1
+    descent: int = 16
     condition: Literal["embedding", "template"] = "embedding"
 
     def __post_init__(self) -> None:
-        if self.queries < 0 or self.steps < 0 or self.batch < 4 or self.channels < 1:
+        if min(self.queries, self.steps, self.descent) < 0 or self.batch < 4 or self.channels < 1:
             raise InputError(
-                f"morph_gan: queries={self.queries}, steps={self.steps}, batch={self.batch}, "
-                f"channels={self.channels}; give queries and steps >= 0, batch >= 4, channels >= 1"
+                f"morph_gan: queries={self.queries}, steps={self.steps}, descent={self.descent}, "
+                f"batch={self.batch}, channels={self.channels}; give queries, steps and descent "
+                ">= 0, batch >= 4, channels >= 1"
             )
         if min(self.pixels, self.structure, self.perceptual, self.adversarial) < 0:
             raise InputError("morph_gan: the weight of a loss is negative; give 0 or more")
@@ -89,22 +93,23 @@ class MorphGan(Attack):
         seed = int(rng.integers(2**63))
         if self.condition == "embedding":
             reader = Reader(view, view.embeddings[:0], rng)
-            return self._faces(view, self._cached(view, seed), reader(with_token(view)))
+            return self._faces(view, self._cached(view, seed), reader(with_token(view)), True)
         generator = _generator(seed)
         pairs = collect(view, affordable(view, self.queries), self.spread, generator)
         reader = Reader(view, pairs.embeddings[pairs.own :], rng)
         inputs = reader.approximations[: len(pairs.embeddings)]
         arrays = self._train(view, dataclasses.replace(pairs, inputs=inputs), generator)
-        return self._faces(view, arrays, reader(with_token(view)))
+        return self._faces(view, arrays, reader(with_token(view)), True)
 
     def render(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Faces (n, 64, 64) of embeddings (n, d), by the inverter trained on embeddings."""
-        return self._faces(view, self._cached(view, int(rng.integers(2**63))), embeddings)
+        return self._faces(view, self._cached(view, int(rng.integers(2**63))), embeddings, False)
 
     def _cached(self, view: View, seed: int) -> Arrays:
         """The inverter of embeddings: it depends on what the attacker owns, not on the scheme."""
         recipe = dataclasses.asdict(self) | {"condition": "embedding", "corrections": 0}
-        owned = (view.samples, view.embeddings, groups(view), view.module is not None)
+        recipe |= self.without_network  # one inverter, whatever is granted
+        owned = (view.samples, view.embeddings, groups(view))
 
         def build(key: str) -> Arrays:
             generator = _generator(seed)
@@ -117,28 +122,23 @@ class MorphGan(Attack):
         from attacks._morph.training import MorphRecipe, train
 
         given = {field.name: getattr(self, field.name) for field in dataclasses.fields(MorphRecipe)}
-        return train(
-            pairs, MorphRecipe(**given), view.module, generator, view.device, view.progress
-        )
+        return train(pairs, MorphRecipe(**given), generator, view.device, view.progress)
 
-    def _faces(self, view: View, arrays: Arrays, wanted: Floats) -> NDArray[np.uint8]:
-        """Faces of the wanted embeddings, each the better of the first and the corrected ones."""
-        from attacks._morph.networks import pictures_of
+    def _faces(self, view: View, arrays: Arrays, wanted: Floats, white: bool) -> NDArray[np.uint8]:
+        """Faces of the wanted embeddings, each brought nearer to its own.
+
+        What a network says is an embedding only where the target answers with the same.
+        """
+        from attacks._morph.nearer import corrected, descend
         from attacks._morph.training import rebuilt
 
-        network = rebuilt(arrays, view.device)
-        made = best = pictures_of(network, wanted, view.device)
-        asked, least = wanted, np.full(len(wanted), np.inf)
-        for _ in range(self.corrections + 1 if self.corrections else 0):
-            if view.query is None or affordable(view, len(wanted)) < len(wanted):
-                break
-            missing = wanted - view.query(made)
-            distance = np.linalg.norm(missing, axis=1)
-            best = np.where((distance < least)[:, None, None], made, best)
-            least = np.minimum(distance, least)
-            asked = asked + CORRECTION * missing
-            made = pictures_of(network, asked, view.device)
-        return best
+        inverter = rebuilt(arrays, view.device)
+        first = corrected(view, inverter, wanted, self.corrections)
+        if not white or view.module is None or view.query is None:
+            return first
+        assert view.samples is not None
+        view.progress("morph_gan: descent through the network", 0.9)
+        return descend(view.module, inverter, first, wanted, shrink(view.samples), self.descent)
 
 
 def _generator(seed: int) -> torch.Generator:

@@ -48,8 +48,7 @@ def test_morph_gan_step(against: Against) -> None:
             logits = train.discriminator(torch.cat([train.faces[:half], made[:half].detach()]))
             judged = train.discriminator(made[:half]).sum()
         torch.autograd.grad(logits.sum(), judges)
-        seen = train.features(made).sum() if train.features else made.sum()
-        torch.autograd.grad(judged + seen, generator)
+        torch.autograd.grad(judged + train.features(made).sum(), generator)
 
     against(
         lambda: train.step(0.5),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fowh.core import registry
-from fowh.core.attack import Attack
+from fowh.core.attack import Attack, black_box
 from fowh.core.dataset import Dataset
 from fowh.core.errors import InputError
 from fowh.core.leak import Leak
@@ -66,7 +66,8 @@ def make_cell(
         scheme: what stands between target and leak.
         dataset: whose samples.
         target: what embeds them; None (or "") for the usual one of their modality.
-        attacks: none of them for the standard suite of the leak.
+        attacks: none of them for the standard suite of the leak. Under white box those that can do
+            without the network are run without it too, so that its worth is seen.
         leak: what is stolen.
         protocol: who is who; None (or "") for the usual one of the leak.
         threat: what the attacker has.
@@ -82,17 +83,24 @@ def make_cell(
     stolen: Leak = make("leak", leak)
     one = isinstance(attacks, str | Attack)
     chosen = ([attacks] if one else list(attacks)) or stolen.suite  # type: ignore[arg-type]
+    tried, threat = [make("attack", attack) for attack in chosen], threat or Threat()
     return Cell(
         make("dataset", dataset),
         make("target", target) if target else None,
         make("scheme", scheme),
-        tuple(make("attack", attack) for attack in chosen),
+        tuple(_both(tried) if threat.box == "white" else tried),
         stolen,
         make("protocol", protocol or stolen.protocol),
-        threat or Threat(),
+        threat,
         seed,
         make("target", witness) if witness else None,
     )
+
+
+def _both(attacks: list[Attack]) -> list[Attack]:
+    """The attacks, and behind them those that use a network and can do without, without it."""
+    bare = [made for attack in attacks if (made := black_box(attack)) and made not in attacks]
+    return [*attacks, *bare]
 
 
 def _made(load: Callable[[Kind, str], Any], kind: Kind, given: Any) -> Any:

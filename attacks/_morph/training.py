@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +44,7 @@ class MorphTrainer:
         pairs: Pairs,
         fit: Fit,
         recipe: MorphRecipe,
-        features: Features | None,
+        features: Features,
         generator: torch.Generator,
         device: str,
     ) -> None:
@@ -92,11 +92,8 @@ class MorphTrainer:
             with self.half():
                 logits = self.discriminator(made[: len(rows) // 2]).float()
             parts["adversarial"] = (recipe.adversarial, losses.generator(logits))
-        if recipe.perceptual and self.features is not None:
-            # The surrogate subtracts large numbers: half precision is for networks only.
-            with self.half() if isinstance(self.features, nn.Module) else nullcontext():
-                seen = self.features(made)
-            loss = losses.perceptual(seen.float(), self.embeddings[rows])
+        if recipe.perceptual:
+            loss = losses.perceptual(self.features(made).float(), self.embeddings[rows])
             parts["perceptual"] = (recipe.perceptual, loss)
         _update(self.adam_g, torch.stack([weight * loss for weight, loss in parts.values()]).sum())
         return {name: loss.item() for name, (_, loss) in parts.items()}
@@ -151,7 +148,6 @@ def rebuilt(arrays: Arrays, device: str) -> MorphGenerator:
 def train(
     pairs: Pairs,
     recipe: MorphRecipe,
-    module: nn.Module | None,
     generator: torch.Generator,
     device: str,
     progress: Callable[[str, float], None],
@@ -161,16 +157,14 @@ def train(
     Args:
         pairs: what the attacker knows.
         recipe: hyper-parameters.
-        module: the target itself (white box), whose embedding is the perceptual feature; None: a
-            surrogate fitted to the pairs takes its place.
         generator: the randomness.
         device: torch device name.
         progress: is told how far it is.
     """
     progress("morph_gan: closed form", 0.0)
     fit = coarse.fit(pairs, device)
-    features = module if module is not None else coarse.surrogate(pairs, fit, device)
-    trainer = MorphTrainer(pairs, fit, recipe, features, generator, device)
+    surrogate = coarse.surrogate(pairs, fit, device)
+    trainer = MorphTrainer(pairs, fit, recipe, surrogate, generator, device)
 
     def report(done: int) -> bool:
         progress("morph_gan: training", done / recipe.steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -34,6 +35,9 @@ class Attack(ABC):
         informed: True where it is given what no thief has (candidates with the truth among them): a
             yardstick, which counts neither for the best nor for the union of attacks.
         quick: parameters that make it cheap, for tests and checks.
+        without_network: parameters under which it makes no use of a network that it is granted.
+            Under white box it is run with them as well: what the network is worth is the difference
+            of the two rows. Empty where it never uses one, or cannot do without.
     """
 
     yields: ClassVar[Literal["embeddings", "samples", "claims"]] = "embeddings"
@@ -44,6 +48,7 @@ class Attack(ABC):
     closed_form: ClassVar[bool] = False
     informed: ClassVar[bool] = False
     quick: ClassVar[Mapping[str, Any]] = {}
+    without_network: ClassVar[Mapping[str, Any]] = {}
 
     def unsupported(self, view: View) -> str | None:
         """Why this attack cannot run on a view of its kind of samples, in words; None if it can."""
@@ -85,6 +90,18 @@ class Planter(Protocol):
     def plant(self, view: View, rng: np.random.Generator) -> nn.Module:
         """The network to hand out, made from the honest one (``view.module``) before any update."""
         ...
+
+
+def black_box(attack: Attack) -> Attack | None:
+    """The same attack without the network that a white box grants; None where that says nothing.
+
+    That is where it never uses one, cannot do without, or is told not to use it already.
+    """
+    given: Any = attack
+    if not attack.without_network:
+        return None
+    bare = dataclasses.replace(given, **attack.without_network)
+    return None if bare == attack else bare
 
 
 def unfit(attack: Attack, view: View) -> str | None:

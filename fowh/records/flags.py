@@ -65,6 +65,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         )
     yield from _under_trained(attacks, record["rendered"], main)
     yield from _surpassed(attacks, main)
+    yield from _gains_nothing(record, ran, main)
     tried = [*attacks.values(), *record["rendered"].values()]
     worst = [_gain(row, main) for row in tried]
     if attacks and all(low is not None and low <= 0 for low in worst):
@@ -195,6 +196,44 @@ def adversarial(record: Mapping[str, Any], main: str, chance: float = 0.0) -> li
             if other - chance < COLLAPSE * expected and most < chance + expected:
                 found.append((section, name))
     return found
+
+
+def _gains_nothing(
+    record: Mapping[str, Any], ran: Mapping[str, Any], main: str
+) -> Iterator[tuple[str, str]]:
+    """An attack that holds the network and is not surely better than the same one without it.
+
+    Only in what the black box leaves to gain, and only what a witness does not take for patterns
+    that the target alone believes.
+    """
+    chance = record.get("chance", {}).get("rank1", 0.0)
+    doubted, judges = adversarial(record, main, chance), able(record, main, chance)
+    for name, row in ran.items():
+        beside = row.get("black_box")
+        if beside is None:
+            continue
+        wanted = [metric for metric in record["headline"]["success"] if metric in beside["room"]]
+        open_ = [metric for metric in wanted if (beside["room"][metric]["ci_low"] or 0) > 0]
+        sure = any((beside["gains"][metric]["ci_low"] or 0) > 0 for metric in open_)
+        seen = beside["gains"].get("transfer_rank1", {}).get("ci_high")
+        patterns = ("attacks", name) in doubted or (judges and seen is not None and seen < 0)
+        if not open_ or (sure and not patterns):
+            continue
+        said = ", ".join(
+            f"{BY_NAME[metric].label} {100 * (_value(row, metric) or 0):.1f} % and "
+            f"{100 * (_value(ran[beside['of']], metric) or 0):.1f} %"
+            for metric in open_
+        )
+        why = (
+            "the witness does not see what it gains"
+            if sure
+            else "it is under-trained, or the network tells it nothing that queries do not"
+        )
+        yield (
+            "white-box-gains-nothing",
+            f"{name} holds the target's network and is not surely better than without it ({said}): "
+            f"{why}: what a white box is worth stays unknown",
+        )
 
 
 def _surpassed(attacks: Mapping[str, Any], main: str) -> Iterator[tuple[str, str]]:

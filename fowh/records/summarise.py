@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.attack import Attack, black_box
 from fowh.core.cache import Arrays
 from fowh.core.dataset import Samples
 from fowh.core.leak import Observed
@@ -25,6 +26,7 @@ SECTIONS = ("attacks", "rendered", "controls")
 SHUFFLED = "shuffled"  # the strongest attack with somebody else's row: blind, but derived
 PRIOR = "prior"  # the strongest attack where nothing leaked
 RENDERED = "_rendered"  # ending of controls that are samples
+TRANSFER = "transfer_rank1"  # what the witness recognises
 
 
 def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tuple[Record, Arrays]:
@@ -49,6 +51,8 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
             entry |= {"blind": _is_blind(cell, name), "derived": derived}
         sections[section][name] = entry
     sections["attacks"] = _attacks(cell, sections["attacks"], found)
+    for attack in cell.attacks if cell.threat.box == "white" else ():
+        _beside(cell, table, sections["attacks"][row_name(attack)], attack, subjects)
     streams = partial(_stream, cell)
     leak = cell.leak.summary(
         Observed(found.utility, found.terms, found.facts, cell.scheme, streams)
@@ -195,6 +199,40 @@ def _best_blind(
     if not able or not there.any():
         return None
     return max(able, key=lambda column: float(column[there].mean()))
+
+
+def _beside(
+    cell: Cell,
+    table: dict[Row, Columns],
+    entry: dict[str, Any],
+    attack: Attack,
+    subjects: NDArray[np.int64],
+) -> None:
+    """Add to a row what the network is worth: the same attack without it, paired.
+
+    ``gains`` are differences in success under the target, and under the witness where there is one;
+    ``room`` is what an attack that always succeeds would gain.
+    """
+    bare = black_box(attack)
+    rows = [("attacks", row_name(each)) for each in (attack, bare) if each]
+    if len(rows) < 2 or any(row not in table for row in rows):
+        return
+    white, black = (table[row] for row in rows)
+    metrics = [name for name in (*cell.leak.headline.success, TRANSFER) if name in white]
+    stream = partial(_stream, cell, *rows[0], "without network")
+    entry["black_box"] = {
+        "of": rows[1][1],
+        "gains": {
+            name: difference(white[name], black[name], subjects, stream(name)).to_json()
+            for name in metrics
+        },
+        "room": {
+            name: difference(
+                np.ones_like(black[name]), black[name], subjects, stream(name)
+            ).to_json()
+            for name in metrics
+        },
+    }
 
 
 def _attacks(cell: Cell, measured: dict[str, Any], found: Findings) -> dict[str, Any]:

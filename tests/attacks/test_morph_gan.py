@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from attacks._morph import coarse
-from attacks._morph.morphs import collect
-from attacks._morph.training import MorphRecipe, MorphTrainer
+from attacks._morph.morphs import collect, shrink
+from attacks._morph.nearer import corrected, descend
+from attacks._morph.training import MorphRecipe, MorphTrainer, rebuilt
 from attacks.morph_gan import MorphGan
-from fowh.core.attack import unfit
+from fowh.core.attack import black_box, unfit
 from fowh.core.errors import InputError
 from fowh.core.view import Query, View
 from schemes.lsh import Lsh
@@ -103,13 +104,74 @@ class Linear(torch.nn.Module):
         return images.flatten(1).float() @ torch.from_numpy(WEIGHTS).float()
 
 
-@pytest.mark.parametrize("white", [False, True])
-def test_training_brings_faces_nearer_to_their_embedding(white):
+def off(faces, seen):
+    """How far faces embed from the stolen embeddings, which the view does not hold."""
+    return np.linalg.norm(embed(faces) - seen.embeddings[:5], axis=1)
+
+
+def test_the_network_moves_faces_and_the_black_box_makes_no_use_of_it():
+    made = []
+    for module, descent in ((None, 16), (Linear(), 0), (Linear(), 16)):
+        seen = view(module=module)
+        made.append(MorphGan(**TINY, descent=descent).run(seen, np.random.default_rng(1)))
+        assert seen.query.used == 120 + 2 * 5  # one inverter, whatever is granted
+    np.testing.assert_array_equal(made[0], made[1])
+    assert black_box(MorphGan(**TINY)) == MorphGan(**TINY, descent=0)
+    assert black_box(MorphGan(**TINY, descent=0)) is None
+    assert (made[2] != made[1]).any()
+
+
+def test_a_descent_ends_nearer_and_none_leaves_faces_as_they_are():
+    seen = view()
+    inverter, wanted, own = rebuilt_of(seen), seen.embeddings[:5], shrink(seen.samples)
+    first = np.repeat(own.mean(axis=0)[None].astype(np.uint8), 5, axis=0)
+    same = descend(Linear(), inverter, first, wanted, own, 0)
+    np.testing.assert_array_equal(same, first)
+    nearer = off(descend(Linear(), inverter, first, wanted, own, 16), seen)
+    assert (nearer < 0.8 * off(first, seen)).all()
+
+
+def rebuilt_of(seen):
+    """The inverter of a view."""
+    return rebuilt(MorphGan(**TINY)._cached(seen, 7), "cpu")
+
+
+def test_every_face_descends_alone():
+    seen = view()
+    inverter, wanted, own = rebuilt_of(seen), seen.embeddings[:5], shrink(seen.samples)
+    first = corrected(seen, inverter, wanted, 0)
+    whole = descend(Linear(), inverter, first, wanted, own, 4)
+    alone = descend(Linear(), inverter, first[2:3], wanted[2:3], own, 4)
+    assert np.abs(whole[2:3].astype(int) - alone).max() <= 1  # rounding of products
+
+
+def test_a_descent_stays_among_likely_faces():
+    """What moves is a sum of the attacker's eigenfaces: no pattern that none of his faces has."""
+    seen = view()
+    inverter, own = rebuilt_of(seen), shrink(seen.samples)
+    grey = np.full((5, 64, 64), 128, np.uint8)  # far from the borders that clamp
+    moved = descend(Linear(), inverter, grey, seen.embeddings[:5], own, 8).astype(float) - grey
+    assert np.abs(moved).max() > 3
+    axes = inverter.coarse.faces.numpy()
+    rest = moved.reshape(5, -1) - moved.reshape(5, -1) @ axes.T @ axes
+    assert np.abs(rest).max() < 1  # rounding to bytes
+
+
+def test_pictures_of_given_embeddings_are_the_inverters_alone():
+    """They are what a witness is measured by: nothing in them was made for the target."""
+    made = []
+    for module in (None, Linear()):
+        seen = view(module=module)
+        made.append(MorphGan(**TINY).render(seen, seen.embeddings, np.random.default_rng(1)))
+    np.testing.assert_array_equal(*made)
+
+
+def test_training_brings_faces_nearer_to_their_embedding():
     seen = view()
     pairs = collect(seen, 120, 0.7, torch.Generator().manual_seed(1))
     recipe = MorphRecipe(60, 16, 1e-3, 8, 0.1, 0.1, 2.0, 0.0)
     fit = coarse.fit(pairs, "cpu")
-    features = Linear() if white else coarse.surrogate(pairs, fit, "cpu")
+    features = coarse.surrogate(pairs, fit, "cpu")
     trainer = MorphTrainer(pairs, fit, recipe, features, torch.Generator().manual_seed(1), "cpu")
     losses = [trainer.step(step / 60)["perceptual"] for step in range(60)]
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:3])
@@ -123,6 +185,8 @@ def test_no_images_is_a_reason():
 def test_bad_parameters_are_input_errors():
     with pytest.raises(InputError, match="queries"):
         MorphGan(queries=-1)
+    with pytest.raises(InputError, match="descent=-1"):
+        MorphGan(descent=-1)
     with pytest.raises(InputError, match="condition"):
         MorphGan(condition="both")
 

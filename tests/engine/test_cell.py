@@ -62,6 +62,21 @@ def test_a_scheme_that_does_not_fit_the_leak(scheme: str, leak: str, said: str) 
     assert said in text and f"has under {leak}" in text
 
 
+@pytest.mark.parametrize(
+    ("box", "given", "tried"),
+    [
+        ("white", ["morph_gan", "ridge"], ["morph_gan", "ridge", "morph_gan:descent=0"]),
+        ("white", ["morph_gan:descent=0", "morph_gan"], ["morph_gan:descent=0", "morph_gan"]),
+        ("black", ["morph_gan", "ridge"], ["morph_gan", "ridge"]),
+    ],
+)
+def test_under_white_box_what_can_do_without_the_network_is_run_without_it_too(
+    box: Any, given: list[str], tried: list[str]
+) -> None:
+    made = make_cell("raw", POPULATION, attacks=given, threat=Threat(box=box))
+    assert [row_name(attack) for attack in made.attacks] == tried
+
+
 def test_an_attack_given_twice() -> None:
     text = refused(scheme="raw", dataset=POPULATION, attacks=["ridge", "preimage", "ridge"])
     assert text == "attack 'ridge' is given twice: leave one out"

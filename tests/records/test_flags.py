@@ -315,6 +315,76 @@ def test_without_a_witness_nothing_is_adversarial() -> None:
     assert raised(changed(("attacks", "gan", *RANK1), 1.0)) == []
 
 
+# --- white box ------------------------------------------------------------------------------
+
+
+def white(gain: float, room: float = 0.3, witness: float | None = None) -> dict[str, Any]:
+    """A record of ``gan`` with and without the network; lower ends, the witness's upper end."""
+    rows = {"of": "gan:steps=0", "gains": {}, "room": {"rank1": value(0.4, room)}}
+    rows["gains"]["rank1"] = value(0.2, gain)
+    if witness is not None:
+        rows["gains"]["transfer_rank1"] = value(-0.2) | {"ci_high": witness}
+    record = changed(("attacks", "gan", "black_box"), rows)
+    record["attacks"]["gan:steps=0"] = attack(0.6, learned=True, yields="samples")
+    return record
+
+
+@pytest.mark.parametrize(
+    ("gain", "room", "flags"),
+    [
+        (0.01, 0.3, []),
+        (0.0, 0.3, ["white-box-gains-nothing"]),
+        (-0.1, 0.3, ["white-box-gains-nothing"]),
+        (-0.1, 0.0, []),  # the black box succeeds nearly always: a ceiling
+    ],
+)
+def test_a_network_that_is_worth_nothing_though_there_is_room(
+    gain: float, room: float, flags: list[str]
+) -> None:
+    record = white(gain, room)
+    assert raised(record) == flags
+    for flag in raise_flags(record, Templates()):
+        assert "gan holds the target's network" in flag["text"]
+        assert "Rank-1 60.0 % and 60.0 %" in flag["text"] and "under-trained" in flag["text"]
+
+
+def test_any_success_that_is_surely_gained_is_a_gain() -> None:
+    record = white(gain=-0.1)
+    rows = record["attacks"]["gan"]["black_box"]
+    strict = "type1_at_fmr_1e-3"
+    rows["gains"][strict], rows["room"][strict] = value(0.2, 0.1), value(0.4, 0.2)
+    assert raised(record) == []
+    rows["room"][strict] = value(0.0)  # of what there is to gain
+    assert raised(record) == ["white-box-gains-nothing"]
+
+
+@pytest.mark.parametrize(
+    ("most", "flags"), [(0.01, []), (-0.01, ["white-box-gains-nothing"]), (None, [])]
+)
+def test_what_the_witness_surely_loses_is_no_gain(most: float | None, flags: list[str]) -> None:
+    record = white(gain=0.1, witness=most)
+    record["attacks"]["gan"]["metrics"]["transfer_rank1"] = value(0.5)
+    record["controls"]["unprotected_rendered"] = control() | {
+        "blind": False,
+        "metrics": {"rank1": value(0.9), "transfer_rank1": value(0.8)},
+    }
+    assert raised(record) == flags
+    assert all("does not see" in flag["text"] for flag in raise_flags(record, Templates()))
+
+
+def test_what_only_the_target_believes_is_no_gain_and_a_witness_that_is_unable_says_nothing() -> (
+    None
+):
+    record = white(gain=0.1, witness=0.2)
+    record["attacks"]["gan"]["metrics"]["transfer_rank1"] = value(0.05)
+    shown = {"rank1": value(0.9), "transfer_rank1": value(0.8)}
+    record["controls"]["unprotected_rendered"] = control() | {"blind": False, "metrics": shown}
+    assert raised(record) == ["white-box-gains-nothing", "adversarial"]
+    shown["transfer_rank1"] = value(0.8, 0.0)
+    record["attacks"]["gan"]["black_box"]["gains"]["transfer_rank1"] = value(-0.2)
+    assert raised(record) == ["witness-unable"]
+
+
 # --- what contradicts itself ----------------------------------------------------------------
 
 

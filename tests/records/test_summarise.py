@@ -12,6 +12,7 @@ import pytest
 
 from fowh.cells import make_cell
 from fowh.core.modality import Columns
+from fowh.core.threat import Threat
 from fowh.engine.attempt import Attempt
 from fowh.engine.cell import Cell
 from fowh.engine.findings import Findings
@@ -121,6 +122,29 @@ def test_an_advantage_is_over_the_best_blind_control_on_the_same_rows(
     assert rank1(made["attacks"]["gan:steps=5"], "advantage_rank1") == (3 / 4 - 1 / 4, 4)
     assert "advantage_type1_at_fmr_1e-3" in made["attacks"]["ridge"]["metrics"]
     assert not any("advantage" in name for name in made["controls"]["mean"]["metrics"])
+
+
+def test_under_white_box_a_row_says_what_the_network_is_worth_to_it(
+    cell: Cell, found: Findings
+) -> None:
+    """Paired with the same attack without it; what would always succeed gains the rest."""
+    attacks = make_cell("raw", WORLD, attacks="morph_gan", threat=Threat(box="white")).attacks
+    granted = replace(cell, attacks=attacks, threat=Threat(box="white"))
+    add(found, "attacks", "morph_gan", [1, 1, 0, 1], yields="samples", transfer_rank1=0.5)
+    add(found, "attacks", "morph_gan:descent=0", [1, 0, 1, 0], yields="samples", transfer_rank1=1)
+    made = record(granted, found)
+    assert schema.problem(made) is None
+    said = made["attacks"]["morph_gan"]["black_box"]
+    assert said["of"] == "morph_gan:descent=0"
+    assert {name: x["value"] for name, x in said["gains"].items()} == {
+        "rank1": 1 / 4,
+        "type1_at_fmr_1e-3": 1 / 4,
+        "transfer_rank1": -1 / 2,
+    }
+    assert said["room"]["rank1"]["value"] == 2 / 4 and said["room"]["rank1"]["n"] == 4
+    assert "black_box" not in made["attacks"]["morph_gan:descent=0"]
+    black = record(replace(granted, threat=Threat()), found)
+    assert "black_box" not in black["attacks"]["morph_gan"]
 
 
 def test_pictures_meet_blind_pictures_and_embeddings_do_not(cell: Cell, found: Findings) -> None:
