@@ -45,7 +45,8 @@ class MorphGan(Attack):
         corrections: rounds of closed-loop correction: the target is asked about each face, and what
             is missing from the wanted embedding is added to the generator's input. The nearest face
             is kept. One round asks twice per row; 0 asks nothing.
-        descent: steps of descent through the network (white box); 0 makes no use of it.
+        descent: steps of descent through the network (white box); 0 makes no use of it. Their rate
+            and prior were chosen on other people (docs/attacks.md).
         condition: what the inverter is trained on: embeddings, or approximations read off
             what leaves of the same samples under the stolen keys (adaptive, trained anew for every
             scheme).
@@ -134,7 +135,7 @@ class MorphGan(Attack):
 
         inverter = rebuilt(arrays, view.device)
         first = corrected(view, inverter, wanted, self.corrections)
-        if not white or view.module is None or view.query is None:
+        if not (white and self.descent) or view.module is None or view.query is None:
             return first
         assert view.samples is not None
         view.progress("morph_gan: descent through the network", 0.9)

@@ -14,8 +14,7 @@ from fowh.core.release import Floats
 from fowh.core.view import View
 
 CORRECTION = 0.5  # of the missing part of an embedding that is asked for on top
-RATE = 0.05  # Adam's step at the start, in standard deviations of an eigenface's weight
-PRIOR = 1e-3  # what the square of a standard deviation costs, against the squared usual distance
+RATE, PRIOR = 0.1, 5e-3  # of ``descend``; chosen by ``python -m bench.descent``
 MOMENTS = (0.9, 0.99)
 ROWS = 64  # that descend at once
 
@@ -45,6 +44,8 @@ def descend(
     wanted: Floats,
     own: NDArray[np.uint8],
     steps: int,
+    rate: float = RATE,
+    prior: float = PRIOR,
 ) -> NDArray[np.uint8]:
     """Faces whose embeddings are nearer to the wanted ones, among faces that are likely.
 
@@ -59,6 +60,8 @@ def descend(
         wanted: (n, d).
         own: (m, 64, 64) the attacker's own faces.
         steps: of Adam; 0 leaves the faces as they are.
+        rate: Adam's step at the start, in standard deviations of an eigenface's weight.
+        prior: what the square of a standard deviation costs, in squared usual distances.
     """
     faces, usual = inverter.coarse.faces, inverter.coarse.width
     flat = torch.tensor(own, device=faces.device).flatten(1) / 255
@@ -68,12 +71,19 @@ def descend(
         rows = slice(begin, begin + ROWS)
         start = torch.tensor(first[rows], device=faces.device)[:, None] / 255
         target = torch.tensor(wanted[rows], device=faces.device)
-        made[rows] = _bytes(_likely(module, start, target, axes, usual, steps))
+        made[rows] = _bytes(_likely(module, start, target, axes, usual, steps, rate, prior))
     return made
 
 
 def _likely(
-    module: nn.Module, start: Tensor, wanted: Tensor, axes: Tensor, usual: Tensor, steps: int
+    module: nn.Module,
+    start: Tensor,
+    wanted: Tensor,
+    axes: Tensor,
+    usual: Tensor,
+    steps: int,
+    rate: float,
+    prior: float,
 ) -> Tensor:
     """The faces (n, 1, 64, 64) of least cost on the way; distances are in ``usual`` ones."""
     weights = torch.zeros(len(start), len(axes), device=start.device)
@@ -83,7 +93,7 @@ def _likely(
         weights.requires_grad_()
         seen = (start + (weights @ axes).view(-1, 1, SIDE, SIDE)).clamp(0, 1)
         cost = (module(seen) - wanted).square().sum(dim=1) / usual**2
-        cost = cost + PRIOR * weights.square().sum(dim=1)
+        cost = cost + prior * weights.square().sum(dim=1)
         nearer = cost.detach() < least
         best = torch.where(nearer[:, None, None, None], seen.detach(), best)
         least = torch.where(nearer, cost.detach(), least)
@@ -94,7 +104,7 @@ def _likely(
         weights = weights.detach()
         mean = torch.lerp(slope, mean, MOMENTS[0])
         power = torch.lerp(slope.square(), power, MOMENTS[1])
-        pace = RATE * (1 - 0.9 * (step - 1) / steps)
+        pace = rate * (1 - 0.9 * (step - 1) / steps)
         ahead = (power / (1 - MOMENTS[1] ** step)).sqrt() + 1e-12
         weights = weights - pace * (mean / (1 - MOMENTS[0] ** step)) / ahead
     return best
