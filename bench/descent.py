@@ -31,7 +31,7 @@ from schemes.raw import Raw
 
 RECORD = Path(__file__).parent / "records" / "descent.json"
 PEOPLE, OWN, READINGS, ATTACKED = 34, 24, 10, 4
-RATES, PRIORS, STEPS = (0.05, 0.1, 0.2), (0.0, 1e-3, 5e-3, 2e-2), (8, 16, 32)
+RATES, PRIORS, STEPS = (0.05, 0.1), (1e-3, 5e-3, 2e-2), (16,)
 QUERIES = 1500
 
 

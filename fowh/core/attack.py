@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.errors import InputError
 from fowh.core.release import Floats
 from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
@@ -96,10 +97,19 @@ def black_box(attack: Attack) -> Attack | None:
     """The same attack without the network that a white box grants; None where that says nothing.
 
     That is where it never uses one, cannot do without, or is told not to use it already.
+
+    Raises:
+        InputError: ``without_network`` names what is no parameter of it.
     """
     given: Any = attack
     if not attack.without_network:
         return None
+    unknown = set(attack.without_network) - {each.name for each in dataclasses.fields(given)}
+    if unknown:
+        raise InputError(
+            f"attack {type(attack).__name__}: without_network names {min(unknown)!r}: expected "
+            "parameters of the attack"
+        )
     bare = dataclasses.replace(given, **attack.without_network)
     return None if bare == attack else bare
 

@@ -77,6 +77,14 @@ def test_under_white_box_what_can_do_without_the_network_is_run_without_it_too(
     assert [row_name(attack) for attack in made.attacks] == tried
 
 
+def test_what_an_attack_needs_to_do_without_a_network_are_parameters_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(load("attack", "ridge")), "without_network", {"rounds": 0})
+    text = refused(scheme="raw", dataset=POPULATION, attacks="ridge", threat=Threat(box="white"))
+    assert text.startswith("attack Ridge: without_network names 'rounds'")
+
+
 def test_an_attack_given_twice() -> None:
     text = refused(scheme="raw", dataset=POPULATION, attacks=["ridge", "preimage", "ridge"])
     assert text == "attack 'ridge' is given twice: leave one out"
