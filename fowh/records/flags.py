@@ -10,11 +10,9 @@ from typing import Any
 
 from fowh.core.leak import Leak
 from fowh.metrics import BY_NAME
+from fowh.records.witnessed import able, adversarial, value_of
 
 Flag = dict[str, str]
-COLLAPSE = 0.25  # of the Rank-1 expected under the witness; below it a sample is adversarial
-TRUE = "unprotected_rendered"  # the control that is the inverter, given true embeddings
-NOTICED = 0.1  # Rank-1 under the target from which a collapse means something
 MARGIN = (
     0.02  # Rank-1 that a learned attack may lose to the closed form without a flag, or it to one
 )
@@ -32,14 +30,9 @@ def refuted(record: Mapping[str, Any]) -> str | None:
     return next((each["text"] for each in record["flags"] if each["flag"] in REFUTED), None)
 
 
-def _value(row: Mapping[str, Any], metric: str, part: str = "value") -> float | None:
-    value: float | None = row.get("metrics", {}).get(metric, {}).get(part)
-    return value
-
-
 def _gain(row: Mapping[str, Any], main: str) -> float | None:
     """What an attack is sure to gain over the best blind guess."""
-    return _value(row, f"advantage_{main}", "ci_low")
+    return value_of(row, f"advantage_{main}", "ci_low")
 
 
 def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -86,8 +79,8 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         row = record[section][name]
         yield (
             "adversarial",
-            f"{name} has {BY_NAME[main].label} {100 * (_value(row, main) or 0):.0f} % under the "
-            f"target and Rank-1 {100 * (_value(row, 'transfer_rank1') or 0):.0f} % under the "
+            f"{name} has {BY_NAME[main].label} {100 * (value_of(row, main) or 0):.0f} % under the "
+            f"target and Rank-1 {100 * (value_of(row, 'transfer_rank1') or 0):.0f} % under the "
             "witness: its samples are adversarial examples and count for no reconstruction",
         )
     for name, row in ran.items():
@@ -138,66 +131,6 @@ def done(record: Mapping[str, Any], where: str) -> tuple[str, Mapping[str, Any]]
     return metric, measured.get(metric) or {}
 
 
-def able(record: Mapping[str, Any], main: str, chance: float) -> bool:
-    """Whether the witness can judge pictures, or there is nothing for it to judge.
-
-    The inverter's pictures of true embeddings are no adversarial examples: a witness that does not
-    recognise them does not know such pictures. It has to recognise surely (by the lower end of its
-    interval) more of them than a quarter of what the target recognises, both beyond chance. Where
-    nothing renders embeddings, the attack's pictures that it knows best stand for them: what it
-    recognises was not made for the target alone.
-
-    Args:
-        record: with its sections of rows.
-        main: the success that counts most.
-        chance: the Rank-1 of a draw of lots.
-    """
-    rows = [*record["attacks"].values(), *record["rendered"].values()]
-    if all(_value(row, "transfer_rank1") is None for row in rows):
-        return True
-    return _kept(record, main, chance) > COLLAPSE
-
-
-def _kept(record: Mapping[str, Any], main: str, chance: float) -> float:
-    """What the witness surely keeps of a success beyond chance, on pictures beyond suspicion."""
-    tried = [row for row in record["attacks"].values() if not row.get("informed")]
-    rows = [record["controls"][TRUE]] if TRUE in record["controls"] else tried
-    kept = [0.0]
-    for row in rows:
-        mine, low = _value(row, main), _value(row, "transfer_rank1", "ci_low")
-        if mine is not None and low is not None and mine > max(chance, NOTICED):
-            kept.append((low - chance) / (mine - chance))
-    return max(kept)
-
-
-def adversarial(record: Mapping[str, Any], main: str, chance: float = 0.0) -> list[tuple[str, str]]:
-    """Rows (section, name) whose samples the target recognises and the witness does not.
-
-    A row is held to what the witness makes of the inverter's pictures of true embeddings: as large
-    a part of the target's success beyond chance. It is adversarial where the witness recognises
-    less than a quarter of that, and surely (by the upper end of its interval) less than all of it.
-    A witness that is not ``able`` calls nothing adversarial.
-
-    Args:
-        record: with its sections of rows.
-        main: the success that counts most.
-        chance: the Rank-1 of a draw of lots.
-    """
-    if not able(record, main, chance):
-        return []
-    kept, found = _kept(record, main, chance), []
-    for section in ("attacks", "rendered"):
-        for name, row in record[section].items():
-            mine, other = _value(row, main), _value(row, "transfer_rank1")
-            most = _value(row, "transfer_rank1", "ci_high")
-            if mine is None or other is None or most is None or mine < NOTICED:
-                continue
-            expected = kept * max(0.0, mine - chance)
-            if other - chance < COLLAPSE * expected and most < chance + expected:
-                found.append((section, name))
-    return found
-
-
 def _gains_nothing(
     record: Mapping[str, Any], ran: Mapping[str, Any], main: str
 ) -> Iterator[tuple[str, str]]:
@@ -220,8 +153,8 @@ def _gains_nothing(
         if not open_ or (sure and not patterns):
             continue
         said = ", ".join(
-            f"{BY_NAME[metric].label} {100 * (_value(row, metric) or 0):.1f} % and "
-            f"{100 * (_value(ran[beside['of']], metric) or 0):.1f} %"
+            f"{BY_NAME[metric].label} {100 * (value_of(row, metric) or 0):.1f} % and "
+            f"{100 * (value_of(ran[beside['of']], metric) or 0):.1f} %"
             for metric in open_
         )
         why = (
@@ -239,13 +172,13 @@ def _gains_nothing(
 def _surpassed(attacks: Mapping[str, Any], main: str) -> Iterator[tuple[str, str]]:
     """A closed form on embeddings that surely does worse than a learned attack."""
     level = [row for row in attacks.values() if row["yields"] == "embeddings"]
-    learned = [row for row in level if row["learned"] and _value(row, main) is not None]
+    learned = [row for row in level if row["learned"] and value_of(row, main) is not None]
     if not learned:
         return
-    best = max(learned, key=lambda row: _value(row, main) or 0.0)
-    value, low = _value(best, main) or 0.0, _value(best, main, "ci_low")
+    best = max(learned, key=lambda row: value_of(row, main) or 0.0)
+    value, low = value_of(best, main) or 0.0, value_of(best, main, "ci_low")
     for name, row in attacks.items():
-        mine, high = _value(row, main), _value(row, main, "ci_high")
+        mine, high = value_of(row, main), value_of(row, main, "ci_high")
         if row not in level or row["learned"] or not row["closed_form"]:
             continue
         if mine is None or high is None or low is None:
@@ -271,13 +204,13 @@ def _under_trained(
         if row["closed_form"]:
             samples = rendered.get(name, {}) if row["yields"] == "embeddings" else row
             for level, part in ((row["yields"], row), ("samples", samples)):
-                value = _value(part, main)
+                value = value_of(part, main)
                 if value is not None:
                     best[level] = max(value, best.get(level, 0.0))
     learned = [row for row in attacks.values() if row["learned"]]
     seeing = {row["yields"] for row in learned if (_gain(row, main) or 0) > 0}
     for name, row in attacks.items():
-        mine, closed = _value(row, main), best.get(row["yields"])
+        mine, closed = value_of(row, main), best.get(row["yields"])
         if not row["learned"] or row["closed_form"] or mine is None:
             continue
         gain = _gain(row, main)

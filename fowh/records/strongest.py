@@ -14,7 +14,7 @@ from fowh.engine.judge import CANDIDATES, TRIES
 from fowh.metrics import BY_NAME, inversion
 from fowh.metrics.intervals import rate
 from fowh.metrics.inversion import within
-from fowh.records import flags
+from fowh.records import witnessed
 
 Table = Mapping[Row, Mapping[str, NDArray[Any]]]  # success of every row on all stolen rows
 Streams = Callable[..., np.random.Generator]
@@ -30,7 +30,7 @@ def counted(
 
     What only the attacked target believes is no reconstruction, and who is informed is no thief.
     """
-    doubted = flags.adversarial(sections, cell.leak.headline.success[0], chance.get("rank1", 0.0))
+    doubted = witnessed.adversarial(sections, cell.leak.headline.success[0], chance.get("rank1", 0.0))
     told = {row_name(attack) for attack in cell.attacks if attack.informed}
     theirs = [row for row in table if row[0] in ("attacks", "rendered") and row[1] not in told]
     return [row for row in theirs if row not in doubted]

@@ -10,7 +10,8 @@ import pytest
 
 from fowh.leaks.outputs import Outputs
 from fowh.leaks.templates import Templates
-from fowh.records.flags import adversarial, lost, raise_flags, refuted
+from fowh.records.flags import lost, raise_flags, refuted
+from fowh.records.witnessed import adversarial
 
 
 def value(x: float, low: float | None = None) -> dict[str, Any]:
