@@ -30,7 +30,9 @@ def counted(
 
     What only the attacked target believes is no reconstruction, and who is informed is no thief.
     """
-    doubted = witnessed.adversarial(sections, cell.leak.headline.success[0], chance.get("rank1", 0.0))
+    doubted = witnessed.adversarial(
+        sections, cell.leak.headline.success[0], chance.get("rank1", 0.0)
+    )
     told = {row_name(attack) for attack in cell.attacks if attack.informed}
     theirs = [row for row in table if row[0] in ("attacks", "rendered") and row[1] not in told]
     return [row for row in theirs if row not in doubted]

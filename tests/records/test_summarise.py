@@ -250,7 +250,7 @@ def test_what_only_the_target_believes_is_not_in_the_worst_case(
             assert made.judged is not None
             made.judged.likeness["transfer_rank1"] = np.full(ROWS, x)
     assert record(cell, found)["worst"]["of"] == ["preimage", "ridge", "gan:steps=5"]
-    monkeypatch.setattr("fowh.records.flags._value", points)
+    monkeypatch.setattr("fowh.records.witnessed.value_of", points)
     made = record(cell, found)
     assert "adversarial" in [flag["flag"] for flag in made["flags"]]
     assert made["worst"]["of"] == ["preimage", "ridge"]
