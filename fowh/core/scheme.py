@@ -103,7 +103,11 @@ class TemplateScheme(Scheme):
 
     @property
     def verifiers(self) -> tuple[TemplateScheme, ...]:
-        """Itself where verification is measured: in one place, or in two that share no memory."""
+        """Itself where verification is measured: in one place, or in three that share no memory.
+
+        Two of those for the halves of all comparisons, and one to be asked again
+        (``fowh.kit.again``).
+        """
         return (self,)
 
     @abstractmethod

@@ -45,6 +45,7 @@ def references(
     """
     values, subjects = plan.values, plan.samples.subjects
     true, own = values[fold.stolen], values[fold.attacker]
+    mated = _mated_probe(plan, fold, judge)  # before the scheme is shown what each template is of
     made = {"unprotected": true, "nearest": own[nearest_rows(true, own)]}
     found = {name: judge.embeddings(each) for name, each in made.items()}
     ran = uninformed(cell, attempts)
@@ -65,7 +66,7 @@ def references(
         found["shuffled"] = judge.samples(
             np.roll(handed, 1, axis=0).reshape(strongest.handed.shape)
         )
-    found["mated_probe"] = _mated_probe(plan, fold, judge)
+    found["mated_probe"] = mated
     return [Attempt("controls", name, "embeddings", judged) for name, judged in found.items()]
 
 

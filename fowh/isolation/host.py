@@ -61,9 +61,16 @@ class Nursery:
     def take(self) -> tuple[socket.socket, int]:
         """A process that has seen nothing yet: its line and its number."""
         line = self._next
-        (number,) = wire.PID.unpack(self._control.recv(wire.PID.size, socket.MSG_WAITALL))
+        told = self._control.recv(wire.PID.size, socket.MSG_WAITALL)
+        if len(told) < wire.PID.size:
+            raise OSError("the process that forks others has ended")
         self._next = self._forked()
-        return line, int(number)
+        return line, int(wire.PID.unpack(told)[0])
+
+    @property
+    def gone(self) -> bool:
+        """Whether somebody ended it."""
+        return self._process.poll() is not None
 
     def end(self, number: int) -> None:
         """End one of them, and what it started beside it."""
@@ -114,6 +121,9 @@ class Worker:
         self.who = who
         try:
             self._home = _nursery(os.getpid(), heavy)
+            if self._home.gone:  # one cell ended with it; the next one need not
+                _nursery.cache_clear()
+                self._home = _nursery(os.getpid(), heavy)
             self._line, self._number = self._home.take()
         except (OSError, AttributeError) as error:  # no fork, no sockets that pass each other on
             raise InputError(f"{who} needs a process of its own: {error}; {HINT}") from error

@@ -127,9 +127,9 @@ class TemplatesApart(Apart, TemplateScheme):
     """A third party's template scheme."""
 
     @property
-    def verifiers(self) -> tuple[Self, Self]:
-        one, other = (replace(self)._placed(self._places, f"verify {k}") for k in (1, 2))
-        return one, other
+    def verifiers(self) -> tuple[Self, ...]:
+        places = ("verify 1", "verify 2", "again")
+        return tuple(replace(self)._placed(self._places, place) for place in places)
 
     @property
     def comparison_cap(self) -> int:

@@ -76,9 +76,9 @@ def compare(
     Beyond ``scheme.comparison_cap`` pairs a sample stands for all; beyond the default cap where
     the outcome of a slow verification is known in closed form.
 
-    A scheme with two places that verify compares, in each, templates of one half of everybody's
-    readings with probes of the other half: there, no template meets the sample that it was made of,
-    by which a scheme that stores a digest of it could tell whose the others are.
+    A scheme with places of their own that verify compares, in each of two, templates of one half of
+    everybody's readings with probes of the other half: there, no template meets the sample that it
+    was made of, by which a scheme that stores a digest of it could tell whose the others are.
 
     Args:
         scheme: fitted.
@@ -96,7 +96,7 @@ def compare(
         if half is None:
             return scheme.scores(templates[rows], enrolled[probes], used)
         out = np.empty((len(rows), len(probes)), dtype=np.float32)
-        for number, place in enumerate(places):
+        for number, place in enumerate(places[:2]):
             left, right = half[rows] == number, half[probes] != number
             some = None if used is None else used[right]
             made = place.scores(templates[rows[left]], enrolled[probes[right]], some)

@@ -17,6 +17,7 @@ from fowh.core.protocol import Indices
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import TemplateScheme
 from fowh.kit import matching
+from fowh.kit.again import compare_again
 from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_keys
 from fowh.kit.pairing import another_reading
 from fowh.leaks._checked import Enrolment, in_clear, verified
@@ -85,7 +86,7 @@ class Enrolled(System):
                 **_population(develop, setting.subjects[fold.development], limits),
                 **counts,
                 "enrolments_per_s": rate,
-                "verifications_per_s": _speed(scheme, templates, victims),
+                "verifications_per_s": _speed(scheme, templates, develop),
                 "bytes_per_template": templates.bytes_each,
                 "dimension": victims.shape[1],
                 "own": len(fold.attacker),
@@ -97,7 +98,10 @@ class Enrolled(System):
         )
 
     def utility(self) -> dict[str, Columns]:
-        """Comparisons of the victims: unprotected, with stolen keys, across keys, with own keys."""
+        """Comparisons of the victims: unprotected, with stolen keys, across keys, with own keys.
+
+        ``again`` are some of those with stolen keys once more, of a third party's scheme.
+        """
         setting, fold = self.setting, self.setting.fold
         victims, whose = setting.values[fold.victims], setting.subjects[fold.victims]
 
@@ -112,6 +116,10 @@ class Enrolled(System):
         }
         if setting.threat.keys == "subject":  # with one key for all there is no other key
             made["own_key"] = protected("own_key", self.their_keys)
+        rng = setting.stream("pairs", "again")
+        again = compare_again(self.scheme, self.everybody, victims, whose, rng)
+        if again is not None:
+            made["again"] = again
         return {scenario: dict(vars(seen)) for scenario, seen in made.items()}
 
     @cached_property
@@ -219,9 +227,12 @@ def _population(
     }
 
 
-def _speed(scheme: TemplateScheme, templates: Release, victims: Floats) -> float:
-    """Real verifications a second, whatever is cheaper in the comparisons."""
-    few = slice(0, min(VERIFIED, scheme.comparison_cap))
+def _speed(scheme: TemplateScheme, templates: Release, probes: Floats) -> float:
+    """Real verifications a second, whatever is cheaper in the comparisons.
+
+    The probes are nobody's who is enrolled: this must not tell a scheme whose template is whose.
+    """
+    count = min(VERIFIED, scheme.comparison_cap, len(templates), len(probes))
     started = time.perf_counter()
-    scheme.score(templates[few], victims[few])
-    return len(victims[few]) / (time.perf_counter() - started)
+    scheme.score(templates[:count], probes[:count])
+    return count / (time.perf_counter() - started)

@@ -24,7 +24,7 @@ def rates(observed: Observed) -> dict[str, Any]:
     """Error rates by scenario; with stolen keys also at the thresholds that judge attacks."""
     made = {}
     for scenario, parts in observed.utility.items():
-        if scenario == "renewed":
+        if scenario in ("renewed", "again"):
             continue
         columns = {name: _joined(parts, name) for name in COLUMNS}
         if recognition.only_decides(columns["score"]):
@@ -83,17 +83,26 @@ def counts(observed: Observed) -> dict[str, dict[str, int]]:
     }
 
 
-def accepted(observed: Observed) -> dict[str, dict[str, Any]]:
-    """By FMR, how many mated comparisons with stolen keys pass each fold's own threshold.
+def accepted(
+    observed: Observed, scenario: str = "stolen_key", mated: bool = True
+) -> dict[str, dict[str, Any]]:
+    """By FMR, how many comparisons with stolen keys pass each fold's own threshold.
 
     The threshold is the one that attacks are judged by, and mated probes: not one of the victims'
     DET, which nobody could have set.
+
+    Args:
+        observed: of all folds.
+        scenario: which comparisons; nothing is said of one that was not measured.
+        mated: of the mated ones, or of the others.
     """
-    parts, made = observed.utility["stolen_key"], {}
+    parts, made = observed.utility.get(scenario, ()), {}
+    if not parts:
+        return {}
     for name in observed.terms[0]:
         if name.startswith("t_protected."):
             passed = [
-                np.where(part["mated"], part["score"] >= terms[name][0], np.nan)
+                np.where(part["mated"] == mated, part["score"] >= terms[name][0], np.nan)
                 for part, terms in zip(parts, observed.terms, strict=True)
             ]
             value = rate(
@@ -101,6 +110,17 @@ def accepted(observed: Observed) -> dict[str, dict[str, Any]]:
             )
             made[name.removeprefix("t_protected.")] = value.to_json()
     return made
+
+
+def again(observed: Observed) -> dict[str, Any]:
+    """What passes among comparisons that were asked again, and the non-mated ones before."""
+    if "again" not in observed.utility:
+        return {}
+    return {
+        "strangers_accepted": accepted(observed, mated=False),
+        "mated_again": accepted(observed, "again"),
+        "strangers_again": accepted(observed, "again", mated=False),
+    }
 
 
 def unlinkability(observed: Observed) -> dict[str, Any]:

@@ -62,3 +62,20 @@ def _contradictions(record: Mapping[str, Any]) -> Iterator[Doubt]:
                 "measured twice, whose intervals do not meet",
             )
             return
+    for said, again, whose in (
+        ("mated_accepted", "mated_again", "mated"),
+        ("strangers_accepted", "strangers_again", "non-mated"),
+    ):
+        for fmr, seen in record["data"].get(again, {}).items():
+            first = record["data"][said][fmr]
+            if first["ci_low"] is None or seen["ci_low"] is None:
+                continue
+            if seen["ci_low"] > first["ci_high"] or seen["ci_high"] < first["ci_low"]:
+                yield (
+                    "recognition-refuted",
+                    f"{100 * first['value']:.1f} % of {first['n']:,} {whose} comparisons pass the "
+                    f"threshold at FMR {100 * float(fmr):g} %, and {100 * seen['value']:.1f} % of "
+                    f"{seen['n']:,} that were asked again, shuffled and in a process that had seen "
+                    "nothing: what the scheme answers depends on more than template and probe",
+                )
+                return

@@ -84,6 +84,7 @@ class Templates(Leak):
                 ),
                 "comparison_cap": int(first["comparison_cap"]),
                 "mated_accepted": _recognition.accepted(observed),
+                **_recognition.again(observed),
                 **_self_reports.found(observed.facts),
                 "guessable_bits": scheme.secret_bits if isinstance(scheme, Guessable) else None,
                 "pitfalls": list(scheme.pitfalls) if isinstance(scheme, Pitfalls) else [],

@@ -2,36 +2,78 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import fowh
-from fowh.core.scheme import Scheme
+from fowh.engine import fold
+from fowh.engine.judge import Judge
+from fowh.metrics import inversion
 from fowh.report.page import page
+from tests.cheats import remembering
+from tests.cheats.pictures import POPULATION
 
-POPULATION = "gaussian:subjects=24,readings=4,dim=64,within=0.6"
+SUITE = ("dictionary", "preimage", "ridge", "score_regression")  # what of the suite is quick
+PLUGINS = "tests.cheats."
 
-
-def evaluated(scheme: Scheme) -> fowh.Result:
-    """The cell of a scheme under everybody's own stolen key and the standard suite."""
-    return fowh.evaluate(scheme, dataset=POPULATION, device="cpu")
-
-
-def verdict(result: fowh.Result) -> str:
-    """How the cell ends, in a word or a few."""
-    return page(result.record).verdict.short
-
-
-def winners(result: fowh.Result) -> set[str]:
-    """The attacks that beat the best blind guess at Rank-1 beyond chance."""
-    ran = {k: row for k, row in result.record["attacks"].items() if row["status"] == "ok"}
-    return {k for k, row in ran.items() if row["metrics"]["advantage_rank1"]["ci_low"] > 0}
+# What says of a scheme or an attack that it cheats, or that what it shows is worth nothing.
+CHEAT_FLAGS = frozenset(
+    {
+        *("stored-in-clear", "shortcut-refuted", "recognition-refuted", "in-process"),
+        "closed-form-below-learned",
+    }
+)
+WORTHLESS = frozenset({"utility-too-poor", "attack-failed", "no-better-than-blind"})
 
 
-def rank1(result: fowh.Result, attack: str) -> float:
+def evaluated(scheme: str, attacks: tuple[str, ...] = SUITE, **cell: Any) -> fowh.Result:
+    """A cell of plug-ins named as texts, on few people that are drawn."""
+    cell = {"dataset": POPULATION, "device": "cpu", **cell}
+    with undone():
+        return fowh.evaluate(scheme, attacks=list(attacks), **cell)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What a plug-in alters in this process, or writes, is undone; its module is forgotten."""
+    judged, granted, compared = Judge.embeddings, fold.grant, inversion.compare
+    try:
+        yield
+    finally:
+        Judge.embeddings, fold.grant = judged, granted  # type: ignore[method-assign]
+        inversion.compare = compared
+        remembering.PLACE.unlink(missing_ok=True)
+        remembering.KEPT.clear()
+        os.environ.pop(remembering.NAME, None)
+        for name in ("patching", "patching_judge", "patching_grant", "patching_metric"):
+            sys.modules.pop(PLUGINS + name, None)
+
+
+def ending(result: fowh.Result) -> set[str]:
+    """How a cell ends: failed, broken, its flags of doubt; nothing where a cheat gets through."""
+    verdict = page(result.record).verdict.short
+    broken = {"broken"} if verdict.startswith(("Broken", "Leaks")) else set()
+    failed = {"failed"} if result.record["status"] == "failed" else set()
+    return broken | failed | ((CHEAT_FLAGS | WORTHLESS) & set(result.flags))
+
+
+def rank1(result: fowh.Result, attack: str, part: str = "value") -> float:
     """Of one attack."""
-    value: float = result.record["attacks"][attack]["metrics"]["rank1"]["value"]
-    return value
+    row = result.record["attacks"][attack]
+    assert row["status"] == "ok", row.get("reason")
+    return float(row["metrics"]["rank1"][part])
 
 
-def recognises(result: fowh.Result) -> bool:
-    """Whether the protected system does its job: a cheat that does not fools nobody."""
-    value: float = result.record["utility"]["stolen_key"]["fnmr_at_fmr_1e-2"]["value"]
-    return value < 0.1
+def gains(result: fowh.Result, attack: str) -> bool:
+    """Whether it beats the best blind guess beyond chance."""
+    row = result.record["attacks"][attack]["metrics"]
+    return float(row["advantage_rank1"]["ci_low"]) > 0
+
+
+def fnmr(result: fowh.Result) -> float:
+    """At FMR 1 % with stolen keys; 1 where none can be had."""
+    found = result.record["utility"]["stolen_key"]["fnmr_at_fmr_1e-2"]["value"]
+    return float(1.0 if found is None else found)
