@@ -80,10 +80,11 @@ class ByCrowd(ByOrder):
 
     @property
     def comparison_cap(self) -> int:
-        return 300
+        return 60
 
     def scores(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
         apart = np.linalg.norm(probes[:, None] - probes, axis=2)
         crowd = (apart < 0.65 * np.median(apart)).sum(axis=1)
-        most = (crowd == crowd.max()).astype(np.float32)
-        return np.tile(most, (len(templates), 1))
+        most = crowd == crowd.max()
+        alone = most & (most.sum() == crowd.max())  # of two such crowds it takes neither
+        return np.tile(alone.astype(np.float32), (len(templates), 1))

@@ -25,8 +25,8 @@ def packed(embeddings: Floats, kind: str = "<f4") -> np.ndarray:
 
 def digests(embeddings: Floats) -> np.ndarray:
     """(n, 32) SHA-256 of each row."""
-    rows = [np.frombuffer(hashlib.sha256(row.tobytes()).digest(), np.uint8) for row in embeddings]
-    return np.stack(rows)
+    whole = b"".join(hashlib.sha256(row.tobytes()).digest() for row in embeddings)
+    return np.frombuffer(whole, np.uint8).reshape(-1, 32)
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def test_a_cheating_scheme_ends_broken_refused_or_flagged(name: str) -> None:
 # by what reads its templates.
 STATEFUL = [
     *("remembering:Elsewhere", "remembering:File", "remembering:Environment"),
-    *("remembering:MetAgain", "answering:ByOrder", "answering:ByCrowd", "hiding:InTheKey"),
+    *("remembering:MetAgain", "answering:ByOrder", "hiding:InTheKey"),
 ]
 
 

@@ -437,6 +437,32 @@ def test_recognition_and_mated_probes_say_the_same_or_the_cell_fails(
 
 
 @pytest.mark.parametrize(
+    ("again", "rate", "flags"),
+    [
+        ("mated_again", 0.95, []),
+        ("mated_again", 0.3, ["recognition-refuted"]),
+        ("strangers_again", 0.02, []),
+        ("strangers_again", 0.5, ["recognition-refuted"]),  # it accepts whoever comes
+    ],
+)
+def test_answers_that_change_when_asked_again_are_a_doubt(
+    again: str, rate: float, flags: list[str]
+) -> None:
+    first = {
+        "mated_again": ("mated_accepted", 0.95),
+        "strangers_again": ("strangers_accepted", 0.01),
+    }
+    name, before = first[again]
+    record = changed(("data", name), {"1e-2": around(before)})
+    record["data"][again] = {"1e-2": around(rate)}
+    assert raised(record) == flags
+
+
+def around(rate: float) -> dict[str, Any]:
+    return {**value(rate, max(0, rate - 0.03)), "ci_high": min(1, rate + 0.03)}
+
+
+@pytest.mark.parametrize(
     ("cosine", "permuted", "said", "flags"),
     [
         (0.999, 0.01, 0.0, ["stored-in-clear"]),
