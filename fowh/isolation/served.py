@@ -30,7 +30,7 @@ BASES = (TemplateScheme, OutputScheme, UpdateScheme, Scheme)
 OFFERS = (Inequalities, Unprotect, Guessable, Pitfalls)
 GRAPHS = 4  # values of a slack whose gradient may still be asked for
 FACTS = ("secret_bits", "comparison_cap", "pitfalls", "unprotectable", "keyed")
-SAID = ("yields", "candidates", "modality", "learned", "closed_form", "informed")
+SAID = ("yields", "candidates", "modality", "blind", "learned", "closed_form", "informed")
 
 
 class Desk:

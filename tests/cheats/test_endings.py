@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cheats.pictures import POPULATION, Blobs
-from tests.cheats.world import PLUGINS, ending, evaluated, fnmr, gains, rank1
+from tests.cheats.world import PLUGINS, SUITE, ending, evaluated, fnmr, gains, rank1
 
 CLEAR = {"broken", "stored-in-clear"}
 POOR = {"utility-too-poor", "no-better-than-blind"}  # it recognises nobody
@@ -41,6 +41,11 @@ SCHEMES: dict[str, set[str]] = {
     "answering:ByCrowd": REFUTED,
     "patching:Patching": {"broken"},
 }
+# Attacks that try it, where the first of the suite that reads templates is not enough.
+READERS = {
+    "answering:ByHeart": ("score_regression",),
+    "hiding:Sealed:limit=0.6": SUITE,
+}
 GETS_THROUGH = {
     "hiding:Sealed:limit=0.6": "what a scheme's code undoes is read by no attack of the suite, "
     "and yes or no tells score_regression nothing"
@@ -58,7 +63,7 @@ GETS_THROUGH = {
     ],
 )
 def test_a_cheating_scheme_ends_broken_refused_or_flagged(name: str) -> None:
-    found = ending(evaluated(PLUGINS + name))
+    found = ending(evaluated(PLUGINS + name, READERS.get(name, ("ridge",))))
     if name in SCHEMES:
         assert found >= SCHEMES[name]
     assert found - {"no-better-than-blind"}  # that alone is what a good scheme ends with
@@ -72,6 +77,7 @@ STATEFUL = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STATEFUL)
 def test_what_only_its_own_process_catches(name: str) -> None:
     found = evaluated(PLUGINS + name, ("ridge",), trusted=True)
@@ -105,6 +111,7 @@ def test_a_cheating_attack_ends_blind_and_flagged(name: str) -> None:
     assert [each["process"] for each in apart.record["spec"]["attacks"]] == ["own"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ATTACKS)
 def test_in_the_testbed_s_process_it_wins_and_is_flagged(name: str) -> None:
     cheat = PLUGINS + name
@@ -116,12 +123,9 @@ def test_in_the_testbed_s_process_it_wins_and_is_flagged(name: str) -> None:
 def test_who_calls_himself_blind_is_no_baseline() -> None:
     """Else a friend of the scheme could raise what all others have to beat."""
     cheat = PLUGINS + "claiming:Blind"
-    apart = evaluated("lsh:bits=512", ("ridge", cheat))
-    assert cheat not in apart.record["controls"]
-    assert gains(apart, "ridge") and "broken" in ending(apart)
-    within = evaluated("lsh:bits=512", ("ridge", cheat), trusted=True)
-    assert not gains(within, "ridge") and "broken" not in ending(within)
-    assert "in-process" in within.flags
+    found = evaluated("lsh:bits=512", ("ridge", cheat))
+    assert found.record["controls"][cheat]["metrics"]["rank1"]["value"] > 0.9
+    assert gains(found, "ridge") and "broken" in ending(found)
 
 
 PICTURES = {
