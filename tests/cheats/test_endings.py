@@ -7,6 +7,8 @@ same is marked as such, with the reason (docs/trust.md, What remains).
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.cheats.pictures import POPULATION, Blobs
@@ -52,12 +54,28 @@ GETS_THROUGH = {
 }
 
 
+# One of each kind is run always; processes that hold torch take seconds to make, thirty of them.
+SLOW = frozenset(
+    {
+        *("lying:Mute", "lying:Empty", "lying:Vacuous", "lying:Undone", "remembering:File"),
+        *("reaching:Garbage", "reaching:Memory", "reaching:Globals", "carrying:Order"),
+        *("patching_metric:PatchedMetric", "patching_grant:PatchedGrant"),
+        *("carrying:Remembered", "looking_up:Photograph"),
+    }
+)
+
+
+def marked(name: str, *marks: pytest.MarkDecorator) -> Any:
+    """A parameter, slow where it is."""
+    return pytest.param(name, marks=[*marks, *([pytest.mark.slow] if name in SLOW else [])])
+
+
 @pytest.mark.parametrize(
     "name",
     [
-        *SCHEMES,
+        *map(marked, SCHEMES),
         *(
-            pytest.param(name, marks=pytest.mark.xfail(reason=THROUGH + why))
+            marked(name, pytest.mark.xfail(reason=THROUGH + why))
             for name, why in GETS_THROUGH.items()
         ),
     ],
@@ -102,7 +120,7 @@ ATTACKS: dict[str, bool] = {
 }
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", map(marked, ATTACKS))
 def test_a_cheating_attack_ends_blind_and_flagged(name: str) -> None:
     cheat = PLUGINS + name
     apart = evaluated("lsh:bits=512", (cheat,))
@@ -158,10 +176,7 @@ LOOK_UP = {
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(reason=THROUGH + why))
-        for name, (_, why) in LOOK_UP.items()
-    ],
+    [marked(name, pytest.mark.xfail(reason=THROUGH + why)) for name, (_, why) in LOOK_UP.items()],
 )
 def test_what_anybody_may_read_helps_no_attack(name: str) -> None:
     cheat = PLUGINS + name

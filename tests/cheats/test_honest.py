@@ -16,8 +16,13 @@ PEOPLE = "gaussian:subjects=25,readings=3,dim=24,within=0.4,offset=1"
 SMALL: Mapping[str, str] = {
     "iom": "hashes=150",
     "iom_urp": "hashes=200,window=24",
-    "fuzzy_commitment": "length=127,message=29",
+    "fuzzy_commitment": "length=31,message=6",
 }
+LONGER = (
+    "fuzzy_commitment:length=127,message=29",
+    "fuzzy_commitment:length=127,message=29,repeat=3",
+    "iom_urp:hashes=200,window=24,centred=true",
+)
 # Of templates and vectors; the perceptron and the ridge at a size at which they learn something.
 ON_VECTORS = (
     *("dictionary:comparisons=512", "preimage", "ridge:synthetic=300"),
@@ -49,8 +54,7 @@ def accused(result: fowh.Result) -> set[str]:
     "name",
     [
         *of("templates"),
-        "fuzzy_commitment:length=127,message=29,repeat=3",
-        "iom_urp:hashes=200,window=24,centred=true",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in LONGER),
     ],
 )
 def test_schemes_and_attacks_on_templates(name: str) -> None:
