@@ -19,6 +19,7 @@ SMALL: Mapping[str, str] = {
     "fuzzy_commitment": "length=31,message=6",
 }
 LONGER = (
+    *("iom", "iom_urp", "fuzzy_commitment", "lsh_pstable"),
     "fuzzy_commitment:length=127,message=29",
     "fuzzy_commitment:length=127,message=29,repeat=3",
     "iom_urp:hashes=200,window=24,centred=true",
@@ -53,7 +54,7 @@ def accused(result: fowh.Result) -> set[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        *of("templates"),
+        *(name for name in of("templates") if name not in LONGER),
         *(pytest.param(name, marks=pytest.mark.slow) for name in LONGER),
     ],
 )
