@@ -129,7 +129,8 @@ def test_a_slack_crosses_with_its_gradient() -> None:
         (gradient,) = torch.autograd.grad(made.square().sum(), at)
         values.append(made.detach().numpy())
         gradients.append(gradient.numpy())
-    np.testing.assert_allclose(*values, rtol=1e-6)
+    # Another process may have another number of threads, which rounds otherwise.
+    np.testing.assert_allclose(*values, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(*gradients, rtol=1e-5)
 
 
