@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fowh.core.cache import cached, digest
 from fowh.core.dataset import Samples
+from fowh.core.errors import InputError
 from fowh.core.modality import Modality
 from fowh.core.protocol import Fold, Indices
 from fowh.core.registry import load
@@ -72,16 +73,11 @@ def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan
     used = np.unique(np.concatenate([fold.rows for fold in folds]))
     learned = NOBODY if private is None else private[0]
     if cell.leak.foreign:
-        judge = cell.witness or load("target", kind.target)
+        judge = _trained(cell.witness or load("target", kind.target), device)
         values = _embedded(judge, prepared, used, samples, device, target)
         observed = cell.leak.observed(target)
-        return Plan(
-            *(samples, kind, prepared, int((~found).sum()), observed, judge),
-            values,
-            (),
-            folds,
-            learned,
-        )
+        missed = int((~found).sum())
+        return Plan(*(samples, kind, prepared, missed, observed, judge, values, (), folds, learned))
     lessons = None
     if private is not None:
         rows, later = private
@@ -97,6 +93,17 @@ def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan
     observed = cell.leak.observed(fitted)
     final = list(said.values())[-1]
     return Plan(*(samples, kind, prepared, missed, observed, observed), final, many, folds, learned)
+
+
+def _trained(judge: Target, device: str) -> Target:
+    """A recogniser that comes trained: nobody is left here to train one."""
+    try:
+        return judge.fit(None, device)
+    except InputError as error:
+        what = (
+            f"witness {type(judge).__name__.lower()} is trained here, and this leak leaves nobody"
+        )
+        raise InputError(f"{what} to learn from: name dlib, or onnx:path=FILE") from error
 
 
 def _prepared(samples: Samples, target: Target) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -79,6 +79,8 @@ class Textured(Blocks):
 
 
 def grey(samples: np.ndarray) -> np.ndarray:
-    """(n, pixels) from pictures in grey or in colours, about their middle."""
+    """(n, pixels) from pictures in grey or in colours, about their middle; larger ones shrunk."""
     flat = samples if samples.ndim == 3 else samples.mean(axis=3)
-    return (flat.reshape(len(flat), -1).astype(np.float64) - 128) / 128
+    times = flat.shape[1] // SIDE
+    small = flat.reshape(len(flat), SIDE, times, SIDE, times).mean(axis=(2, 4))
+    return (small.reshape(len(flat), -1).astype(np.float64) - 128) / 128

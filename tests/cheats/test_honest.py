@@ -92,7 +92,7 @@ ELSEWHERE: Mapping[str, Mapping[str, Any]] = {
         "target": "mlp",
         "leak": "gradients:batch=2,round=2",
         "candidates": 200,
-        "witness": "resnet:epochs=1,side=32",
+        "witness": Blocks(seed=4),
     },
 }
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+import fowh
 from fowh.checks import world
 from fowh.core.errors import InputError
 from fowh.core.leak import Setting
@@ -225,6 +226,11 @@ def test_who_may_not_be_clipped_alone_is_refused() -> None:
 def test_nonsense_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="expected an integer of at least"):
         Gradients(**given)
+
+
+def test_a_witness_that_would_have_to_be_trained_is_refused() -> None:
+    with pytest.raises(InputError, match="witness resnet is trained here, and has nobody"):
+        fowh.evaluate("plain", target="mlp", leak="gradients", witness="resnet", attacks=["label"])
 
 
 def test_a_target_that_nobody_trains_is_refused() -> None:
