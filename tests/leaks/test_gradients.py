@@ -231,7 +231,7 @@ def test_nonsense_is_refused(given: dict[str, Any]) -> None:
 def test_a_witness_that_would_have_to_be_trained_is_refused() -> None:
     given = {"dataset": "iris:people=24,readings=6,side=32", "target": "mlp", "leak": "gradients"}
     with pytest.raises(InputError, match="witness resnet is trained here"):
-        fowh.evaluate("plain", witness="resnet", attacks=["label"], **given)  # type: ignore[arg-type]
+        fowh.evaluate("plain", witness="resnet", attacks=["label"], **given)
 
 
 def test_a_target_that_nobody_trains_is_refused() -> None:
