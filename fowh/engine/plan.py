@@ -72,12 +72,12 @@ def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan
     prepared, found = _prepared(samples, target)
     used = np.unique(np.concatenate([fold.rows for fold in folds]))
     learned = NOBODY if private is None else private[0]
+    lost = int((~found).sum())
     if cell.leak.foreign:
         judge = _trained(cell.witness or load("target", kind.target), device)
         values = _embedded(judge, prepared, used, samples, device, target)
         observed = cell.leak.observed(target)
-        missed = int((~found).sum())
-        return Plan(*(samples, kind, prepared, missed, observed, judge, values, (), folds, learned))
+        return Plan(*(samples, kind, prepared, lost, observed, judge, values, (), folds, learned))
     lessons = None
     if private is not None:
         rows, later = private
@@ -89,7 +89,7 @@ def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan
         note(f"embedding under version {name}", 0.0)
         said[name] = _embedded(cell.leak.observed(version), prepared, used, samples, device)
     many = tuple(said.items()) if len(said) > 1 else ()
-    missed = int((~found).sum()) if lessons is None else None
+    missed = lost if lessons is None else None
     observed = cell.leak.observed(fitted)
     final = list(said.values())[-1]
     return Plan(*(samples, kind, prepared, missed, observed, observed), final, many, folds, learned)
