@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fowh import __version__
+from fowh.cli._ending import interruptible
 from fowh.core.errors import InputError
 from fowh.kit.parallel import spare_the_cores
 
@@ -55,8 +56,9 @@ def _note(message: Warning | str, *where: Any, **more: Any) -> None:
 def main() -> None:
     """Entry point: bad input is one line on stderr and exit code 2."""
     warnings.showwarning = _note
-    try:
-        app()
-    except InputError as error:
-        typer.echo(f"fowh: {error}", err=True)
-        sys.exit(2)
+    with interruptible():
+        try:
+            app()
+        except InputError as error:
+            typer.echo(f"fowh: {error}", err=True)
+            sys.exit(2)
