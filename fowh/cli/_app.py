@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -30,6 +31,17 @@ Force = Annotated[bool, typer.Option("--force", help="Run again although recorde
 Trusted = Annotated[
     bool,
     typer.Option("--trusted", help="Third parties' code in this process, where the truth is."),
+]
+
+
+def _offline(asked: bool) -> None:
+    if asked:
+        os.environ["FOWH_OFFLINE"] = "1"  # workers inherit it
+
+
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", callback=_offline, help="Download nothing (published weights)."),
 ]
 
 
