@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
+
+
+def of_updates(view: View) -> str | None:
+    """Why nothing is learned from what leaves of single own samples, in words; None if it is."""
+    if isinstance(view.scheme, UpdateScheme):
+        return "it learns from what leaves of single samples, and updates are of a network too"
+    return None
 
 
 def groups(view: View) -> NDArray[np.int64]:

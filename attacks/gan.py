@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._own import groups
+from attacks._own import groups, of_updates
 from attacks._versions.absent import Absent, presented
 from attacks._versions.slots import ANY_SLOTS, MANY_AT_ONCE, Depth, Method
 from fowh.core.attack import Attack
@@ -107,7 +107,7 @@ class Gan(Attack):
             return f"no version {missing[0]!r}: the view grants {', '.join(known)}"
         if self.test == "all" and any(v.release is None for v in view.history()):
             return "test=all needs what was stolen under every version (threat: versions all)"
-        return None
+        return of_updates(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         from attacks._versions.choice import apply, best, judge

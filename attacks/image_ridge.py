@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from attacks._own import affordable, held_out
+from attacks._own import affordable, held_out, of_updates
 from attacks._versions.inputs import read
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
@@ -41,6 +41,9 @@ class ImageRidge(Attack):
     def __post_init__(self) -> None:
         if not 0 < self.held < 1:
             raise InputError(f"image_ridge: held is {self.held}; give a share between 0 and 1")
+
+    def unsupported(self, view: View) -> str | None:
+        return of_updates(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         assert view.samples is not None

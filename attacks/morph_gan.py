@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attacks._morph.morphs import Pairs, collect, shrink
-from attacks._own import affordable, groups
+from attacks._own import affordable, groups, of_updates
 from fowh.core.attack import Attack
 from fowh.core.cache import Arrays
 from fowh.core.errors import InputError
@@ -86,6 +86,9 @@ class MorphGan(Attack):
             raise InputError(
                 f"morph_gan: condition is {self.condition!r}; give embedding or template"
             )
+
+    def unsupported(self, view: View) -> str | None:
+        return of_updates(view)
 
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         from attacks._morph.estimate import Reader
