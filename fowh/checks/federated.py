@@ -166,6 +166,22 @@ def _noise(case: Case) -> str:
 
 
 @claims
+def _mean(case: Case) -> str:
+    """A training takes the mean of what clients send, noise included, and nothing better."""
+    means = np.asarray(case.scheme.each(case.given), dtype=np.float32).mean(axis=1)
+    many = range(60)
+    sent = [case.scheme.update(means, BATCH, np.random.default_rng(n)).mean(axis=0) for n in many]
+    taken = [case.scheme.mean(means, BATCH, np.random.default_rng(n)) for n in many]
+    wide, seen = (np.sqrt(np.var(each, axis=0).mean()) for each in (sent, taken))
+    off = np.abs(np.mean(sent, axis=0) - np.mean(taken, axis=0)).max()
+    ensure(
+        abs(seen - wide) <= 0.2 * wide + 1e-6, f"noise of {wide:.3g} sent, {seen:.3g} trained on"
+    )
+    ensure(bool(off <= wide + 1e-5), f"what is trained on is {off:.3g} from what is sent")
+    return f"noise of {wide:.3g} sent, {seen:.3g} trained on"
+
+
+@claims
 def _spent(case: Case) -> str:
     """A guarantee grows weaker with every round."""
     once, often = (case.scheme.spent(rounds, 0.1, 1e-3) for rounds in (20, 200))

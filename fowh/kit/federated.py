@@ -203,16 +203,16 @@ def train(
         progress: is told how it goes.
         size: samples of each client; None: one party holds all.
     """
-    clients = clients_of(len(samples), size)
+    clients, expected = clients_of(len(samples), size), max(1, round(SHARE * len(samples)))
     weights, rate = list(network.parameters()), rate * scheme.pace(clients)
     for number in range(rounds):
         rows = np.flatnonzero(rng.random(len(samples)) < SHARE)
         if clients == 1:
-            seen = _together(network, samples, labels, scheme, rows, rng, alone)
+            seen = _together(network, samples[rows], labels[rows], scheme, rng, alone, expected)
         else:
             assert size is not None
             held = rng.permutation(rows)[: len(rows) // size * size].reshape(-1, size)
-            seen = _apart(network, samples, labels, scheme, held, rng, alone)
+            seen = _apart(network, samples[held], labels[held], scheme, rng, alone)
         step = torch.from_numpy(seen)
         with torch.no_grad():
             torch.nn.utils.vector_to_parameters(
@@ -226,60 +226,54 @@ def train(
 
 def _together(
     network: nn.Module,
-    samples: Tensor,
-    labels: Tensor,
+    x: Tensor,
+    y: Tensor,
     scheme: UpdateScheme,
-    rows: NDArray[np.intp],
     rng: np.random.Generator,
     alone: bool,
+    expected: int,
 ) -> Floats:
-    """(p,) the release of one party that holds all members, of whom these take part."""
-    expected = max(1, round(SHARE * len(samples)))
-    if len(rows) < (1 if alone else 2):
+    """(p,) the release of one party whose members (n, ...) take part, of so many as expected."""
+    if len(x) < (1 if alone else 2):
         mean = np.zeros((1, size_of(network)), dtype=np.float32)
+    elif alone and type(scheme).each is UpdateScheme.each:  # one gradient holds their sum
+        one = loss_gradient(network)(x, y)[None].cpu().numpy()
+        mean = one * np.float32(len(x) / expected)
+    elif alone:
+        sums = [
+            scheme.each(per_sample(network, x[part], y[part]).cpu().numpy()).sum(axis=0)
+            for part in blocks(len(x), size_of(network))
+        ]
+        mean = np.sum(sums, axis=0)[None] / expected
     else:
-        x, y = samples[rows], labels[rows]
-        if alone and type(scheme).each is UpdateScheme.each:  # one gradient holds their sum
-            one = loss_gradient(network)(x, y)[None].cpu().numpy()
-            mean = one * np.float32(len(rows) / expected)
-        elif alone:
-            sums = [
-                scheme.each(per_sample(network, x[part], y[part]).cpu().numpy()).sum(axis=0)
-                for part in blocks(len(rows), size_of(network))
-            ]
-            mean = np.sum(sums, axis=0)[None] / expected
-        else:
-            mean = scheme.each(loss_gradient(network)(x, y)[None].cpu().numpy())
+        mean = scheme.each(loss_gradient(network)(x, y)[None].cpu().numpy())
     seen: Floats = scheme.update(mean.astype(np.float32), expected, rng)[0]
     return seen
 
 
 def _apart(
     network: nn.Module,
-    samples: Tensor,
-    labels: Tensor,
+    x: Tensor,
+    y: Tensor,
     scheme: UpdateScheme,
-    rows: NDArray[np.intp],
     rng: np.random.Generator,
     alone: bool,
 ) -> Floats:
-    """(p,) mean of the updates of clients who hold these samples, (u, s) rows."""
-    size, kind = rows.shape[1], type(scheme)
+    """(p,) mean of the updates of clients who hold samples (u, s, ...) with labels (u, s)."""
+    (count, size), kind = y.shape, type(scheme)
     total = np.zeros(size_of(network), dtype=np.float32)
-    if not len(rows):
+    if not count:
         return total
     if alone and kind.each is UpdateScheme.each and kind.update is UpdateScheme.update:
-        one = loss_gradient(network)(samples[rows.ravel()], labels[rows.ravel()])
-        return np.asarray(one.cpu().numpy())
-    for part in blocks(len(rows), size_of(network) * size):
-        some = rows[part]
-        x, y = samples[some], labels[some]
+        return np.asarray(loss_gradient(network)(x.flatten(0, 1), y.flatten()).cpu().numpy())
+    for part in blocks(count, size_of(network) * size):
+        some, whose = x[part], y[part]
         if alone:
-            each = per_sample(network, x.flatten(0, 1), y.flatten()).view(*some.shape, -1)
+            each = per_sample(network, some.flatten(0, 1), whose.flatten()).view(*whose.shape, -1)
         else:
-            each = of_batches(network, x, y)[:, None]
+            each = of_batches(network, some, whose)[:, None]
         means = scheme.each(each.cpu().numpy()).mean(axis=1)
-        total += scheme.mean(means, size, rng) * np.float32(len(some) / len(rows))
+        total += scheme.mean(means, size, rng) * np.float32(len(means) / count)
     return total
 
 

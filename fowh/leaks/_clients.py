@@ -138,7 +138,8 @@ def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int, size
     """The network after so many rounds under a scheme; the same for every fold, and cached.
 
     ``seed`` counts trainings, on from the target's own. Clients hold ``size`` samples, as those do
-    whose updates are stolen: accuracy and attack are of one system.
+    whose updates are stolen: accuracy and attack are of one system. Of a batch that is more than
+    half of a round, one party holds the round, and the stolen row is a smaller or larger one of it.
     """
     learner = setting.target
     seed += learner.seed  # type: ignore[union-attr]

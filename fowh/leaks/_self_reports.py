@@ -51,9 +51,7 @@ def _contradictions(record: Mapping[str, Any]) -> Iterator[Doubt]:
     probes = record["controls"].get("mated_probe", {"metrics": {}})["metrics"]
     for fmr, said in record["data"].get("mated_accepted", {}).items():
         seen = probes.get(f"accept_at_fmr_{fmr}") or {}
-        if seen.get("ci_low") is None or said["ci_low"] is None:
-            continue
-        if seen["ci_low"] > said["ci_high"] or seen["ci_high"] < said["ci_low"]:
+        if _never_meet(seen, said):
             yield (
                 "recognition-refuted",
                 f"{100 * said['value']:.1f} % of {said['n']:,} mated comparisons pass the "
@@ -68,9 +66,7 @@ def _contradictions(record: Mapping[str, Any]) -> Iterator[Doubt]:
     ):
         for fmr, seen in record["data"].get(again, {}).items():
             first = record["data"][said][fmr]
-            if first["ci_low"] is None or seen["ci_low"] is None:
-                continue
-            if seen["ci_low"] > first["ci_high"] or seen["ci_high"] < first["ci_low"]:
+            if _never_meet(seen, first):
                 yield (
                     "recognition-refuted",
                     f"{100 * first['value']:.1f} % of {first['n']:,} {whose} comparisons pass the "
@@ -79,3 +75,10 @@ def _contradictions(record: Mapping[str, Any]) -> Iterator[Doubt]:
                     "nothing: what the scheme answers depends on more than template and probe",
                 )
                 return
+
+
+def _never_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two intervals are apart; one that was not measured meets any."""
+    if one.get("ci_low") is None or other.get("ci_low") is None:
+        return False
+    return bool(one["ci_low"] > other["ci_high"] or one["ci_high"] < other["ci_low"])

@@ -171,7 +171,10 @@ def _places(device: str) -> list[str]:
 
 
 def _start(several: bool) -> None:
-    """In a worker beside others: two threads on small layers cost more than they give."""
+    """In a worker beside others: two threads on small layers cost more than they give.
+
+    Trainings have as many as ever, so that they come out the same whatever runs beside them.
+    """
     spare_the_cores()
     if several:
         import faiss

@@ -11,6 +11,7 @@ import pytest
 
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import Scheme
+from schemes.dp_sgd import DpSgd
 from schemes.lsh import Lsh
 from schemes.round_scores import RoundScores
 from schemes.salted_hash import SaltedHash
@@ -237,3 +238,16 @@ def test_a_faulty_scheme_is_caught(scheme: Any, claim: str) -> None:
 def test_the_sound_originals_pass(scheme: Any) -> None:
     """Each mutant differs from these in one place, so its failure is that of the fault."""
     assert broken(scheme) == {}
+
+
+@dataclass(frozen=True)
+class TrainsQuietly(DpSgd):
+    """Its updates are noisy, and what is trained on is not: the price of noise would be nothing."""
+
+    def mean(self, means: Floats, size: int, rng: np.random.Generator) -> Floats:
+        return np.asarray(means.mean(axis=0), dtype=np.float32)
+
+
+def test_a_training_with_less_noise_than_is_sent_is_caught() -> None:
+    assert "A training takes the mean" in " ".join(broken(TrainsQuietly(sigma=0.5)))
+    assert broken(DpSgd(sigma=0.5)) == {}
