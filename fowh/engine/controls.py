@@ -89,7 +89,7 @@ def _mated_probe(plan: Plan, fold: Fold, judge: Judge) -> Judged:
     # Not the reading that a renewed template holds, where the subject has a third one.
     mate = np.where(after[after] == np.arange(len(after)), after, after[after])
     at = np.searchsorted(fold.gallery, fold.stolen)
-    probes = plan.values[fold.gallery][mate[at]]
+    probes = plan.values[fold.gallery[mate[at]]]
     victims = another_reading(plan.samples.subjects[fold.victims])
     stolen = np.searchsorted(fold.victims, fold.stolen)
     return unmeasured(judge.probes(probes, mate[at]), victims[stolen] == stolen)

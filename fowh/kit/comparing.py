@@ -39,11 +39,16 @@ def compare_rows(
     cap: int,
     rng: np.random.Generator,
     half: NDArray[np.intp] | None = None,
+    once: bool = False,
 ) -> Comparisons:
     """Compare each sample, enrolled, with the others as probes: all pairs, or a seeded sample.
 
     Beyond ``cap`` pairs whole subjects are drawn, and each of their templates meets all mated
     probes and a shared draw of non-mated ones. A sample never meets itself.
+
+    Where a probe costs more than a template (it is protected under a key of its own), it is asked
+    for once: subjects are drawn in groups, and the probes of a group meet its templates and those
+    of the group before.
 
     Args:
         block: scores (r, p) of enrolled rows with probe rows.
@@ -51,9 +56,10 @@ def compare_rows(
         cap: comparisons, about.
         rng: draws the sample where one is needed.
         half: (n,) which half each sample belongs to, where only those of two halves are compared.
+        once: whether no probe may be in two blocks.
     """
     parts: list[tuple[Floats, Indices, Indices]] = []
-    for rows, probes in _blocks(subjects, cap, rng):
+    for rows, probes in (_groups if once else _blocks)(subjects, cap, rng):
         scores = block(rows, probes)
         left, right = np.broadcast_arrays(rows[:, None], probes[None, :])
         other = left != right if half is None else half[left] != half[right]
@@ -106,7 +112,7 @@ def compare(
     places = scheme.verifiers
     half = halves(subjects) if len(places) > 1 else None
     cap = COMPARISONS if isinstance(scheme, Shortcut) else scheme.comparison_cap
-    return compare_rows(block, subjects, cap, rng, half)
+    return compare_rows(block, subjects, cap, rng, half, once=keys is not None)
 
 
 def halves(subjects: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -135,10 +141,8 @@ def _blocks(
 ) -> Iterator[tuple[Indices, Indices]]:
     """Blocks (template rows, probe rows) that hold about ``cap`` comparisons in all."""
     count = len(subjects)
-    everything = np.arange(count)
     if count * count <= cap:
-        for start in range(0, count, 1024):
-            yield everything[start : start + 1024], everything
+        yield from _everything(count)
         return
     drawn = min(count, max(4, int(cap**0.5) // 4))  # non-mated probes per subject
     left = cap
@@ -150,6 +154,45 @@ def _blocks(
         left -= len(rows) * len(probes)
         if left <= 0:
             return
+
+
+def _groups(
+    subjects: NDArray[np.int64], cap: int, rng: np.random.Generator
+) -> Iterator[tuple[Indices, Indices]]:
+    """The same with no probe in two blocks: each group of subjects with itself and the one before.
+
+    With R rows in a group, n rows make about 2 n R comparisons.
+    """
+    count = len(subjects)
+    if count * count <= cap:
+        yield from _everything(count)
+        return
+    order = np.argsort(subjects, kind="stable")
+    mates = np.split(order, np.flatnonzero(np.diff(subjects[order])) + 1)
+    most, room = max(2, int(cap**0.5) // 2), cap // (2 * count)
+    groups: list[Indices] = []
+    part: list[Indices] = []
+    for person in rng.permutation(len(mates)):
+        part.append(sample(mates[person], most, rng))
+        if sum(map(len, part)) >= room:
+            groups.append(np.sort(np.concatenate(part)))
+            part = []
+    if part:
+        groups.append(np.sort(np.concatenate(part)))
+    left = cap
+    for number, probes in enumerate(groups):
+        rows = np.union1d(probes, groups[number - 1])
+        yield rows, probes
+        left -= len(rows) * len(probes)
+        if left <= 0:
+            return
+
+
+def _everything(count: int) -> Iterator[tuple[Indices, Indices]]:
+    """All templates with all probes, some templates at a time."""
+    rows = np.arange(count)
+    for start in range(0, count, 1024):
+        yield rows[start : start + 1024], rows
 
 
 def sample(rows: Indices, most: int, rng: np.random.Generator) -> Indices:

@@ -139,11 +139,12 @@ def rank1_of_each(
 
     Returns:
         (n, m) bool. Two readings suffice of each guess: the nearest, and the next where the nearest
-        is the stolen one itself.
+        is a stolen one itself.
     """
     labels, points = np.asarray(gallery_subjects), np.asarray(guesses, dtype=np.float64)
     first = _nearest(points, gallery, np.full((len(points), 1), -1))
-    second = _nearest(points, gallery, first[:, None])
+    second, again = first.copy(), np.isin(first, stolen)
+    second[again] = _nearest(points[again], gallery, first[again, None])
     near = np.where(first[None] == np.asarray(stolen)[:, None], second[None], first[None])
     hit: NDArray[np.bool_] = (near >= 0) & (labels[near] == labels[stolen][:, None])
     return hit
