@@ -81,6 +81,7 @@ def evaluate(
     )
     check_writable(out)
     with progress() as note:
+        note("loading the dataset", 0.0)
         done = answer_or_run(cell, cell.dataset.load(), out, device, force, note)
     if done.answered:
         typer.echo(f"answered from the record of an earlier run: {done.folder}", err=True)

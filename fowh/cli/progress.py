@@ -1,41 +1,78 @@
-"""Progress of long work on stderr: a live bar on a terminal, a line per stage in a log."""
+"""Progress of long work on stderr: a live bar on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Note = Callable[[str, float], None]
+PAUSE = 10.0  # seconds between two lines of a log, at least
+RECENT = 60.0  # seconds by which the pace is judged: what lies in a cache takes none
+SHOWN = 72  # characters of what is going on, beside a bar
 
 
 @contextmanager
 def progress() -> Iterator[Note]:
     """Yields a function (what is going on, fraction of the whole done) to call often."""
     if not sys.stderr.isatty():
-        yield _lines()
+        yield lines(time.monotonic)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    percent = TextColumn("{task.percentage:>3.0f} %")
+    columns = (TextColumn("{task.description}"), BarColumn(20), percent, *times)
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, speed_estimate_period=RECENT
+    ) as bar:
         task = bar.add_task("starting", total=1.0)
 
         def note(text: str, fraction: float) -> None:
-            bar.update(task, description=f"{text[:48]:<48}", completed=fraction)
+            bar.update(task, description=f"{text[:SHOWN]:<{SHOWN}}", completed=fraction)
 
         yield note
 
 
-def _lines() -> Note:
-    started, last = time.monotonic(), ""
+def lines(clock: Callable[[], float]) -> Note:
+    """A note that prints at most one line in ten seconds: time, share done, pace, time left.
+
+    Args:
+        clock: seconds from any moment on.
+    """
+    started, printed = clock(), -PAUSE
+    seen: deque[tuple[float, float]] = deque()
 
     def note(text: str, fraction: float) -> None:
-        nonlocal last
-        if text != last:
-            last = text
-            print(f"{time.monotonic() - started:6.1f} s  {text}", file=sys.stderr, flush=True)  # noqa: T201
+        nonlocal printed
+        now = clock() - started
+        while len(seen) > 1 and seen[1][0] <= now - RECENT:
+            seen.popleft()
+        if not seen or now - seen[-1][0] >= 1:
+            seen.append((now, fraction))
+        if now - printed < PAUSE:
+            return
+        printed = now
+        words = f"{now:6.1f} s  {100 * fraction:3.0f} %{_pace(*seen[0], now, fraction)}  {text}"
+        print(words, file=sys.stderr, flush=True)  # noqa: T201
 
     return note
+
+
+def _pace(then: float, before: float, now: float, fraction: float) -> str:
+    """Percent a minute, and how long the rest takes at that; nothing before there is a pace."""
+    if now - then < 1 or fraction <= before:
+        return ""
+    pace = (fraction - before) / (now - then)
+    left = (1 - fraction) / pace
+    shown = f"{left:.0f} s" if left < 100 else f"{left / 60:.0f} min"
+    return f", {6000 * pace:.1f} %/min, {shown} left"

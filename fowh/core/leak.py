@@ -14,7 +14,7 @@ from fowh.core.modality import Columns
 from fowh.core.protocol import Fold, Indices
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import Scheme
-from fowh.core.target import Target
+from fowh.core.target import Progress, Target, quiet
 from fowh.core.threat import Threat
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Setting:
         target: what the system runs: trained, but where the leak trains it.
         learned: rows that it learns from; none where it came trained.
         device: torch device name.
+        note: is told how deploying and measuring it goes.
     """
 
     scheme: Scheme
@@ -81,6 +82,7 @@ class Setting:
     target: Target | None = None
     learned: Indices = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     device: str = "cpu"
+    note: Progress = field(default=quiet, repr=False)
 
 
 class System(ABC):
@@ -215,6 +217,7 @@ class Observed:
         terms, facts: of each fold's system.
         scheme: not fitted.
         stream: the randomness of resampling, by its names.
+        note: is told how summing up goes.
     """
 
     utility: Mapping[str, Sequence[Columns]]
@@ -222,6 +225,7 @@ class Observed:
     facts: Sequence[Mapping[str, float]]
     scheme: Scheme
     stream: Stream
+    note: Progress = field(default=quiet, repr=False)
 
 
 class Leak(ABC):

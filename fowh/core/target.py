@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Progress = Callable[[str, float], None]  # (what is going on, fraction done)
 
 
+def quiet(text: str, fraction: float) -> None:
+    """Progress nobody listens to."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Samples in the target's canonical form (of photographs: detected, aligned, resized).
@@ -54,9 +58,12 @@ class Target(ABC):
     Attributes:
         modality: of the samples that it takes.
         quick: parameters that make it cheap, for tests and checks.
+        batch: samples that it is given at a time, so that progress can be told in between; a
+            multiple of what its network takes at once.
     """
 
     modality: ClassVar[str]
+    batch: ClassVar[int] = 256
     quick: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod

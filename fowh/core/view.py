@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fowh.core.cache import Arrays, cached, digest
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import Scheme
-from fowh.core.target import Learner, Progress
+from fowh.core.target import Learner, Progress, quiet
 
 if TYPE_CHECKING:
     import torch
@@ -55,10 +55,6 @@ class Query:
             raise RuntimeError(f"query budget exhausted: {self.used} of {self.budget} used")
         self._used += len(samples)
         return self._ask(samples)
-
-
-def _quiet(text: str, fraction: float) -> None:
-    """Progress nobody listens to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +119,7 @@ class View:
     as_released: bool = False
     versions: tuple[Version, ...] = ()
     device: str = "cpu"
-    progress: Progress = field(default=_quiet, repr=False)
+    progress: Progress = field(default=quiet, repr=False)
     source: str = field(default="", repr=False)
     remarks: list[str] = field(default_factory=list, repr=False)
     _remembered: dict[str, Arrays] = field(default_factory=dict, repr=False)

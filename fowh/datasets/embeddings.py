@@ -24,7 +24,8 @@ class Embeddings(Dataset):
     """Vectors (n, d) and one label per row, any numbers or strings; nothing is ever unpickled.
 
     - ``.npz``: arrays ``embeddings`` (n, d) and ``subjects`` (n,).
-    - ``.npy``: embeddings (n, d); labels in a second file.
+    - ``.npy``: embeddings (n, d); labels in a second file. Mapped into memory: float32 in the order
+      of the labels are never copied as a whole.
     - ``.parquet``: column ``subject``, and a list column ``embedding`` or numeric columns only.
     - ``.faiss``, ``.index``: an index that keeps its vectors as they are (flat, IVF-flat,
       HNSW-flat, ID maps of them); labels in a second file, in the order of addition.
@@ -91,7 +92,7 @@ def _npz(path: Path) -> tuple[Array, Array | None]:
 
 
 def _npy(path: Path) -> tuple[Array, None]:
-    return np.load(path, allow_pickle=False), None
+    return np.load(path, mmap_mode="r", allow_pickle=False), None  # read where it is asked for
 
 
 def _parquet(path: Path) -> tuple[Array, Array | None]:

@@ -23,6 +23,7 @@ from fowh.engine.judge import Judge
 from fowh.engine.plan import Plan
 from fowh.engine.render import rendered
 from fowh.engine.witness import Witness
+from fowh.kit.parts import within
 
 
 def run_fold(
@@ -49,7 +50,7 @@ def run_fold(
     def rng(*stage: str) -> np.random.Generator:
         return stream(cell.seed, *stage, fold.number)
 
-    say("recognition", 0.3)
+    say("recognition", 0.0)
     with clock("recognition"):
         setting = Setting(
             cell.scheme,
@@ -62,25 +63,28 @@ def run_fold(
             plan.target,
             plan.learned,
             device,
+            within(say, 0.0, 0.3),
         )
         system = cell.leak.deploy(setting)
         utility = system.utility()
     witness = None
     if plan.prepared is not None and cell.witness is not None and not cell.leak.foreign:
-        say("training the witness", 0.05)
+        say("training the witness", 0.3)
         with clock("witness"):
             witness = Witness.make(cell, plan, fold, device, rng("witness"))
     judge = Judge(cell.leak, system, plan, fold, witness, device)
     versions = granted_versions(cell, plan, fold, system)
     view = partial(grant, cell, plan, fold, system, versions, device)
     attempts: list[Attempt] = []
-    for attack in (*map(control, cell.protocol.controls), *cell.attacks):
-        if row_name(attack) in broken:
-            continue
-        say(row_name(attack), 0.1)
-        seen = view(attack, _within(note, 0.1, 0.8))
+    every = [*map(control, cell.protocol.controls), *cell.attacks]
+    running = [attack for attack in every if row_name(attack) not in broken]
+    for turn, attack in enumerate(running):
+        begin, end = (0.3 + 0.5 * (turn + k) / len(running) for k in (0, 1))
+        say(row_name(attack), begin)
+        seen = view(attack, within(note, begin, end))
         attempts.append(attempt(attack, seen, judge, rng("attack", plugin_name(attack))))
     attempts += _of_nothing(cell, system, view, judge, attempts, rng, note)
+    say("controls", 0.9)
     controls = references(cell, plan, fold, judge, attempts, rng)
     if plan.prepared is not None:
         with clock("rendering"):
@@ -112,15 +116,6 @@ def _of_nothing(
     if isinstance(attack, Planter):
         return []
     note(f"fold {judge.fold.number + 1}: {best.name}, of nothing", 0.8)
-    seen = replace(view(attack, _within(note, 0.8, 0.9)), release=empty)
+    seen = replace(view(attack, within(note, 0.8, 0.9)), release=empty)
     made = attempt(attack, seen, judge, rng("attack", plugin_name(attack)))
     return [replace(made, section="controls", name="prior", seconds=0.0)] if made.judged else []
-
-
-def _within(note: Progress, low: float, high: float) -> Progress:
-    """Progress of a part; bound to plain values only: a view must not lead back to the truth."""
-    return partial(_progress, note, low, high)
-
-
-def _progress(note: Progress, low: float, high: float, text: str, done: float) -> None:
-    note(text, low + (high - low) * done)

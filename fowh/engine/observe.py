@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fowh.core.dataset import Samples
 from fowh.core.target import Progress
 from fowh.engine.cell import Cell
 from fowh.engine.findings import Clock, Findings
 from fowh.engine.fold import run_fold
 from fowh.engine.plan import make_plan
+from fowh.kit.parts import within
 
 EMBEDDING = 0.3  # fraction of a run, as far as progress is concerned
 
@@ -31,17 +30,12 @@ def observe(cell: Cell, samples: Samples, device: str, note: Progress) -> Findin
     """
     cell, clock = cell.on(samples), Clock()
     with clock("embed"):
-        plan = make_plan(cell, samples, device, partial(_within, note, 0.0, EMBEDDING))
+        plan = make_plan(cell, samples, device, within(note, 0.0, EMBEDDING))
     found = Findings(plan.not_found, plan.target.sha256 if plan.target else None)
     found.seconds.update(clock.seconds)
     share = (1 - EMBEDDING) / len(plan.folds)
     for fold in plan.folds:
         begin = EMBEDDING + share * fold.number
-        told = partial(_within, note, begin, begin + share)
+        told = within(note, begin, begin + share)
         found.add(run_fold(cell, plan, fold, device, told, found.failed), cell, plan)
     return found
-
-
-def _within(note: Progress, low: float, high: float, text: str, done: float) -> None:
-    """Bound to plain values only: a view must not lead back to the truth."""
-    note(text, low + (high - low) * done)

@@ -17,6 +17,7 @@ from fowh.core.registry import load
 from fowh.core.release import Floats
 from fowh.core.target import Lessons, Progress, Target
 from fowh.engine.cell import Cell, modality_of
+from fowh.kit.parts import in_parts, within
 
 NOBODY = np.empty(0, dtype=np.intp)
 
@@ -68,14 +69,14 @@ def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan
     folds = cell.protocol.folds(samples, target, closed, cell.threat, cell.seed)
     if target is None:
         return Plan(samples, kind, None, None, None, None, samples.values, (), folds, NOBODY)
-    note("embedding the dataset", 0.0)
-    prepared, found = _prepared(samples, target)
+    prepared, found = _prepared(samples, target, within(note, 0.0, 0.5))
+    tell = within(note, 0.5, 1.0)
     used = np.unique(np.concatenate([fold.rows for fold in folds]))
     learned = NOBODY if private is None else private[0]
     lost = int((~found).sum())
     if cell.leak.foreign:
         judge = _trained(cell.witness or load("target", kind.target), device)
-        values = _embedded(judge, prepared, used, samples, device, target)
+        values = _embedded(judge, prepared, used, samples, device, tell, target)
         observed = cell.leak.observed(target)
         return Plan(*(samples, kind, prepared, lost, observed, judge, values, (), folds, learned))
     lessons = None
@@ -86,8 +87,8 @@ def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan
     fitted = target.fit(lessons, device, note)
     said = {}
     for name, version in fitted.versions().items():
-        note(f"embedding under version {name}", 0.0)
-        said[name] = _embedded(cell.leak.observed(version), prepared, used, samples, device)
+        tell(f"embedding under version {name}", 0.0)
+        said[name] = _embedded(cell.leak.observed(version), prepared, used, samples, device, tell)
     many = tuple(said.items()) if len(said) > 1 else ()
     missed = lost if lessons is None else None
     observed = cell.leak.observed(fitted)
@@ -106,12 +107,18 @@ def _trained(judge: Target, device: str) -> Target:
         raise InputError(f"{what} to learn from: name dlib, or onnx:path=FILE") from error
 
 
-def _prepared(samples: Samples, target: Target) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def _prepared(
+    samples: Samples, target: Target, tell: Progress
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Samples as the target takes them, once: cached by the content of both."""
 
     def build() -> dict[str, NDArray[Any]]:
-        made = target.prepare(samples.values)
-        return {"samples": made.samples, "found": made.found}
+        made = in_parts(
+            lambda rows: target.prepare(samples.values[rows]),
+            *(len(samples), target.batch, tell, "preparing samples"),
+        )
+        names = ("samples", "found")
+        return {name: np.concatenate([vars(part)[name] for part in made]) for name in names}
 
     stored = cached("prepared", digest(samples.sha256, target.preparation), build)
     return stored["samples"], stored["found"]
@@ -123,6 +130,7 @@ def _embedded(
     rows: Indices,
     samples: Samples,
     device: str,
+    tell: Progress,
     other: Target | None = None,
 ) -> Floats:
     """What a target says of these rows, cached; NaN elsewhere.
@@ -132,7 +140,12 @@ def _embedded(
     everything = len(rows) == len(prepared)
 
     def build() -> dict[str, NDArray[Any]]:
-        return {"values": target.embed(prepared if everything else prepared[rows], device)}
+        few = prepared if everything else prepared[rows]
+        made = in_parts(
+            lambda part: target.embed(few[part], device),
+            *(len(few), target.batch, tell, "embedding samples"),
+        )
+        return {"values": np.concatenate(made)}
 
     parts = (target.sha256, samples.sha256, rows, *((other.preparation,) if other else ()))
     values = cached("embeddings", digest(*parts), build)["values"]

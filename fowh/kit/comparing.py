@@ -40,6 +40,7 @@ def compare_rows(
     rng: np.random.Generator,
     half: NDArray[np.intp] | None = None,
     once: bool = False,
+    tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Comparisons:
     """Compare each sample, enrolled, with the others as probes: all pairs, or a seeded sample.
 
@@ -57,13 +58,17 @@ def compare_rows(
         rng: draws the sample where one is needed.
         half: (n,) which half each sample belongs to, where only those of two halves are compared.
         once: whether no probe may be in two blocks.
+        tell: is told how many comparisons are made, of about how many.
     """
+    made, whole = 0, min(cap, len(subjects) ** 2)
     parts: list[tuple[Floats, Indices, Indices]] = []
     for rows, probes in (_groups if once else _blocks)(subjects, cap, rng):
         scores = block(rows, probes)
         left, right = np.broadcast_arrays(rows[:, None], probes[None, :])
         other = left != right if half is None else half[left] != half[right]
         parts.append((scores[other], left[other], right[other]))
+        made += len(rows) * len(probes)
+        tell(min(made, whole), whole)
     score, left, right = (np.concatenate(column) for column in zip(*parts, strict=True))
     a, b = subjects[left], subjects[right]
     return Comparisons(score, a == b, a, b)
@@ -76,6 +81,7 @@ def compare(
     subjects: NDArray[np.int64],
     rng: np.random.Generator,
     keys: Keys | None = None,
+    tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Comparisons:
     """Compare templates with the other samples as probes, by the scheme's own verification.
 
@@ -93,6 +99,7 @@ def compare(
         subjects: (n,) whose they are.
         rng: draws the sample where one is needed.
         keys: (n,) the presenters' own keys; None: every presenter uses the template's key.
+        tell: is told how many comparisons are made, of about how many.
     """
 
     def block(rows: Indices, probes: Indices) -> Floats:
@@ -112,7 +119,7 @@ def compare(
     places = scheme.verifiers
     half = halves(subjects) if len(places) > 1 else None
     cap = COMPARISONS if isinstance(scheme, Shortcut) else scheme.comparison_cap
-    return compare_rows(block, subjects, cap, rng, half, once=keys is not None)
+    return compare_rows(block, subjects, cap, rng, half, once=keys is not None, tell=tell)
 
 
 def halves(subjects: NDArray[np.int64]) -> NDArray[np.intp]:

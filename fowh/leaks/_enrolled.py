@@ -20,6 +20,7 @@ from fowh.kit import matching
 from fowh.kit.again import compare_again
 from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_keys
 from fowh.kit.pairing import another_reading
+from fowh.kit.parts import counting, within
 from fowh.leaks._checked import Enrolment, in_clear, verified
 from fowh.leaks._gallery import Gallery, chance, searched
 from fowh.metrics import FMRS, inversion, recognition
@@ -27,6 +28,8 @@ from fowh.metrics.inversion import Outcome
 from fowh.metrics.security import effective_dimension
 
 VERIFIED = 256  # probes whose verification is timed
+# Where in the progress of a fold's recognition each scenario is.
+SHARES = {"stolen_key": (0.4, 0.6), "renewed": (0.6, 0.8), "own_key": (0.8, 1.0)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +63,12 @@ class Enrolled(System):
         values, fold, stream = setting.values, setting.fold, setting.stream
         develop, victims = values[fold.development], values[fold.victims]
         whose = setting.subjects[fold.victims]
+        setting.note("fitting", 0.0)
         scheme = unfitted.fit(develop)
         keys = subject_keys(whose, setting.threat.keys, stream("keys"))
         fresh = subject_keys(whose, setting.threat.keys, stream("renewed keys"))
         started = time.perf_counter()
+        setting.note(f"enrolling {len(victims):,} samples", 0.05)
         templates = scheme.enroll(victims, keys, stream("enrol"))
         rate = len(victims) / (time.perf_counter() - started)
         stolen = np.searchsorted(fold.victims, fold.stolen)
@@ -106,8 +111,9 @@ class Enrolled(System):
         victims, whose = setting.values[fold.victims], setting.subjects[fold.victims]
 
         def protected(scenario: str, keys: Keys | None) -> Comparisons:
-            rng = setting.stream("pairs", scenario)
-            return compare(self.scheme, self.everybody, victims, whose, rng, keys)
+            rng, share = setting.stream("pairs", scenario), SHARES[scenario]
+            tell = counting(within(setting.note, *share), f"recognition, {scenario}")
+            return compare(self.scheme, self.everybody, victims, whose, rng, keys, tell)
 
         made = {
             "unprotected": compare_vectors(victims, whose, setting.stream("pairs", "unprotected")),
@@ -186,9 +192,11 @@ def _thresholds(
     rows, stream = setting.fold.development, setting.stream
     develop, whose = setting.values[rows], setting.subjects[rows]
     keys = subject_keys(whose, setting.threat.keys, stream("development keys"))
+    setting.note(f"enrolling {len(develop):,} samples of development subjects", 0.1)
     enrolled = scheme.enroll(develop, keys, stream("development enrol"))
     plain = compare_vectors(develop, whose, stream("development pairs"))
-    seen = compare(scheme, enrolled, develop, whose, stream("development pairs"))
+    tell = counting(within(setting.note, 0.2, 0.4), "thresholds")
+    seen = compare(scheme, enrolled, develop, whose, stream("development pairs"), tell=tell)
     clear, coded = (part.score[~part.mated] for part in (plain, seen))
     made, above = {}, []
     for name, rate in FMRS.items():

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.leak import Setting
 from fowh.core.modality import Columns
-from fowh.core.protocol import Fold
+from fowh.core.protocol import Fold, Indices
 from fowh.core.release import Floats
 from fowh.kit.comparing import compare_vectors
 from fowh.metrics import FMRS, recognition
 
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows of an array that are gathered only where they are asked for: a gallery may be large.
+
+    Attributes:
+        values: (n, d).
+        rows: (g,) of those.
+    """
+
+    values: Floats
+    rows: Indices
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), self.values.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, at: Any) -> Floats:
+        """Those at ``at`` (a slice or an index array), in a copy."""
+        found: Floats = self.values[self.rows[at]]
+        return found
+
+
 SIZES = ("gallery_readings", "gallery_subjects", "gallery_own")
-Gallery = tuple[Floats, NDArray[np.int64], NDArray[np.intp]]
+Gallery = tuple[Rows, NDArray[np.int64], NDArray[np.intp]]
 
 
 def searched(setting: Setting) -> Gallery:
     """Values and subjects of the gallery, and where in it each stolen row is."""
     rows = setting.fold.gallery
     stolen = np.searchsorted(rows, setting.fold.stolen)
-    return setting.values[rows], setting.subjects[rows], stolen
+    return Rows(setting.values, rows), setting.subjects[rows], stolen
 
 
 def chance(subjects: NDArray[np.int64], fold: Fold) -> dict[str, float]:

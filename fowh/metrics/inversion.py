@@ -72,7 +72,7 @@ class Compared(NamedTuple):
 
 def compare(
     reconstructions: Array,
-    gallery: Array,
+    gallery: Any,
     gallery_subjects: Array,
     stolen: Array,
     mean: Array,
@@ -86,7 +86,7 @@ def compare(
     Args:
         reconstructions: (n, d) embeddings. A row with NaN, infinity or absurd numbers has failed:
             infinite distances, no rank-1, purity 0 (which is also the cosine of a zero row).
-        gallery: (g, d) readings of victims and bystanders.
+        gallery: (g, d) readings of victims and bystanders: an array, or what gathers its rows.
         gallery_subjects: (g,) whose they are.
         stolen: (n,) row of each stolen reading in the gallery.
         mean: (d,) development mean.
@@ -127,7 +127,7 @@ def compare(
 
 
 def rank1_of_each(
-    guesses: Array, gallery: Array, gallery_subjects: Array, stolen: Array
+    guesses: Array, gallery: Any, gallery_subjects: Array, stolen: Array
 ) -> NDArray[np.bool_]:
     """Rank-1 of every guess against every stolen row, as ``compare`` has it of one guess a row.
 
@@ -138,8 +138,7 @@ def rank1_of_each(
         stolen: (n,) row of each stolen reading in the gallery.
 
     Returns:
-        (n, m) bool. Two readings suffice of each guess: the nearest, and the next where the nearest
-        is a stolen one itself.
+        (n, m) bool. The nearest reading suffices, and the next one where that is a stolen one.
     """
     labels, points = np.asarray(gallery_subjects), np.asarray(guesses, dtype=np.float64)
     first = _nearest(points, gallery, np.full((len(points), 1), -1))
@@ -264,7 +263,7 @@ def _cosine(left: Rates, right: Rates) -> Rates:
     return np.asarray(np.einsum("nd,nd->n", left, right) / np.where(norms > 0, norms, 1))
 
 
-def _squared(points: Rates, gallery: Array, at: Array, rows: Array) -> Rates:
+def _squared(points: Rates, gallery: Any, at: Array, rows: Array) -> Rates:
     """Squared distances of chosen pairs by direct subtraction: exactly 0 for equal vectors."""
     out = np.empty(len(at))
     step = max(1, _BLOCK // points.shape[1])
@@ -275,7 +274,7 @@ def _squared(points: Rates, gallery: Array, at: Array, rows: Array) -> Rates:
     return out
 
 
-def _nearest(points: Rates, gallery: Array, skip: Array) -> NDArray[np.intp]:
+def _nearest(points: Rates, gallery: Any, skip: Array) -> NDArray[np.intp]:
     """Row of the gallery nearest to each point, none of ``skip`` (n, s); -1 if no other is there.
 
     A matrix product finds the candidates; those within its rounding of the best are measured

@@ -14,9 +14,11 @@ from fowh.core.dataset import Samples
 from fowh.core.leak import Observed
 from fowh.core.modality import Columns
 from fowh.core.randomness import stream
+from fowh.core.target import Progress, quiet
 from fowh.engine.cell import Cell, own_metrics, row_name, spec_of
 from fowh.engine.findings import Findings, Row, joined
 from fowh.engine.judge import CANDIDATES, TRIES
+from fowh.kit.parts import within
 from fowh.metrics import BY_NAME, WITHIN, inversion, to_json
 from fowh.metrics.intervals import difference
 from fowh.records import flags, strongest
@@ -29,13 +31,16 @@ RENDERED = "_rendered"  # ending of controls that are samples
 TRANSFER = "transfer_rank1"  # what the witness recognises
 
 
-def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tuple[Record, Arrays]:
-    """The record of a cell and its raw observations as named arrays."""
+def summarise(
+    cell: Cell, samples: Samples, found: Findings, device: str, note: Progress = quiet
+) -> tuple[Record, Arrays]:
+    """The record of a cell and its raw observations by name; ``note`` is told how it goes."""
     cell = cell.on(samples)
     spec = spec_of(cell, samples)
     table, subjects = _align(cell, found)
     sections: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-    for (section, name), columns in table.items():
+    for done, ((section, name), columns) in enumerate(table.items()):
+        note(f"metrics: {name}", 0.3 * done / len(table))
         first = found.rows[section, name][0][1]
         metrics = _summary(_measures(columns), subjects, _stream(cell, section, name))
         if section != "controls":
@@ -55,8 +60,11 @@ def summarise(cell: Cell, samples: Samples, found: Findings, device: str) -> tup
         _beside(cell, table, sections["attacks"][row_name(attack)], attack, subjects)
     streams = partial(_stream, cell)
     leak = cell.leak.summary(
-        Observed(found.utility, found.terms, found.facts, cell.scheme, streams)
+        Observed(
+            *(found.utility, found.terms, found.facts, cell.scheme, streams), within(note, 0.3, 0.8)
+        )
     )
+    note("metrics: the strongest attack", 0.8)
     rows = strongest.counted(cell, table, sections, leak["chance"])
     data = {
         "samples": len(samples),

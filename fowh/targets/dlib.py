@@ -33,6 +33,7 @@ class Dlib(Target):
     """
 
     modality: ClassVar[str] = "image"
+    batch: ClassVar[int] = BATCH
 
     def prepare(self, samples: NDArray[np.uint8]) -> Prepared:
         """Detect (HOG), find five landmarks, cut out the upright face.
