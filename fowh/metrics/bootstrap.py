@@ -13,6 +13,7 @@ Scores = NDArray[np.floating[Any]]
 LEVELS = 4096
 _TAIL = 0.025  # beyond either end
 _BLOCK = 2**21  # weights held at once: 16 MB
+_TOGETHER, _COMPARISONS = 32, 2**15  # resamples and comparisons at once: 4 MB
 
 
 def resamples(
@@ -77,23 +78,30 @@ def accepted(
 ) -> Floats:
     """(r, levels + 1) weight of the comparisons at or above each level; the last is zero.
 
-    A sparse product of (level, pair of subjects) counts with the pairs' weights: every comparison
-    is read once for many resamples. Integers, because float32 sums stop growing at 2^24.
-    """
-    from scipy.sparse import csr_array
+    Every comparison is read once for ``_TOGETHER`` resamples, whose weights of a subject lie side
+    by side: the time grows with comparisons, however many people or pairs of people they are of.
+    Integers, because float32 sums stop growing at 2^24.
 
+    Args:
+        bins: (n,) level of each comparison, rising.
+        levels: how many there are.
+        left: (n,) codes of the templates' subjects.
+        right: (n,) of the probes'; a mated comparison weighs as often as its subject was drawn.
+        weights: (r, subjects) how often each subject was drawn.
+    """
     subjects = weights.shape[1]
-    pairs, column = np.unique(left * subjects + right, return_inverse=True)
-    ones = np.ones(len(bins), dtype=np.int32)
-    counts = csr_array((ones, (bins, column)), shape=(levels, len(pairs)))
-    first, second = np.divmod(pairs, subjects)
+    others = np.where(left == right, subjects, right)  # a subject that weighs 1
     out = np.zeros((len(weights), levels + 1))
-    step = max(1, 2**23 // len(pairs))
-    for start in range(0, len(weights), step):
-        drawn = np.ascontiguousarray(weights[start : start + step].T)
-        mass = drawn[first]
-        mass[first != second] *= drawn[second[first != second]]
-        out[start : start + step, :-1] = (counts @ mass).T
+    for start in range(0, len(weights), _TOGETHER):
+        few = weights[start : start + _TOGETHER]
+        drawn = np.ones((subjects + 1, len(few)), dtype=np.int32)
+        drawn[:-1] = few.T
+        for at in range(0, len(bins), _COMPARISONS):
+            part = slice(at, at + _COMPARISONS)
+            mass = drawn[left[part]]
+            mass *= drawn[others[part]]
+            firsts = np.flatnonzero(np.diff(bins[part], prepend=-1))
+            out[start : start + len(few), bins[part][firsts]] += np.add.reduceat(mass, firsts).T
     return np.cumsum(out[:, ::-1], axis=1)[:, ::-1]
 
 

@@ -163,8 +163,8 @@ def summary(
     if n in (0, len(values)):
         return {name: Value(None, None, None, n) for name in (*FMRS, "eer")}
     fmr, fnmr, thresholds = det(values[mated], values[~mated])
-    labels, codes = np.unique(np.concatenate([subject_a, subject_b]), return_inverse=True)
-    left, right = codes[: len(values)], codes[len(values) :]
+    labels = np.union1d(subject_a, subject_b)
+    left, right = (np.searchsorted(labels, whose) for whose in (subject_a, subject_b))
     weights = np.concatenate(list(resamples(len(labels), replicates, rng))).astype(np.int32)
     distinct = thresholds[:-1].astype(values.dtype)
     genuine, others = resampled(values, mated, left, right, distinct, weights)

@@ -74,6 +74,46 @@ def test_beyond_the_cap_a_seeded_sample_is_compared(cap: int) -> None:
     assert len(seen.score) <= 2 * cap
 
 
+@pytest.mark.parametrize(("people", "readings"), [(300, 4), (3, 900), (1100, 1)])
+def test_beyond_the_cap_a_probe_under_a_key_of_its_own_is_protected_once(
+    people: int, readings: int
+) -> None:
+    subjects = np.repeat(np.arange(people), readings)
+    asked: list[np.ndarray] = []
+
+    def block(rows: np.ndarray, probes: np.ndarray) -> np.ndarray:
+        asked.append(probes)
+        return np.zeros((len(rows), len(probes)), dtype=np.float32)
+
+    cap = 2**16
+    seen = compare_rows(block, subjects, cap, stream(0, "p"), once=True)
+    probes = np.concatenate(asked)
+    assert len(np.unique(probes)) == len(probes)
+    assert cap / 2 < len(seen.score) + len(probes) <= 2 * cap
+    strangers = np.unique(seen.subject_b[~seen.mated])
+    assert len(strangers) > 0.95 * people  # the cap may cut off the last of them
+    if readings > 1:
+        assert len(np.unique(seen.subject_a[seen.mated])) > 0.95 * people
+
+
+def test_with_own_keys_no_block_asks_for_a_key_twice() -> None:
+    """600 people: their projections were drawn anew for every block of every person."""
+    points, subjects = population(600, 2)
+    scheme = Iom(hashes=4, group=4).fit(points)
+    keys = subject_keys(subjects, "subject", stream(0, "k"))
+    templates = scheme.enroll(points, keys, stream(0, "e"))
+    drawn: list[int] = []
+
+    class Counted(Iom):
+        def protect(self, embeddings: NDArray[np.float32], key: int) -> NDArray[np.uint8]:
+            drawn.append(key)
+            return super().protect(embeddings, key)
+
+    own = Counted(hashes=4, group=4, public=scheme.public)
+    compare(own, templates, points, subjects, stream(0, "p"), keys)
+    assert len(drawn) == len(np.unique(keys)) == 600
+
+
 def test_vectors_are_compared_as_the_unprotected_scheme_compares_them() -> None:
     points, subjects = population(7, 3)
     raw = Raw()

@@ -86,6 +86,34 @@ def test_large_datasets_are_sampled_to_the_stated_sizes() -> None:
         assert (np.diff(part) > 0).all()
 
 
+def test_of_crowds_subjects_are_drawn_before_anybody_is_enrolled() -> None:
+    """Who is not drawn stands by; the gallery and the attacker lose nobody."""
+    samples = vectors(7000, 3)
+    subjects = samples.subjects
+    fold, again = folds(samples)[1], folds(samples)[1]
+    for part in (fold.victims, fold.development):
+        whose, counts = np.unique(subjects[part], return_counts=True)
+        assert (len(whose), set(counts)) == (1024, {3})  # whole people
+        assert (np.diff(part) > 0).all()
+    np.testing.assert_array_equal(fold.victims, again.victims)
+    assert len(fold.gallery) == 2 * 1400 * 3
+    np.testing.assert_array_equal(fold.gallery, np.union1d(fold.victims, fold.bystanders))
+    assert not set(subjects[fold.bystanders]) & set(subjects[fold.victims])
+    assert not set(subjects[fold.gallery]) & set(subjects[fold.development])
+    assert not set(subjects[fold.gallery]) & set(subjects[fold.attacker])
+    assert len(np.unique(subjects[fold.attacker])) > 1024
+
+
+def test_of_people_with_very_many_readings_some_of_each_are_drawn() -> None:
+    samples = vectors(20, 5000)
+    fold = folds(samples)[0]
+    assert set(np.unique(samples.subjects[fold.victims], return_counts=True)[1]) == {2**14 // 4}
+    counts = np.unique(samples.subjects[fold.development], return_counts=True)[1]
+    assert set(counts) == {2**14 // 12}
+    # A reading that was not drawn is nowhere: it would be found beside the one that was.
+    np.testing.assert_array_equal(fold.gallery, np.union1d(fold.victims, fold.bystanders))
+
+
 def test_the_threat_says_how_many_samples_the_attacker_has() -> None:
     samples = vectors(20, 5)
     few, many = folds(samples, own=30), folds(samples)
@@ -126,6 +154,8 @@ def test_what_a_record_says() -> None:
     said = Standard().numbers()
     assert said == {
         "folds": 5,
+        "max_people": 1024,
+        "max_rows": 2**14,
         "controls": ["random", "mean", "medoid"],
         "max_own": 2000,
         "max_stolen": 400,
