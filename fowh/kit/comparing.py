@@ -176,7 +176,8 @@ def _groups(
         return
     order = np.argsort(subjects, kind="stable")
     mates = np.split(order, np.flatnonzero(np.diff(subjects[order])) + 1)
-    most, room = max(2, int(cap**0.5) // 2), cap // (2 * count)
+    most = max(2, int((cap / (2 * len(mates))) ** 0.5))  # of one subject, so that all find a place
+    room = cap // (2 * sum(min(len(rows), most) for rows in mates))
     groups: list[Indices] = []
     part: list[Indices] = []
     for person in rng.permutation(len(mates)):

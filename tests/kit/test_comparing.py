@@ -91,7 +91,7 @@ def test_beyond_the_cap_a_probe_under_a_key_of_its_own_is_protected_once(
     assert len(np.unique(probes)) == len(probes)
     assert cap / 2 < len(seen.score) + len(probes) <= 2 * cap
     strangers = np.unique(seen.subject_b[~seen.mated])
-    assert len(strangers) > 0.95 * people  # the cap may cut off the last of them
+    assert len(strangers) > 0.95 * people  # the cap may cut off the last
     if readings > 1:
         assert len(np.unique(seen.subject_a[seen.mated])) > 0.95 * people
 
