@@ -16,7 +16,9 @@ from fowh.core.scheme import TemplateScheme
 from fowh.leaks import _recognition, _self_reports
 from fowh.leaks._enrolled import Enrolled, outcome_of
 from fowh.metrics import inversion
+from fowh.metrics.bootstrap import RESAMPLES
 
+DRAWN = ("enrolled", "enrolled_subjects", "development", "development_subjects")
 CHEAP = 0.1  # Type-1 of a blind guess from which Type-1 says little
 ENUMERABLE = 40  # bits of a committed secret that a patient thief tries one by one
 FEW = 10  # pairs of development subjects above the strict threshold, at least
@@ -83,6 +85,10 @@ class Templates(Leak):
                     min(facts["development_non_mated"] for facts in observed.facts)
                 ),
                 "comparison_cap": int(first["comparison_cap"]),
+                "sampled": {
+                    name: int(max(each[name] for each in observed.facts)) for name in DRAWN
+                },
+                "resamples": RESAMPLES,
                 "mated_accepted": _recognition.accepted(observed),
                 **_recognition.again(observed),
                 **_self_reports.found(observed.facts),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Scores = NDArray[np.floating[Any]]
 LEVELS = 4096
+RESAMPLES = 200  # of every interval that is read off a DET
 _TAIL = 0.025  # beyond either end
 _BLOCK = 2**21  # weights held at once: 16 MB
 _TOGETHER, _COMPARISONS = 32, 2**15  # resamples and comparisons at once: 4 MB

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.metrics import intervals, recognition
-from fowh.metrics.bootstrap import interval, resampled, resamples
+from fowh.metrics.bootstrap import RESAMPLES, interval, resampled, resamples
 from fowh.metrics.intervals import Value
 
 Columns = Mapping[str, NDArray[Any]]  # score, mated, subject_a, subject_b: (n,) each
@@ -18,7 +18,7 @@ LEVEL = recognition.LEVEL  # FMR at which the two are compared
 
 
 def fnmr_loss(
-    protected: Columns, clear: Columns, rng: np.random.Generator, replicates: int = 200
+    protected: Columns, clear: Columns, rng: np.random.Generator, replicates: int = RESAMPLES
 ) -> Value:
     """FNMR at FMR 1 % under protection, less the same without, with its 95 % interval.
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.metrics.bootstrap import interval, resampled, resamples
+from fowh.metrics.bootstrap import RESAMPLES, interval, resampled, resamples
 from fowh.metrics.intervals import Value, joined, rate
 
 Floats = NDArray[np.floating[Any]]
@@ -134,7 +134,7 @@ def summary(
     subject_a: NDArray[Any],
     subject_b: NDArray[Any],
     rng: np.random.Generator,
-    replicates: int = 200,
+    replicates: int = RESAMPLES,
 ) -> dict[str, Value]:
     """FNMR at FMR 1 % and 0.1 % and EER, with 95 % intervals that resample subjects.
 
