@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import tomllib
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -18,6 +19,7 @@ from fowh.core.protocol import Protocol
 from fowh.core.registry import Kind, usable
 from fowh.core.scheme import Scheme
 from fowh.core.target import Target
+from fowh.core.texts import text_of
 from fowh.core.threat import Threat
 from fowh.engine.cell import Cell
 from fowh.isolation import apart
@@ -37,6 +39,8 @@ _AXES: dict[str, Any] = {
     "seed": [0],
 }
 _THREAT = ("keys", "samples", "versions", "server", "candidates")  # those that say what he has
+LARGEST = 2**20  # bytes of a sweep
+MOST = 10_000  # cells of one
 _FLAGS = ("secret_keys", "white_box")
 _INTERFACES: dict[Kind, type] = {
     "dataset": Dataset,
@@ -131,11 +135,11 @@ def read_sweep(path: Path, trusted: bool = False) -> list[Cell]:
         InputError: unreadable file, unknown key, or anything a cell cannot be built from.
     """
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        given = tomllib.loads(text_of(path, "a TOML file", LARGEST))
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is no TOML file: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: nested too deep; expected a sweep, values and lists") from error
     known = [*_AXES, "attacks", "witness", *_FLAGS]
     unknown = set(given) - set(known)
     if unknown:
@@ -147,7 +151,9 @@ def read_sweep(path: Path, trusted: bool = False) -> list[Cell]:
             raise InputError(f"{path}: {name} = {given[name]!r}: expected true or false")
     axes = {name: _listed(path, name, given.get(name, _AXES[name])) for name in _AXES}
     attacks = _listed(path, "attacks", given["attacks"]) if "attacks" in given else []
-    witness = _listed(path, "witness", given["witness"])[0] if "witness" in given else None
+    judges = _listed(path, "witness", given["witness"]) if "witness" in given else [None]
+    if len(judges) > 1:
+        raise InputError(f"{path}: {len(judges)} witnesses; expected one: leave the others out")
     threat: dict[str, Any] = {
         "leaked": not given.get("secret_keys", False),
         "box": "white" if given.get("white_box", False) else "black",
@@ -156,6 +162,8 @@ def read_sweep(path: Path, trusted: bool = False) -> list[Cell]:
     try:
         # One object for each text: cells that share a dataset share what is loaded of it.
         axes["dataset"] = [registry.load("dataset", text) for text in axes["dataset"]]
+        if (many := math.prod(map(len, axes.values()))) > MOST:
+            raise InputError(f"{many:,} cells; expected at most {MOST:,}: write several sweeps")
         for values in itertools.product(*axes.values()):
             cell = dict(zip(axes, values, strict=True))
             for axis in _THREAT:
@@ -164,7 +172,7 @@ def read_sweep(path: Path, trusted: bool = False) -> list[Cell]:
                 make_cell(
                     **cell,
                     attacks=attacks,
-                    witness=witness,
+                    witness=judges[0],
                     threat=Threat(**threat),
                     trusted=trusted,
                 )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from fowh.core.cache import write_atomically
 from fowh.core.dataset import Samples
-from fowh.core.errors import InputError
+from fowh.core.errors import InputError, printable, reason
 from fowh.core.target import Progress
+from fowh.core.texts import path_of
 from fowh.engine.cell import Cell, spec_of
 from fowh.engine.observe import observe
 from fowh.kit.parts import within
@@ -44,6 +45,7 @@ def check_writable(out: Path) -> None:
         InputError: the nearest part of the path that exists is no writable folder.
     """
     whole = out.absolute()
+    path_of(str(whole), "--out with a folder")
     nearest = next(path for path in (whole, *whole.parents) if os.path.lexists(path))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"--out {out}: {nearest} is no writable folder; choose another folder")
@@ -106,11 +108,41 @@ def write_report(folder: Path, record: Record) -> None:
     """Draw the page and the picture of a cell on record, from its raw observations."""
     from fowh.report import html, plots
 
-    observations = store.load_observations(folder)
-    page = html.render(record, observations)
-    write_atomically(folder / "report.html", lambda file: file.write_text(page, encoding="utf-8"))
-    picture = plots.summary(record, observations)
+    observations, shown = store.load_observations(folder), printable(record)
+    page = html.render(shown, observations).encode()
+    write_atomically(folder / "report.html", lambda file: file.write_bytes(page))
+    picture = plots.summary(shown, observations)
     write_atomically(folder / "summary.png", lambda file: file.write_bytes(picture))
+
+
+def draw_all(out: Path) -> tuple[list[tuple[Path, Record]], list[str]]:
+    """Draw every record below a folder again; one that is bad does not hide the others.
+
+    Returns:
+        Folders and records that were drawn, for the eye (``printable``); and of each other one a
+        line that says what is wrong with it.
+
+    Raises:
+        InputError: no folder, or no record below it.
+    """
+    found: list[tuple[Path, Record]] = []
+    bad: list[str] = []
+    folders = store.folders(out)
+    if not folders:
+        raise InputError(f"no record below {out}: run `fowh evaluate` first")
+    for folder in folders:
+        try:
+            record = store.load(folder)
+            if record is not None:
+                write_report(folder, record)
+                found.append((folder, printable(record)))
+        except InputError as error:
+            bad.append(str(error))
+        except OSError:  # no room, no right: a fault of the place and not of the record
+            raise
+        except Exception as error:  # values that the schema admits and no page can show
+            bad.append(f"{folder}: cannot be drawn, {reason(error)}; delete it and run again")
+    return found, bad
 
 
 def pick_device(asked: str) -> str:
@@ -123,11 +155,10 @@ def pick_device(asked: str) -> str:
 
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?|mps", asked):
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?|mps", asked):
         raise InputError(f"--device {asked}: expected auto, cpu, mps, cuda or cuda:1, cuda:2 ...")
     try:
         torch.empty(1, device=asked)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"--device {asked}: {reason}; try --device cpu") from error
+    except Exception as error:  # each kind of device has errors of its own
+        raise InputError(f"--device {asked}: {reason(error)}; try --device cpu") from error
     return asked

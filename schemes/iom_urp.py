@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
 from fowh.core.randomness import key_stream
 from fowh.core.release import Floats, Release
 from fowh.kit import matching
@@ -120,5 +121,6 @@ class IomUrp(ProjectionScheme):
 @functools.lru_cache(maxsize=2)
 def permutations(key: int, count: int, dimension: int) -> NDArray[np.int64]:
     """The key's random permutations of 0 .. dimension - 1; (count, dimension)."""
+    fits("permutations of a key", (count, dimension), 8)
     rows = np.tile(np.arange(dimension), (count, 1))
     return key_stream(key, "iom_urp").permuted(rows, axis=1)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fowh.core.errors import InputError
+from fowh.core.errors import InputError, contained, reason
 from fowh.core.registry import Kind, describe, load, plugin_class
 from fowh.core.release import Floats
 
@@ -70,13 +70,13 @@ class Claims:
             claim = (check.__doc__ or check.__name__).partition("\n")[0].rstrip(".")
             before = _global_randomness()
             try:
-                text = check(case)
+                with contained():
+                    text = check(case)
                 ensure(before == _global_randomness(), "draws from a global random generator")
             except Broken as broken:
                 yield Finding(claim, False, _spaced(str(broken)))
             except Exception as error:
-                reason = str(error).partition("\n")[0]
-                yield Finding(claim, False, f"raises {type(error).__name__}: {reason}")
+                yield Finding(claim, False, f"raises {reason(error)}")
             else:
                 if text is not None:
                     yield Finding(claim, True, _spaced(text))

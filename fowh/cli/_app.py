@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from fowh import __version__
+from fowh.cli._door import guarded
 from fowh.core.errors import InputError
 from fowh.kit.parallel import spare_the_cores
 
@@ -47,16 +48,33 @@ def _options(
     pass
 
 
-def _note(message: Warning | str, *where: Any, **more: Any) -> None:
-    """A warning as one line for a user, whom no line of our code concerns."""
-    typer.echo(f"note: {message}", err=True)
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point; ends the process with the exit code of ``_door``.
+
+    Args:
+        words: of the command, without its name; None for those of the process.
+    """
+    given = list(sys.argv[1:] if words is None else words)
+    sys.exit(guarded(lambda: _run(given or ["--help"])))
 
 
-def main() -> None:
-    """Entry point: bad input is one line on stderr and exit code 2."""
-    warnings.showwarning = _note
+def _run(words: list[str]) -> int:
+    """Run a command without the framework's own handler, which prints lines of its own."""
+    command = typer.main.get_command(app)
+    _once(command, words)
     try:
-        app()
-    except InputError as error:
-        typer.echo(f"fowh: {error}", err=True)
-        sys.exit(2)
+        with command.make_context("fowh", words) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return int(done.exit_code)
+    return 0
+
+
+def _once(command: Any, words: list[str]) -> None:
+    """Refuse an option that is given twice, of which the framework would take the last."""
+    known = getattr(command, "commands", {}).get(words[0])
+    for option in known.params if known else ():
+        names = [name for name in option.opts if name.startswith("--")]
+        given = [word for word in words[1:] if word.partition("=")[0] in names]
+        if len(given) > 1 and not option.multiple:
+            raise InputError(f"{names[0]} is given {len(given)} times: expected once; leave one")

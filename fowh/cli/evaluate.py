@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fowh.cli._app import Device, Force, Out, Trusted, app
+from fowh.cli._door import tell
 
 
 @app.command()
@@ -84,7 +85,7 @@ def evaluate(
         note("loading the dataset", 0.0)
         done = answer_or_run(cell, cell.dataset.load(), out, device, force, note)
     if done.answered:
-        typer.echo(f"answered from the record of an earlier run: {done.folder}", err=True)
+        tell(f"answered from the record of an earlier run: {done.folder}")
     if as_json:
         typer.echo(json.dumps(done.record, indent=1, allow_nan=False))
     else:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fowh.cli._app import Device, Force, Out, Trusted, app
-from fowh.core.errors import InputError
+from fowh.cli._door import log, say, tell
+from fowh.core.errors import InputError, contained, reason
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,20 +42,26 @@ def sweep(
     check_writable(out)
     datasets = {id(cell.dataset): cell.dataset for cell in cells}  # cells share theirs
     samples = {key: dataset.load() for key, dataset in datasets.items()}  # before any work
-    records = []
+    records, crashed = [], 0
     for number, cell in enumerate(cells, 1):
         name = f"cell {number} of {len(cells)}, {cell_name(cell)}"
-        typer.echo(name, err=True)
+        tell(name)
         try:
-            with progress() as note:
+            with contained(), progress() as note:
                 done = answer_or_run(cell, samples[id(cell.dataset)], out, device, force, note)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
+        except Exception as error:  # a fault of one cell's plug-in must not lose the others
+            tell(f"failed, {reason(error)}: {log(error)}; {name}")
+            crashed += 1
+            continue
         if done.answered:
-            typer.echo(f"answered from the record of an earlier run: {done.folder}", err=True)
+            tell(f"answered from the record of an earlier run: {done.folder}")
         records.append(done.record)
     print_sweep(records, Console())
-    if any(record["status"] == "failed" for record in records):
+    if crashed:
+        tell(f"{crashed} of {len(cells)} cells failed without a record; their logs are named above")
+    if crashed or any(record["status"] == "failed" for record in records):
         raise typer.Exit(1)
 
 
@@ -66,22 +73,25 @@ def report(
     from rich.console import Console
 
     from fowh.core.cache import write_atomically
-    from fowh.records import store
     from fowh.report import html
     from fowh.report.terminal import print_sweep
-    from fowh.run import write_report
+    from fowh.run import draw_all
 
-    found = store.load_all(folder)
-    if not found:
-        raise InputError(f"no record below {folder}: run `fowh evaluate` first")
-    for path, record in found:
-        write_report(path, record)
-    page = html.render_index([(path.relative_to(folder), record) for path, record in found])
-    write_atomically(
-        folder / "index.html", lambda partial: partial.write_text(page, encoding="utf-8") and None
-    )
-    print_sweep([record for _, record in found], Console())
-    typer.echo(f"compared in {folder / 'index.html'}")
+    found, bad = draw_all(folder)
+    if found:
+        page = html.render_index([(path.relative_to(folder), record) for path, record in found])
+        text = page.encode("utf-8", "backslashreplace")
+        write_atomically(folder / "index.html", lambda partial: partial.write_bytes(text))
+        print_sweep([record for _, record in found], Console())
+        say(f"compared in {folder / 'index.html'}")
+    if len(bad) == 1 or (not found and bad):
+        raise InputError(bad[0])
+    for line in bad:
+        tell(f"skipped: {line}")
+    if bad:
+        raise InputError(
+            f"{len(bad)} of {len(bad) + len(found)} records were skipped, for reasons said above"
+        )
 
 
 @app.command()
@@ -134,7 +144,7 @@ def reproduce(
     started = time.perf_counter()
 
     def say(text: str) -> None:
-        typer.echo(f"{time.perf_counter() - started:7.0f} s  {text}", err=True)
+        tell(f"{time.perf_counter() - started:7.0f} s  {text}")
 
     if table in TABLES:
         _family(table, dataset or "orl", device, out, say)
@@ -153,12 +163,12 @@ def reproduce(
     )
     _wide(Console()).print(made.table())
     for remark in made.remarks:
-        typer.echo(remark)
+        say(remark)
     for name, file in made.files.items():
-        typer.echo(f"{name:<8} {file}")
-    typer.echo(f"took     {(time.perf_counter() - started) / 60:.1f} min")
+        say(f"{name:<8} {file}")
+    say(f"took     {(time.perf_counter() - started) / 60:.1f} min")
     for folder in made.failed:
-        typer.echo(f"failed in part: {folder}; run again to try again", err=True)
+        tell(f"failed in part: {folder}; run again to try again")
     if made.failed:
         raise typer.Exit(1)
 
@@ -177,12 +187,12 @@ def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str
         console.width = max(console.width, 200)
     for table_part in made.tables():
         console.print(table_part)
-    typer.echo(f"published: {made.family.source}")
+    say(f"published: {made.family.source}")
     for sentence in made.family.reading:
-        typer.echo(sentence)
-    typer.echo(f"table    {out / f'{table}.md'}")
+        say(sentence)
+    say(f"table    {out / f'{table}.md'}")
     for folder in made.failed:
-        typer.echo(f"failed in part: {folder}; run again to try again", err=True)
+        tell(f"failed in part: {folder}; run again to try again")
     if made.failed:
         raise typer.Exit(1)
 
@@ -212,9 +222,9 @@ def _attributes(own: Path | None, sensitive: str, outcome: str, out: Path) -> No
     made = reproduce_attributes(own, sensitive, outcome, out)
     _wide(Console()).print(made.rich_table())
     for line in (*made.verdicts(), PUBLISHED):
-        typer.echo(line)
+        say(line)
     for name, file in made.files.items():
-        typer.echo(f"{name:<8} {file}")
+        say(f"{name:<8} {file}")
 
 
 def _wide(console: Console) -> Console:

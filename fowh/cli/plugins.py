@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fowh.cli._app import app
+from fowh.cli._door import say
 from fowh.core.errors import InputError
 
 
@@ -35,9 +36,9 @@ def list_plugins() -> None:
 
 
 def _print_names(title: str, found: list[tuple[str, str]]) -> None:
-    typer.echo(title)
+    say(title)
     for name, text in found:
-        typer.echo(f"  {name:<18} {text}")
+        say(f"  {name:<18} {text}")
 
 
 @app.command()
@@ -47,9 +48,9 @@ def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:
 
     findings = run_checks(plugin)
     for finding in findings:
-        typer.echo(f"{'ok  ' if finding.passed else 'FAIL'} {finding.check}: {finding.text}")
+        say(f"{'ok  ' if finding.passed else 'FAIL'} {finding.check}: {finding.text}")
     failed = sum(not finding.passed for finding in findings)
-    typer.echo(f"{len(findings) - failed} passed, {failed} failed")
+    say(f"{len(findings) - failed} passed, {failed} failed")
     if failed:
         raise typer.Exit(1)
 
@@ -66,8 +67,8 @@ def new(
 
     files = write(kind, name, folder)
     for file in files:
-        typer.echo(f"wrote {file}")
-    typer.echo(f"now, in that folder: fowh check {name}:{class_of(name)}")
+        say(f"wrote {file}")
+    say(f"now, in that folder: fowh check {name}:{class_of(name)}")
 
 
 @app.command()
@@ -81,9 +82,9 @@ def doctor() -> None:
     from fowh.records.store import environment
 
     for name, version in environment("cpu")["versions"].items():
-        typer.echo(f"{name:<14} {version}")
-    typer.echo(f"torch devices  cpu{', cuda' * torch.cuda.is_available()}")
-    typer.echo(f"faiss GPUs     {faiss.get_num_gpus()}")
-    typer.echo(f"cache          {cache_dir()}")
-    typer.echo(f"orl            {len(load('dataset', 'orl').load())} photographs")
-    typer.echo(f"dlib weights   {load('target', 'dlib').sha256[:16]}")
+        say(f"{name:<14} {version}")
+    say(f"torch devices  cpu{', cuda' * torch.cuda.is_available()}")
+    say(f"faiss GPUs     {faiss.get_num_gpus()}")
+    say(f"cache          {cache_dir()}")
+    say(f"orl            {len(load('dataset', 'orl').load())} photographs")
+    say(f"dlib weights   {load('target', 'dlib').sha256[:16]}")

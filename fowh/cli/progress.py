@@ -8,6 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from fowh.cli._door import tell
+from fowh.core.errors import escaped
+
 Note = Callable[[str, float], None]
 PAUSE = 10.0  # seconds between two lines of a log, at least
 RECENT = 60.0  # seconds by which the pace is judged: what lies in a cache takes none
@@ -31,14 +34,14 @@ def progress() -> Iterator[Note]:
 
     times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
     percent = TextColumn("{task.percentage:>3.0f} %")
-    columns = (TextColumn("{task.description}"), BarColumn(20), percent, *times)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(20), percent, *times)
     with Progress(
         *columns, console=Console(stderr=True), transient=True, speed_estimate_period=RECENT
     ) as bar:
         task = bar.add_task("starting", total=1.0)
 
         def note(text: str, fraction: float) -> None:
-            bar.update(task, description=f"{text[:SHOWN]:<{SHOWN}}", completed=fraction)
+            bar.update(task, description=f"{escaped(text)[:SHOWN]:<{SHOWN}}", completed=fraction)
 
         yield note
 
@@ -63,7 +66,7 @@ def lines(clock: Callable[[], float]) -> Note:
             return
         printed = now
         words = f"{now:6.1f} s  {100 * fraction:3.0f} %{_pace(*seen[0], now, fraction)}  {text}"
-        print(words, file=sys.stderr, flush=True)  # noqa: T201
+        tell(words)
 
     return note
 

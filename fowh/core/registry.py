@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType, NoneType
 from typing import Any, Literal
 
-from fowh.core.errors import InputError
+from fowh.core.errors import InputError, refusing
 from fowh.core.trust import refused
 
 Kind = Literal["dataset", "target", "leak", "scheme", "protocol", "attack", "modality"]
@@ -37,6 +37,7 @@ _HOME: dict[str, tuple[str, str, str]] = {  # kind -> package, interface module,
     "attack": ("attacks", "fowh.core.attack", "Attack"),
     "modality": ("fowh.modalities", "fowh.core.modality", "Modality"),
 }
+LARGEST = 2**53  # of a parameter: what JSON and float64 still tell from its neighbours
 KINDS: tuple[Kind, ...] = typing.get_args(Kind)
 
 
@@ -129,11 +130,8 @@ def _named_class(name: str) -> Any:
 
 def _imported(kind: Kind, name: str, load_it: Callable[[], Any]) -> Any:
     """What somebody else's code loads to; whatever it raises becomes one line."""
-    try:
+    with refusing(f"load {kind} {name!r}"):
         return load_it()
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise InputError(f"cannot load {kind} {name!r}: {reason}") from error
 
 
 def _interface(kind: Kind) -> type[Any]:
@@ -227,7 +225,8 @@ def load(kind: Kind, text: str) -> Any:
     """
     name, given = split(text)
     found = plugin_class(kind, name)
-    hints = typing.get_type_hints(found)
+    with refusing(f"read the annotations of {kind} {name!r}"):
+        hints = typing.get_type_hints(found)
     fields = [field.name for field in dataclasses.fields(found) if field.name != "public"]
     for key in given:
         if key not in fields:
@@ -245,7 +244,8 @@ def load(kind: Kind, text: str) -> Any:
         raise InputError(
             f"{kind} {name!r} needs {', '.join(missing)}: give {name}:{missing[0]}=..."
         )
-    return found(**values)
+    with refusing(f"build {kind} {text!r}"):
+        return found(**values)
 
 
 def _value(where: str, text: str, hint: Any) -> Any:
@@ -267,11 +267,14 @@ def _value(where: str, text: str, hint: Any) -> Any:
         raise InputError(f"{where}={text}: expected true or false")
     if hint in (int, float):
         try:
-            return hint(text)
+            value = hint(text)
         except ValueError:
             raise InputError(
                 f"{where}={text}: expected {'an integer' if hint is int else 'a number'}"
             ) from None
+        if hint is int and abs(value) > LARGEST:  # libraries count in 64 bits
+            raise InputError(f"{where}={text}: expected an integer of at most {LARGEST:,}")
+        return value
     return text
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from fowh.core.cache import digest
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -116,6 +117,7 @@ def load(
             f"expected {LEAST} subjects or more: add images, or lower readings"
         )
     files = [file for each in kept.values() for file in each]
+    fits(f"{root}: images, side", (len(files), *shape), 1)
     side, images = shape[0], np.empty((len(files), *shape), dtype=np.uint8)
 
     def decode(row: int) -> str | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
+from fowh.core.texts import path_of, text_of
 from fowh.kit.vectors import check_embeddings
 
 Array = NDArray[Any]
@@ -52,7 +53,7 @@ class Embeddings(Dataset):
 
 
 def _existing(name: str) -> Path:
-    path = Path(name).expanduser()
+    path = path_of(name, "embeddings or labels")
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected embeddings or labels: check the path")
     return path
@@ -145,7 +146,9 @@ def _faiss(path: Path) -> tuple[Array, None]:
 def _labels(path: Path) -> Array:
     if path.suffix.lower() == ".npy":
         return np.asarray(np.load(path, allow_pickle=False))
-    return np.array([line.strip() for line in path.read_text("utf-8-sig").splitlines()])
+    return np.array(
+        [line.strip() for line in text_of(path, "one label a line in UTF-8").splitlines()]
+    )
 
 
 READERS = {".npz": _npz, ".npy": _npy, ".parquet": _parquet, ".faiss": _faiss, ".index": _faiss}

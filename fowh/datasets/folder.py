@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from fowh.core.dataset import Dataset, Samples
+from fowh.core.texts import path_of
 from fowh.datasets import _images
 
 
@@ -42,7 +42,7 @@ class Folder(Dataset):
         Raises:
             InputError: no such folder, nothing in it, broken images, or fewer than four subjects.
         """
-        root = Path(self.root).expanduser()
+        root = path_of(self.root, "a folder of folders")
         shape = (self.side, self.side, 3)[: 3 if self.colour else 2]
         found = _images.by_folder(root)
         return _images.load(root, found, self.readings, shape, _images.central_square)

@@ -10,6 +10,9 @@ import numpy as np
 from fowh.core.cache import digest
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
+
+FARTHEST = 1e6  # of within and offset: squares of distances stay far from the end of float32
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,10 @@ class Gaussian(Dataset):
             if getattr(self, name) < least:
                 raise InputError(f"gaussian:{name}={getattr(self, name)}: expected {least} or more")
         for name in ("within", "offset"):
-            if not 0 <= getattr(self, name) < math.inf:
+            given = getattr(self, name)
+            if not 0 <= given <= FARTHEST:
                 raise InputError(
-                    f"gaussian:{name}={getattr(self, name)}: expected a number from 0 on"
+                    f"gaussian:{name}={given}: expected a number from 0 to {FARTHEST:g}"
                 )
 
     def load(self) -> Samples:
@@ -52,15 +56,13 @@ class Gaussian(Dataset):
         Raises:
             InputError: more than the memory holds.
         """
+        shape = (self.subjects, self.readings, self.dim)
         # named children: none of the three draws moves when the size of another changes
         mean, centres, noise = (
             np.random.default_rng(child) for child in np.random.SeedSequence(self.seed).spawn(3)
         )
-        shape = (self.subjects, self.readings, self.dim)
-        try:
-            values = noise.standard_normal(shape, dtype=np.float32)
-        except (MemoryError, ValueError) as error:
-            raise InputError(f"gaussian: {shape} float32 values do not fit: {error}") from error
+        fits("gaussian: subjects, readings, dim", shape)
+        values = noise.standard_normal(shape, dtype=np.float32)
         values *= self.within / math.sqrt(self.dim)  # in place: this is all the memory there is
         subject = centres.standard_normal((self.subjects, 1, self.dim), dtype=np.float32)
         values += subject / np.float32(math.sqrt(self.dim))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fowh.core.cache import cached, digest, source_digest
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +58,7 @@ class Iris(Dataset):
         Returns:
             2 * people * readings samples; images (n, side, side) uint8, names p1-left, p1-right ...
         """
+        fits("iris: people, readings, side", (2 * self.people, self.readings, self.side**2), 1)
         recipe = (self.people, self.readings, self.side, self.seed, source_digest(__file__))
         images = cached("iris", digest(*recipe), lambda: {"images": self._draw()})["images"]
         names = tuple(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fowh.core.dataset import Dataset, Samples
+from fowh.core.texts import path_of
 from fowh.datasets import _images
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Lfw(Dataset):
             InputError: no such folder, no photographs, broken ones or of another size, or fewer
                 than four people.
         """
-        root = Path(self.root).expanduser()
+        root = path_of(self.root, "the folder of LFW")
         # some unpackers put it into another of its name
         while root / DISTRIBUTED in _images.entries(root, folders=True):
             root /= DISTRIBUTED

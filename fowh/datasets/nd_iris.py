@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
+from fowh.core.texts import path_of
 from fowh.datasets import _images, _masks
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class NdIris(Dataset):
             InputError: no such folder, nothing in it, eyes unknown, masks missing or of another
                 size, broken images, or fewer than four eyes.
         """
-        root = Path(self.root).expanduser()
+        root = path_of(self.root, "the folder of ND-IRIS-0405")
         listed = root / "metadata.csv" in _images.entries(root)
         rows = list(_from_table(root) if listed else _from_texts(root))
         unknown = [f"{file}: {eye!r}" for file, _, eye in rows if eye.lower() not in SIDES]
@@ -73,7 +74,9 @@ class NdIris(Dataset):
             eyes[f"{person}-{SIDES[eye.lower()]}"].append(file)
         cut: Callable[[Image, Path], Image] = _images.central_square
         if self.masks:
-            cut = _masks.cut(root, Path(self.masks).expanduser(), [file for file, _, _ in rows])
+            cut = _masks.cut(
+                root, path_of(self.masks, "a folder of masks"), [file for file, _, _ in rows]
+            )
         shape = (self.side, self.side)
         return _images.load(root, eyes, self.readings, shape, cut, lambda n: n.endswith("-left"))
 
@@ -92,7 +95,7 @@ def _from_table(root: Path) -> Iterator[tuple[Path, str, str]]:
         found = ", ".join(map(str, rows[0])) if rows else "no rows"
         raise InputError(f"{table}: {found}; expected the columns file, subject, eye: add them")
     files = [(row["file"] or "").strip() for row in rows]
-    absent = [f for f in files if Path(f).is_absolute() or not (root / f).is_file()]
+    absent = [f for f in files if Path(f).is_absolute() or not _is_file(root / f)]
     _images.refuse(table, absent, len(rows), "not below root", "expected paths from root: repair")
     if len(set(files)) < len(files):
         raise InputError(f"{table}: names a file twice; expected a row per image: remove one")
@@ -100,6 +103,13 @@ def _from_table(root: Path) -> Iterator[tuple[Path, str, str]]:
     _images.refuse(table, unnamed, len(rows), "without a subject", "expected one: fill it in")
     for file, row in zip(files, rows, strict=True):
         yield root / file, (row["subject"] or "").strip(), (row["eye"] or "").strip()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or has a zero character
+        return False
 
 
 def _from_texts(root: Path) -> Iterator[tuple[Path, str, str]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.attack import Attack, Planter, unfit
+from fowh.core.errors import contained
 from fowh.core.view import View
 from fowh.engine.cell import row_name
 from fowh.engine.judge import Judge, Judged
@@ -60,11 +61,13 @@ def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) 
         if reason is not None:
             return Attempt(section, name, attack.yields, None, "skipped", reason)
         if isinstance(attack, Planter):
-            planted = attack.plant(view, rng)
+            with contained():
+                planted = attack.plant(view, rng)
             # Clients run a copy: what a module notes of their pictures must not come back in it.
             left = judge.system.planted(copy.deepcopy(planted))
             view = replace(view, module=planted, release=copy.deepcopy(left))
-        made = attack.run(view, rng)
+        with contained():
+            made = attack.run(view, rng)
         seconds = time.perf_counter() - started
         judged = judged_as(attack.yields, made, view, judge, attack.candidates)
     except Exception:  # one broken attack must not lose the results of the others

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fowh.core.attack import Attack, Renderer, unfit
+from fowh.core.errors import contained
 from fowh.core.leak import Stream
 from fowh.core.protocol import Fold
 from fowh.core.release import Floats
@@ -58,7 +59,8 @@ def rendered(
         stream = rng("attack", plugin_name(renderer))
         before = view.query.used if view.query else 0
         try:
-            samples = renderer.render(view, wanted, stream)
+            with contained():
+                samples = renderer.render(view, wanted, stream)
             judged = judged_as("samples", samples, view, judge)
         except Exception:  # the embeddings' own results stand
             reason = traceback.format_exc()

@@ -10,7 +10,7 @@ import dataclasses
 from typing import Any
 
 from fowh.core import registry
-from fowh.core.errors import InputError
+from fowh.core.errors import InputError, refusing
 from fowh.core.trust import APART, ours_alone
 from fowh.isolation import attack as attacks
 from fowh.isolation import scheme as schemes
@@ -30,7 +30,7 @@ def load(kind: registry.Kind, text: str) -> Any:
     if place is None:
         with ours_alone():  # nor may a scheme of ours bring one of theirs
             return registry.load(kind, text)
-    with Worker(f"{kind} {name!r}") as worker:
+    with refusing(f"load {kind} {name!r}"), Worker(f"{kind} {name!r}") as worker:
         told = worker.ask("describe", kind, text)
     module, _, class_name = place.partition(":")
     try:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.capability import Slack
+from fowh.core.memory import fits
 from fowh.core.randomness import key_stream
 from fowh.core.release import Floats, Release, by_key, known_token
 from fowh.core.scheme import CodeScheme, TemplateScheme
@@ -43,6 +44,7 @@ class ProjectionScheme(CodeScheme):
 @functools.lru_cache(maxsize=48)
 def gaussian(key: int, purpose: str, shape: tuple[int, ...]) -> Floats:
     """The key's N(0, 1) draws for one purpose, float32; not to be written to."""
+    fits("projections of a key", shape)
     return key_stream(key, purpose).standard_normal(shape, dtype=np.float32)
 
 

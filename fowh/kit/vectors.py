@@ -11,6 +11,8 @@ from fowh.core.cache import digest
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
 
+LARGEST = 1e30  # square of a vector's length: squares of distances stay below the end of float32
+
 
 def check_embeddings(embeddings: NDArray[Any], labels: NDArray[Any], source: str) -> Samples:
     """Validate a user's vectors and make them samples.
@@ -41,8 +43,14 @@ def check_embeddings(embeddings: NDArray[Any], labels: NDArray[Any], source: str
     with np.errstate(over="ignore", invalid="ignore"):  # becomes infinity, reported below
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         squares: NDArray[np.float32] = np.einsum("nd,nd->n", vectors, vectors)
-    _refuse_rows(~np.isfinite(squares), source, "NaN, infinity or huge values", "finite float32")
+    odd = ~(squares < LARGEST)
+    _refuse_rows(odd, source, "NaN, infinity or huge values", f"a square length below {LARGEST:g}")
     _refuse_rows(squares == 0, source, "only zeros", "a vector with a direction")
+    if (vectors == vectors[0]).all():
+        raise InputError(
+            f"{source}: all {len(vectors)} vectors are equal; expected vectors that differ from "
+            "person to person: check how they were made"
+        )
     empty: NDArray[Any]
     empty = ~np.isfinite(labels) if labels.dtype.kind in "fiu" else labels == labels.dtype.type()
     _refuse_rows(empty, source, "an empty subject label", "a number or a string")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -233,9 +234,12 @@ def _population(
     _, codes, counts = np.unique(subjects, return_inverse=True, return_counts=True)
     means = np.zeros((len(counts), develop.shape[1]))
     np.add.at(means, codes, develop)
+    means /= counts[:, None]
+    if not (radius > 0 and np.ptp(means, axis=0).any()):  # they do not vary: no angle, no dimension
+        return {"operating_angle": math.nan, "effective_dimension": math.nan}
     return {
         "operating_angle": 2 * float(np.arcsin(np.clip(distance / (2 * radius), 0, 1))),
-        "effective_dimension": effective_dimension(means / counts[:, None]),
+        "effective_dimension": effective_dimension(means),
     }
 
 

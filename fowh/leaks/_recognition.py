@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +14,11 @@ from fowh.core.modality import Columns
 from fowh.metrics import recognition, security
 from fowh.metrics.intervals import Value, rate
 from fowh.metrics.loss import fnmr_loss
-from fowh.metrics.unlinkability import d_sys, m_linkability
+from fowh.metrics.unlinkability import Linkability, d_sys, m_linkability
 
 STRICT = "t_protected.1e-3"
 UNKNOWN = Value(None, None, None, 0)
+NOT_LINKED = Linkability(math.nan, 0, math.nan, math.nan)
 COLUMNS = ("score", "mated", "subject_a", "subject_b")
 
 
@@ -130,6 +132,8 @@ def unlinkability(observed: Observed) -> dict[str, Any]:
     parts = observed.utility["renewed"]
     score, mated = _joined(parts, "score"), _joined(parts, "mated")
     seen = {"d_sys": d_sys, "m_linkability": m_linkability}
+    if mated.all() or not mated.any():  # nobody has two readings to link
+        return {name: dict(vars(NOT_LINKED)) for name in seen}
     return {name: dict(vars(of(score[mated], score[~mated]))) for name, of in seen.items()}
 
 
@@ -162,8 +166,14 @@ def _attained(observed: Observed, parts: Sequence[Columns], name: str) -> tuple[
         recognition.operating(part["score"], part["mated"], float(terms[name][0]))
         for part, terms in zip(parts, observed.terms, strict=True)
     ]
-    fmr, fnmr = np.mean(each, axis=0)
-    return float(fmr), float(fnmr)
+    fmr, fnmr = (_mean([pair[kind] for pair in each]) for kind in (0, 1))
+    return fmr, fnmr
+
+
+def _mean(rates: list[float]) -> float:
+    """Over the folds that have such comparisons; NaN where none has."""
+    there = [rate for rate in rates if not np.isnan(rate)]
+    return float(np.mean(there)) if there else np.nan
 
 
 def _joined(parts: Sequence[Columns], name: str) -> NDArray[Any]:

@@ -28,13 +28,13 @@ def doubts(record: Mapping[str, Any]) -> Iterator[Doubt]:
     """Contradictions, and an embedding in clear that the scheme does not own up to."""
     yield from _contradictions(record)
     data = record["data"]
-    clear = data.get("clear_cosine", 0.0)
-    if clear > NEARLY > data["clear_permuted"] and not data["clear_said"]:
+    clear, other = (data.get(name) or 0.0 for name in ("clear_cosine", "clear_permuted"))
+    if clear > NEARLY > other and not data["clear_said"]:
         yield (
             "stored-in-clear",
             "a linear map that never saw a row's key gives the embedding back from what is "
             f"stored (cosine {clear:.3f} for held-out people; to somebody else's, "
-            f"{data['clear_permuted']:.2f}): the row holds it in clear, and the scheme does "
+            f"{other:.2f}): the row holds it in clear, and the scheme does "
             "not say so",
         )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import platform
 import subprocess
 import zipfile
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from fowh.core.cache import Arrays, digest, load_arrays, save_arrays, write_atomically
-from fowh.core.errors import InputError
+from fowh.core.errors import InputError, reason
+from fowh.core.texts import text_of
 from fowh.records import schema
 
 SCHEMA = schema.VERSION
@@ -67,12 +69,14 @@ def load(path: Path) -> Record | None:
         InputError: a record that is no JSON, of an earlier schema, or not as the schema says.
     """
     file = path / "record.json"
-    if not file.exists():
+    if not os.path.lexists(file):
         return None
+    if not file.is_file():  # a pipe would keep us waiting
+        raise InputError(f"{file} is no plain file: delete it and run again")
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {file}: {error}; delete it and run again") from error
+        record = json.loads(text_of(file, "a record"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"cannot read {file}: {reason(error)}; delete it and run again") from error
     if isinstance(record, dict) and record.get("schema") in range(1, SCHEMA):
         raise InputError(
             f"{file} is a record of schema {record['schema']}, which is no longer read: delete its "
@@ -88,10 +92,19 @@ def load(path: Path) -> Record | None:
 
 def load_all(out: Path) -> list[tuple[Path, Record]]:
     """Every finished record below a folder, in order of the path."""
+    found = [(folder, load(folder)) for folder in folders(out)]
+    return [(path, record) for path, record in found if record is not None]
+
+
+def folders(out: Path) -> list[Path]:
+    """Folders below one that hold a record, whatever it is worth, in order of the path.
+
+    Raises:
+        InputError: it is no folder.
+    """
     if not out.is_dir():
         raise InputError(f"no folder {out}: expected one that `fowh evaluate` wrote")
-    found = [(file.parent, load(file.parent)) for file in sorted(out.glob("**/record.json"))]
-    return [(path, record) for path, record in found if record is not None]
+    return [file.parent for file in sorted(out.glob("**/record.json"))]
 
 
 def load_observations(path: Path) -> Arrays:
@@ -102,6 +115,8 @@ def load_observations(path: Path) -> Arrays:
     """
     file = path / "observations.npz"
     try:
+        if os.path.lexists(file) and not file.is_file():
+            raise OSError(f"{file.name} is no plain file")
         return load_arrays(file)
     except _DAMAGE as error:
         words = getattr(error, "strerror", None) or str(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from fowh.records.store import Record
 from fowh.report import plane, plots
@@ -75,7 +77,7 @@ def render_index(records: Sequence[tuple[Path, Record]]) -> str:
     """
     pages = [page(record) for _, record in records]
     links = {
-        id(cell): (path / "report.html").as_posix()
+        id(cell): quote(os.fsencode((path / "report.html").as_posix()))
         for cell, (path, _) in zip(pages, records, strict=True)
     }
     groups = {

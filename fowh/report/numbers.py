@@ -10,7 +10,8 @@ from typing import Any
 
 from fowh.metrics import BY_NAME
 
-DASH = "\u2013"
+DASH = "\u2013"  # in a table
+UNKNOWN = "not measured"  # in a sentence
 ADVANTAGE = "advantage_"  # begins the name of a gain over the best blind control
 
 
@@ -48,8 +49,9 @@ class Number:
     @property
     def words(self) -> str:
         """The value in a sentence, with its unit."""
-        unit = " %" if is_rate(self.metric) and self.value is not None else ""
-        return self.text + unit
+        if self.value is None:
+            return UNKNOWN
+        return self.text + " %" * is_rate(self.metric)
 
     @property
     def interval(self) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fowh.core.errors import printable
 from fowh.records.store import Record
 from fowh.report.lines import Grid, Line, narrowed
 from fowh.report.numbers import DASH, Number, count, wrapped
@@ -50,6 +51,7 @@ class _Room:
     def text(self, text: str, style: str = "") -> Text:
         from rich.text import Text
 
+        text = printable(text)
         return Text(text if self.unicode else text.translate(_ASCII), style)
 
     def number(self, number: Number) -> Text:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fowh.records.store import Record
 from fowh.records.summarise import RENDERED
-from fowh.report.numbers import count, label, number
+from fowh.report.numbers import UNKNOWN, Number, count, label, number
 
 CONTROLS = {  # what tables call them, in their order; a protocol may bring others
     "random": "random stranger",
@@ -148,16 +148,20 @@ def operating(record: Record) -> list[str]:
     values = record["utility"].get(record["headline"]["scenario"], {})
     return [
         f"At the threshold for FMR {100 * float(name.removeprefix(head)):g} % that attacks are "
-        f"judged by, from development subjects, the victims' FMR is {100 * rates['fmr']:.2f} % "
-        f"and their FNMR {100 * rates['fnmr']:.2f} %."
+        f"judged by, from development subjects, the victims' FMR is {_percent(rates['fmr'])} "
+        f"and their FNMR {_percent(rates['fnmr'])}."
         for name, rates in values.items()
         if name.startswith(head)
     ]
 
 
+def _percent(rate: float | None) -> str:
+    return UNKNOWN if rate is None else f"{100 * rate:.2f} %"
+
+
 def chance(record: Record) -> str:
     """What a draw of lots reaches, and among how many it is drawn; empty where nobody said."""
-    said = [f"{label(name)} {number(name, rate)} %" for name, rate in record["chance"].items()]
+    said = [f"{label(name)} {Number(name, rate).words}" for name, rate in record["chance"].items()]
     data = record["data"]
     if not said:
         return ""

@@ -14,6 +14,7 @@ import numpy as np
 
 from fowh.core.errors import InputError
 from fowh.core.release import Floats
+from fowh.core.texts import path_of
 from fowh.kit.parallel import threaded
 
 BLOCK = 32  # pictures at once, where the graph takes any number
@@ -96,7 +97,7 @@ def read(path: str) -> Graph:
     Raises:
         InputError: onnxruntime is not installed, no such file, or none that can be used.
     """
-    file = Path(path).expanduser()
+    file = path_of(path, "an ONNX model")
     try:
         is_file, state = file.is_file(), file.stat()
     except (OSError, ValueError):

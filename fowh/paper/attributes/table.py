@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.errors import InputError
+from fowh.core.texts import text_of
 
 Floats = NDArray[np.float64]
 FOLDS = 5
@@ -77,11 +79,10 @@ def read(path: Path, sensitive: str, outcome: str) -> Table:
         InputError: no such file, not a table, or as ``made``.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file, strict=True) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"--table {path}: {reason}; expected a CSV in UTF-8") from error
+        text = io.StringIO(text_of(path, "--table with a CSV in UTF-8"), newline="")
+        rows = [row for row in csv.reader(text, strict=True) if row]
+    except csv.Error as error:
+        raise InputError(f"--table {path}: {error}; expected a CSV in UTF-8") from error
     if len(rows) < 2:
         raise InputError(f"--table {path}: expected a header line and a row for each person")
     names = [name.strip() for name in rows[0]]

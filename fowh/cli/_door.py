@@ -1,0 +1,179 @@
+"""The outermost handler: whatever goes wrong is one line, and an exit code that says whose fault.
+
+0: done. 1: a failed cell, or a fault of ours or of a plug-in, with a log. 2: something to put right
+by whoever typed the command. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fowh.core.cache import cache_dir
+from fowh.core.errors import (
+    InputError,
+    Interrupted,
+    PluginExit,
+    escaped,
+    interrupt,
+    one_line,
+    reason,
+)
+
+# What a disk or a system refuses for reasons that its user can see to.
+_REFUSED = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EEXIST),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINVAL, errno.EBUSY, errno.ENXIO),
+)
+_USAGE = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
+
+
+def say(text: str) -> None:
+    """A line on stdout; no terminal obeys it."""
+    typer.echo(escaped(text))
+
+
+def tell(text: str) -> None:
+    """One line on stderr, for what is no result."""
+    with contextlib.suppress(OSError, ValueError):  # nobody listens
+        typer.echo(one_line(text), err=True)
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Do what a command does; its exit code, or that of what went wrong, which is told.
+
+    Args:
+        work: returns an exit code.
+    """
+    warnings.showwarning = _note
+    with _streams(), _interruptible():
+        try:
+            _there()
+            code = work()
+            sys.stdout.flush()
+        except BaseException as error:
+            code = _told(error)
+        _lost(sys.stderr)  # else Python has another exit code for that
+        return code
+
+
+def log(error: BaseException) -> str:
+    """Keep a traceback where its owner alone reads it; the file, or why there is none."""
+    text = "".join(traceback.format_exception(error))
+    for folder in (cache_dir() / "logs", Path(tempfile.gettempdir())):
+        with contextlib.suppress(OSError, ValueError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            name = time.strftime("fowh-%Y%m%d-%H%M%S-")
+            handle, path = tempfile.mkstemp(".log", name, folder)  # for its owner alone
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(text)
+            return f"traceback in {path}"
+    return "no place for a traceback"
+
+
+def _told(error: BaseException) -> int:
+    """Say what went wrong; the exit code."""
+    if isinstance(error, Interrupted):
+        tell("fowh: interrupted; the same command goes on from what is recorded")
+        return 130
+    lost = _lost(sys.stdout)
+    if lost is not None:
+        tell(f"fowh: cannot write to stdout ({lost}): what is in files stays; give it another")
+        return 2
+    line = _refusal(error)
+    if line is not None:
+        tell(f"fowh: {line}")
+        return 2
+    whose = "a plug-in ended the run" if isinstance(error, PluginExit | SystemExit) else "failed"
+    if isinstance(error, KeyboardInterrupt):  # the user's own is another
+        whose = "a plug-in ended the run"
+    # The log stands last, and so is kept in a line that is cut.
+    tell(f"fowh: {whose}: {reason(error)}; this is a fault of ours or of a plug-in: {log(error)}")
+    return 1
+
+
+def _refusal(error: BaseException) -> str | None:
+    """The line about what the user can put right; None where that is nothing of his."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, _USAGE):
+        return f"{error.format_message()} See `fowh --help`, `fowh COMMAND --help`"  # type: ignore
+    if isinstance(error, typer.Abort):
+        return "stdin ended: nothing was done"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return (
+            f"does not fit into memory ({reason(error)}): expected less: give fewer or smaller "
+            "samples, or a scheme with smaller parameters"
+        )
+    if isinstance(error, OSError) and error.errno in _REFUSED and error.filename is not None:
+        return (
+            f"cannot use {os.fsdecode(error.filename)}: {error.strerror}; expected a place to read "
+            "and write with room in it: choose another --out, or another FOWH_CACHE_DIR"
+        )
+    return None
+
+
+def _lost(stream: Any) -> str | None:
+    """Why nothing more can be written to a stream; None where it can. What waits is thrown away."""
+    if stream is None:
+        return None
+    try:
+        stream.flush()
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError, ValueError):  # or Python says so once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return getattr(error, "strerror", None) or str(error)
+    return None
+
+
+def _there() -> None:
+    """Refuse a stdout that is closed, before any work."""
+    if sys.stdout is None:
+        raise InputError("stdout is closed: expected a place for results: give it /dev/null")
+
+
+@contextlib.contextmanager
+def _streams() -> Iterator[None]:
+    """Streams that take any text, and no file of ours in their place."""
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # a standard stream that is closed
+        pass
+    os.close(free)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - to the end
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # ASCII, or half of a character in a path
+            stream.reconfigure(errors="backslashreplace")
+    yield
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """While the user's interrupt is told from one that a plug-in raises by itself."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _note(message: Warning | str, *where: Any, **more: Any) -> None:
+    """A warning as one line for a user, whom no line of our code concerns."""
+    tell(f"note: {message}")

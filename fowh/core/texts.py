@@ -1,0 +1,66 @@
+"""Text files of a user, read within bounds: one line for whatever they turn out to be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fowh.core.errors import InputError, reason
+
+NAME = 255  # bytes of a file's name, on most systems
+MOST = 2**26  # bytes: 64 MiB
+
+
+def text_of(path: Path, what: str, most: int = MOST) -> str:
+    """The content of a UTF-8 file, without a byte-order mark.
+
+    Args:
+        path: of the file; a pipe or a device too, which may have no end.
+        what: it should be, for the refusal: "a CSV".
+        most: bytes that are read.
+
+    Raises:
+        InputError: it cannot be read, is larger, or is no UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise InputError(
+                f"{path}: more than {most:,} bytes; expected {what}: give a smaller one"
+            )
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; expected {what}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: {error.reason} at byte {error.start}; expected {what}"
+        ) from error
+    except (ValueError, MemoryError) as error:  # a path with a NUL in it
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"cannot read {path}: {reason(error)}; expected {what}") from error
+
+
+def path_of(name: str, what: str) -> Path:
+    """A path as a user types it, with ``~`` for a home.
+
+    Args:
+        name: the path.
+        what: should be there, for the refusal.
+
+    Raises:
+        InputError: the home of somebody who has none, or what can be no path.
+    """
+    try:
+        path = Path(name).expanduser()
+        os.fspath(path).encode("utf-8", "surrogateescape")
+    except RuntimeError as error:
+        raise InputError(f"{name}: no such user; expected {what}: write the path out") from error
+    except UnicodeEncodeError as error:
+        raise InputError(f"{name}: is no path; expected {what}: check its characters") from error
+    if any(len(os.fsencode(part)) > NAME for part in path.parts):
+        raise InputError(f"{name}: a name of more than {NAME} bytes; expected {what}")
+    if "\0" in name:
+        raise InputError(f"{name}: is no path; expected {what}: it has a zero character")
+    return path

@@ -1,0 +1,152 @@
+"""Somebody's plug-in that raises, ends the program, or is none: one line, and never exit code 0."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import fowh
+from fowh.core.errors import Interrupted, PluginExit, contained
+from tests.faults import driver
+
+ENDS = {
+    "exit": "import sys; sys.exit()",
+    "exit 0": "raise SystemExit(0)",
+    "interrupt": "raise KeyboardInterrupt",
+    "generator": "raise GeneratorExit",
+    "base": "raise BaseException('all of it')",
+    "error": "raise ValueError('several\\nlines \\x1b[31m')",
+    "silent": "raise RuntimeError",
+    "memory": "raise MemoryError",
+    "deep": "return self.run(view, rng)",
+    "system": "raise OSError(28, 'No space left on device')",
+    "pipe": "raise BrokenPipeError(32, 'Broken pipe')",
+    "end": "raise EOFError",
+    "stop": "raise StopIteration",
+}
+ATTACK = """
+from dataclasses import dataclass
+import fowh
+{above}
+@dataclass(frozen=True)
+class Mine(fowh.Attack):
+    size: int = 1
+    def __post_init__(self):
+        {built}
+    def run(self, view, rng):
+        {ran}
+"""
+SCHEME = """
+from dataclasses import dataclass
+import numpy as np
+import fowh
+@dataclass(frozen=True)
+class Mine(fowh.CodeScheme):
+    def protect(self, embeddings, key):
+        {protects}
+    def agree(self, left, right):
+        return (left == right).mean(axis=1, dtype=np.float32)
+    def compare(self, left, right):
+        return (left[:, None] == right[None]).mean(axis=2, dtype=np.float32)
+"""
+DATASET = """
+from dataclasses import dataclass
+import fowh
+@dataclass(frozen=True)
+class Mine(fowh.Dataset):
+    def load(self):
+        {loads}
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name that no other test has imported."""
+    monkeypatch.syspath_prepend(tmp_path)
+    return f"broken_{tmp_path.name.replace('-', '_')}"
+
+
+def write(place: Path, module: str, template: str, **parts: str) -> str:
+    filled = {"above": "", "built": "pass", "ran": "pass"} | parts
+    (place / f"{module}.py").write_text(template.format(**filled), encoding="utf-8")
+    return f"{module}:Mine"
+
+
+@pytest.mark.parametrize("how", ENDS)
+@pytest.mark.parametrize("where", ["above", "built"])
+def test_a_plugin_that_cannot_be_built_is_bad_input(
+    how: str, where: str, tmp_path: Path, module: str
+) -> None:
+    if "self.run" in ENDS[how]:
+        pytest.skip("calls what only an attack that was built has")
+    name = write(tmp_path, module, ATTACK, **{where: ENDS[how]})
+    (tmp_path / "out").mkdir()
+    words = ["evaluate", "--scheme", "raw", *driver.QUICK[:2], "--attack", name, "--trusted"]
+    driver.check([*words, "--out", "out"], tmp_path, 2)
+    driver.check(["check", name], tmp_path, 2)
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_an_attack_that_ends_the_program_is_a_failed_attack(
+    how: str, tmp_path: Path, module: str
+) -> None:
+    name = write(tmp_path, module, ATTACK, ran=ENDS[how])
+    words = ["evaluate", "--scheme", "raw", *driver.QUICK[:2], "--attack", name, "--trusted"]
+    seen = driver.run([*words, "--device", "cpu", "--json"], tmp_path)
+    assert seen.code == 1, seen.err
+    record = json.loads(seen.out)
+    assert record["status"] == "failed"
+    assert record["attacks"][name]["status"] == "failed"
+
+
+@pytest.mark.parametrize("how", ["exit", "interrupt", "base", "error"])
+def test_a_check_says_that_a_plugin_ends_the_program(how: str, tmp_path: Path, module: str) -> None:
+    name = write(tmp_path, module, ATTACK, ran=ENDS[how])
+    seen = driver.check(["check", name], tmp_path, 1)
+    assert "FAIL" in seen.out
+
+
+@pytest.mark.parametrize("how", [each for each in ENDS if "self.run" not in ENDS[each]])
+def test_a_scheme_or_a_dataset_that_raises_is_a_failed_cell_with_a_log(
+    how: str, tmp_path: Path, module: str
+) -> None:
+    scheme = write(tmp_path, module, SCHEME, protects=ENDS[how])
+    dataset = write(tmp_path, f"{module}_data", DATASET, loads=ENDS[how])
+    told = 2 if how == "memory" else 1
+    for words in (
+        ["--scheme", scheme, *driver.QUICK, "--trusted"],
+        ["--scheme", "raw", "--dataset", dataset, "--attack", "ridge"],
+    ):
+        seen = driver.check(["evaluate", *words], tmp_path, told)
+        assert len(seen.lines) == 1, seen.err
+        if told == 1:
+            log = Path(seen.err.rpartition("traceback in ")[2].strip())
+            assert "Traceback" in log.read_text(encoding="utf-8")
+            assert log.stat().st_mode & 0o077 == 0
+            log.unlink()
+
+
+def test_a_sweep_goes_on_after_a_cell_that_failed(tmp_path: Path, module: str) -> None:
+    scheme = write(tmp_path, module, SCHEME, protects="import sys; sys.exit(0)")
+    sweep = f'scheme = ["{scheme}", "raw"]\nattacks = "ridge"\ndataset = "{driver.SMALL}"\n'
+    (tmp_path / "s.toml").write_text(sweep)
+    seen = driver.check(["sweep", "s.toml", "--trusted", "--device", "cpu"], tmp_path, 1)
+    assert "SystemExit" in seen.err and "raw" in seen.out
+    assert len(list(tmp_path.glob("results/*/record.json"))) == 1
+
+
+def test_the_users_own_interrupt_is_no_plugins() -> None:
+    with pytest.raises(PluginExit), contained():
+        raise KeyboardInterrupt
+    with pytest.raises(Interrupted), contained():
+        raise Interrupted
+
+
+def test_from_python_too_an_exit_is_an_error() -> None:
+    class Mine(fowh.Attack):
+        pass
+
+    with pytest.raises(fowh.InputError, match="dataclass"):
+        fowh.evaluate("raw", dataset=driver.SMALL, attacks=Mine())
