@@ -11,7 +11,7 @@ from fowh.cells import make_cell
 from fowh.core.attack import Attack
 from fowh.core.cache import Arrays
 from fowh.core.dataset import Dataset
-from fowh.core.errors import InputError
+from fowh.core.errors import InputError, contained
 from fowh.core.leak import Leak
 from fowh.core.protocol import Protocol
 from fowh.core.registry import Kind
@@ -144,13 +144,14 @@ def evaluate(
         witness=witness,
         trusted=trusted,
     )
-    samples = cell.dataset.load()
-    if out is not None:
-        done = answer_or_run(cell, samples, Path(out), device, force, note)
-        return Result(done.record, store.load_observations(done.folder))
-    place = pick_device(device)
-    found = observe(cell, samples, place, note)
-    return Result(*summarise(cell, samples, found, place))
+    with contained():  # an exit of somebody's plug-in must not be the caller's
+        samples = cell.dataset.load()
+        if out is not None:
+            done = answer_or_run(cell, samples, Path(out), device, force, note)
+            return Result(done.record, store.load_observations(done.folder))
+        place = pick_device(device)
+        found = observe(cell, samples, place, note)
+        return Result(*summarise(cell, samples, found, place))
 
 
 def _threat_of(axes: dict[str, Any]) -> Threat:

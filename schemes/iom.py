@@ -54,8 +54,8 @@ class Iom(ProjectionScheme):
         """Digits (n, hashes) uint8."""
         from fowh.kit.kernels import argmax_inner
 
-        code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
         projection = self._projection(key, embeddings.shape[1])
+        code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
         offset = projected_mean(self, projection).reshape(self.group, self.hashes)
         for rows, values in projected(embeddings, projection):
             grouped = values.reshape(-1, self.group, self.hashes)

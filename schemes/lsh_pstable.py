@@ -52,8 +52,8 @@ class LshPstable(ProjectionScheme):
 
     def protect(self, embeddings: Floats, key: int) -> Buckets:
         """Bucket numbers (n, hashes) int16; what lies further out counts as the last bucket."""
-        code = np.empty((len(embeddings), self.hashes), dtype=np.int16)
         lines, offsets = self._lines(key, embeddings.shape[1])
+        code = np.empty((len(embeddings), self.hashes), dtype=np.int16)
         offsets = offsets - projected_mean(self, lines)
         for rows, values in projected(embeddings, lines):
 

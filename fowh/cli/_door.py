@@ -67,7 +67,8 @@ def guarded(work: Callable[[], int]) -> int:
             sys.stdout.flush()
         except BaseException as error:
             code = _told(error)
-        _lost(sys.stderr)  # else Python has another exit code for that
+        for stream in (sys.stdout, sys.stderr):
+            _settle(stream)
         return code
 
 
@@ -90,9 +91,8 @@ def _told(error: BaseException) -> int:
     if isinstance(error, Interrupted):
         tell("fowh: interrupted; the same command goes on from what is recorded")
         return 130
-    lost = _lost(sys.stdout)
-    if lost is not None:
-        tell(f"fowh: cannot write to stdout ({lost}): what is in files stays; give it another")
+    if isinstance(error, _Lost):
+        tell(f"fowh: cannot write to stdout ({error}): what is in files stays; give it another")
         return 2
     line = _refusal(error)
     if line is not None:
@@ -127,17 +127,42 @@ def _refusal(error: BaseException) -> str | None:
     return None
 
 
-def _lost(stream: Any) -> str | None:
-    """Why nothing more can be written to a stream; None where it can. What waits is thrown away."""
-    if stream is None:
-        return None
+class _Lost(Exception):
+    """Nothing more can be written to stdout; the message says why."""
+
+
+class _Out:
+    """Stdout, which says of a failure of its own that it is its own."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> Any:
+        """As the stream, but for its errors."""
+        return self._tried(self._stream.write, text)
+
+    def flush(self) -> None:
+        """As the stream, but for its errors."""
+        self._tried(self._stream.flush)
+
+    @staticmethod
+    def _tried(work: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return work(*given)
+        except OSError as error:
+            raise _Lost(error.strerror) from error
+
+
+def _settle(stream: Any) -> None:
+    """Throw away what cannot be written; else Python ends with an exit code of its own for it."""
     try:
         stream.flush()
-    except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError, ValueError):  # or Python says so once more at its end
+    except (OSError, ValueError, _Lost, AttributeError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-        return getattr(error, "strerror", None) or str(error)
-    return None
 
 
 def _there() -> None:
@@ -157,7 +182,13 @@ def _streams() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # ASCII, or half of a character in a path
             stream.reconfigure(errors="backslashreplace")
-    yield
+    given = sys.stdout
+    if given is not None:
+        sys.stdout = _Out(given)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.stdout = given
 
 
 @contextlib.contextmanager

@@ -84,7 +84,7 @@ def report(
         write_atomically(folder / "index.html", lambda partial: partial.write_bytes(text))
         print_sweep([record for _, record in found], Console())
         say(f"compared in {folder / 'index.html'}")
-    if len(bad) == 1 or (not found and bad):
+    if len(bad) == 1:
         raise InputError(bad[0])
     for line in bad:
         tell(f"skipped: {line}")

@@ -39,7 +39,7 @@ def contained() -> Iterator[None]:
         except (Exception, Interrupted):
             raise
         except BaseException as error:
-            raise PluginExit(f"{type(error).__name__}: {error}") from error
+            raise PluginExit(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
 
 @contextmanager

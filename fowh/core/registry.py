@@ -14,6 +14,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import math
 import sys
 import typing
 from collections.abc import Callable
@@ -37,7 +38,7 @@ _HOME: dict[str, tuple[str, str, str]] = {  # kind -> package, interface module,
     "attack": ("attacks", "fowh.core.attack", "Attack"),
     "modality": ("fowh.modalities", "fowh.core.modality", "Modality"),
 }
-LARGEST = 2**53  # of a parameter: what JSON and float64 still tell from its neighbours
+SMALLEST, LARGEST = 1e-30, 2**53  # of a number: what float32 is not zero of, and JSON still tells
 KINDS: tuple[Kind, ...] = typing.get_args(Kind)
 
 
@@ -119,9 +120,7 @@ def _named_class(name: str) -> Any:
     """``package.module:Class``, looked for in the working directory first."""
     for package, _, _ in _HOME.values():  # a folder of the same name there must not hide ours
         importlib.import_module(package)
-    here = str(
-        Path.cwd()
-    )  # the ``fowh`` script, unlike ``python -m``, does not have it on its path
+    here = str(Path.cwd())  # the ``fowh`` script, unlike ``python -m``, has it not on its path
     if here not in sys.path[:1]:
         sys.path.insert(0, here)
     module_name, _, class_name = name.partition(":")
@@ -272,8 +271,8 @@ def _value(where: str, text: str, hint: Any) -> Any:
             raise InputError(
                 f"{where}={text}: expected {'an integer' if hint is int else 'a number'}"
             ) from None
-        if hint is int and abs(value) > LARGEST:  # libraries count in 64 bits
-            raise InputError(f"{where}={text}: expected an integer of at most {LARGEST:,}")
+        if not (SMALLEST <= abs(value) <= LARGEST or value in (0, math.inf, -math.inf)):
+            raise InputError(f"{where}={text}: expected 0, or a size of {SMALLEST} to {LARGEST}")
         return value
     return text
 

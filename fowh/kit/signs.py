@@ -41,8 +41,8 @@ class SignScheme(ProjectionScheme):
         """Packed codes (n, ceil(bits / 8)) uint8, most significant bit first."""
         from fowh.kit.kernels import pack_above
 
-        code = np.empty((len(embeddings), -(-self.bits // 8)), dtype=np.uint8)
         projection = self.directions(key, embeddings.shape[1])
+        code = np.empty((len(embeddings), -(-self.bits // 8)), dtype=np.uint8)
         threshold = projected_mean(self, projection)
         for rows, values in projected(embeddings, projection):
 

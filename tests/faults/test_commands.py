@@ -8,12 +8,15 @@ import random
 import typing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fowh.core import registry
 from fowh.core.errors import LINE, InputError, one_line
+from fowh.core.scheme import TemplateScheme
 from tests.faults import driver, values
 
+LONG = ("fuzzy_commitment",)  # the codes of its library take long
 OPTIONS = (
     *("scheme", "dataset", "target", "leak", "protocol", "attack", "witness", "keys", "queries"),
     *("samples", "versions", "server", "candidates", "seed", "device", "out"),
@@ -113,3 +116,39 @@ def test_a_command_that_cannot_be_is_refused_in_one_line(words: list[str], tmp_p
 @pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["evaluate", "--help"], ["list"]])
 def test_what_asks_for_help_gets_it(words: list[str], tmp_path: Path) -> None:
     assert driver.check(words, tmp_path, 0).out
+
+
+def test_a_scheme_with_an_odd_parameter_works_or_refuses_it_in_one_line(
+    request: pytest.FixtureRequest,
+) -> None:
+    """What construction lets through does for templates, or is refused before it is allocated."""
+    rng = np.random.default_rng(0)
+    develop, values = rng.standard_normal((2, 12, 8), dtype=np.float32)
+    keys, wrong = np.arange(12, dtype=np.uint64), []
+    for kind, name, field, hint in parameters():
+        if kind != "scheme" or hint not in (int, float):
+            continue
+        if name in LONG and not request.config.getoption("--run-slow"):
+            continue
+        for value in (
+            "1",
+            "1.5",
+            "1000",
+            "9" * 6,
+            "9" * 15,
+            "inf",
+            "nan",
+            "1e300",
+            "1e-320",
+            "0.1",
+        ):
+            try:
+                scheme = registry.load("scheme", f"{name}:{field}={value}")
+                if isinstance(scheme, TemplateScheme):
+                    fitted = scheme.fit(develop)
+                    fitted.score(fitted.enroll(values[:2], keys[:2], rng), values[:2])
+            except InputError as error:
+                assert len(one_line(str(error))) <= LINE
+            except BaseException as error:
+                wrong.append(f"{name}:{field}={value}: {type(error).__name__} {error}"[:200])
+    assert not wrong, "\n".join(wrong)

@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_written_to_its_end_is_named_and_leaves_nothing(
     import numpy as np
 
     arrays = {"a": np.arange(100.0), "b": np.arange(7)}
-    for after in range(0, 1500, 37):
+    for after in range(0, 1200, 37):
         with monkeypatch.context() as patched:
             patched.setattr(Path, "open", failing(after, code))
             with pytest.raises(OSError) as caught:
@@ -143,7 +143,9 @@ def test_a_file_that_cannot_be_written_to_its_end_is_named_and_leaves_nothing(
         assert [*tmp_path.iterdir()] == []
 
 
-@pytest.mark.parametrize("most", [0, 1000, 20_000, 60_000])
+@pytest.mark.parametrize(
+    "most", [1000, *(pytest.param(size, marks=pytest.mark.slow) for size in (0, 20_000, 60_000))]
+)
 def test_a_disk_that_fills_while_a_cell_is_recorded_is_one_line(most: int, tmp_path: Path) -> None:
     """By a limit on the size of files, in this process: soft, and lifted afterwards."""
     import signal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -88,17 +89,39 @@ def test_a_plugin_that_cannot_be_built_is_bad_input(
     driver.check(["check", name], tmp_path, 2)
 
 
-@pytest.mark.parametrize("how", ENDS)
+MANY = """
+from dataclasses import dataclass
+import fowh
+class Runs:
+{methods}
+@dataclass(frozen=True)
+class Mine(fowh.Attack):
+    how: int = 0
+    def run(self, view, rng):
+        return getattr(Runs, f"ends_{{self.how}}")(self, view, rng)
+"""
+
+
+@pytest.mark.parametrize("apart", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_an_attack_that_ends_the_program_is_a_failed_attack(
-    how: str, tmp_path: Path, module: str
+    apart: bool, tmp_path: Path, module: str
 ) -> None:
-    name = write(tmp_path, module, ATTACK, ran=ENDS[how])
-    words = ["evaluate", "--scheme", "raw", *driver.QUICK[:2], "--attack", name, "--trusted"]
-    seen = driver.run([*words, "--device", "cpu", "--json"], tmp_path)
+    """All kinds of endings in one cell, beside an attack that works."""
+    methods = "".join(
+        f"    def ends_{number}(self, view, rng):\n        {body}\n"
+        for number, body in enumerate(ENDS.values())
+    )
+    name = write(tmp_path, module, MANY, methods=methods)
+    attacks = [f"--attack={name}:how={number}" for number in range(len(ENDS))]
+    trusted = [] if apart else ["--trusted"]
+    words = ["evaluate", "--scheme", "raw", *driver.QUICK, *attacks, *trusted, "--json"]
+    seen = driver.run(words, tmp_path)
     assert seen.code == 1, seen.err
     record = json.loads(seen.out)
     assert record["status"] == "failed"
-    assert record["attacks"][name]["status"] == "failed"
+    ran = {attack: row["status"] for attack, row in record["attacks"].items()}
+    assert ran.pop("ridge") == "ok"
+    assert len(ran) == len(ENDS) and {*ran.values()} == {"failed"}
 
 
 @pytest.mark.parametrize("how", ["exit", "interrupt", "base", "error"])
@@ -144,9 +167,14 @@ def test_the_users_own_interrupt_is_no_plugins() -> None:
         raise Interrupted
 
 
-def test_from_python_too_an_exit_is_an_error() -> None:
-    class Mine(fowh.Attack):
-        pass
+@dataclass(frozen=True)
+class Leaves(fowh.Dataset):
+    """Ends the program where samples are wanted."""
 
-    with pytest.raises(fowh.InputError, match="dataclass"):
-        fowh.evaluate("raw", dataset=driver.SMALL, attacks=Mine())
+    def load(self) -> fowh.Samples:
+        raise SystemExit
+
+
+def test_from_python_too_an_exit_is_an_error() -> None:
+    with pytest.raises(PluginExit, match="SystemExit"):
+        fowh.evaluate("raw", dataset=Leaves(), attacks="ridge")
