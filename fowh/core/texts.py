@@ -31,15 +31,16 @@ def text_of(path: Path, what: str, most: int = MOST) -> str:
             )
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; expected {what}") from error
+        said = f"cannot read {path}: {error.strerror}"
+        raise InputError(f"{said}; expected {what}: check the path") from error
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: {error.reason} at byte {error.start}; expected {what}"
-        ) from error
+        said = f"{path}: {error.reason} at byte {error.start}"
+        raise InputError(f"{said}; expected {what}: save it again") from error
     except (ValueError, MemoryError) as error:  # a path with a NUL in it
         if isinstance(error, InputError):
             raise
-        raise InputError(f"cannot read {path}: {reason(error)}; expected {what}") from error
+        said = f"cannot read {path}: {reason(error)}"
+        raise InputError(f"{said}; expected {what}: check the path") from error
 
 
 def path_of(name: str, what: str) -> Path:
@@ -60,7 +61,7 @@ def path_of(name: str, what: str) -> Path:
     except UnicodeEncodeError as error:
         raise InputError(f"{name}: is no path; expected {what}: check its characters") from error
     if any(len(os.fsencode(part)) > NAME for part in path.parts):
-        raise InputError(f"{name}: a name of more than {NAME} bytes; expected {what}")
+        raise InputError(f"{name}: a name of more than {NAME} bytes; expected {what}: check it")
     if "\0" in name:
         raise InputError(f"{name}: is no path; expected {what}: it has a zero character")
     return path

@@ -342,5 +342,5 @@ def test_gaussian_refuses(given_: dict[str, Any]) -> None:
 
 
 def test_gaussian_beyond_the_memory() -> None:
-    with pytest.raises(InputError, match="do not fit"):
+    with pytest.raises(InputError, match="GiB; expected at most"):
         Gaussian(subjects=10**9, readings=10**6, dim=10**6).load()

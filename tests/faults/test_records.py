@@ -59,7 +59,7 @@ def spoilt(record: Path) -> dict[str, Any]:
         "scores of another kind": arrays(
             **{
                 "utility.stolen_key.score": np.zeros(3),
-                "utility.stolen_key.mated": np.zeros(2, bool),
+                "utility.stolen_key.mated": np.array([True, False]),
             }
         ),
     }

@@ -57,7 +57,8 @@ def test_bare_numbers_are_values(value: object) -> None:
 def test_sentences_have_units() -> None:
     assert Number("rank1", 0.25).words == "25.0 %"
     assert Number("purity", 0.25).words == "0.25"
-    assert Number("rank1").words == "\u2013"
+    assert Number("rank1").words == "not measured"
+    assert Number("rank1").text == "\u2013"
 
 
 @pytest.mark.parametrize(
