@@ -31,15 +31,15 @@ def text_of(path: Path, what: str, most: int = MOST) -> str:
             )
         return data.decode("utf-8-sig")
     except OSError as error:
-        said = f"cannot read {path}: {error.strerror}"
+        said = f"{path}: cannot be read ({error.strerror})"
         raise InputError(f"{said}; expected {what}: check the path") from error
     except UnicodeDecodeError as error:
-        said = f"{path}: {error.reason} at byte {error.start}"
+        said = f"{path}: cannot be read ({error.reason} at byte {error.start})"
         raise InputError(f"{said}; expected {what}: save it again") from error
     except (ValueError, MemoryError) as error:  # a path with a NUL in it
         if isinstance(error, InputError):
             raise
-        said = f"cannot read {path}: {reason(error)}"
+        said = f"{path}: cannot be read ({reason(error)})"
         raise InputError(f"{said}; expected {what}: check the path") from error
 
 
@@ -61,7 +61,9 @@ def path_of(name: str, what: str) -> Path:
     except UnicodeEncodeError as error:
         raise InputError(f"{name}: is no path; expected {what}: check its characters") from error
     if any(len(os.fsencode(part)) > NAME for part in path.parts):
-        raise InputError(f"{name}: a name of more than {NAME} bytes; expected {what}: check it")
+        said = f"{name}: cannot be read (a name of more than {NAME} bytes)"
+        raise InputError(f"{said}; expected {what}: check the path")
     if "\0" in name:
-        raise InputError(f"{name}: is no path; expected {what}: it has a zero character")
+        said = f"{name}: cannot be read (a zero character in its name)"
+        raise InputError(f"{said}; expected {what}: check the path")
     return path
