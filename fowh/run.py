@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from fowh.core.cache import write_atomically
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError, printable, reason
+from fowh.core.files import write_atomically
 from fowh.core.target import Progress
 from fowh.core.texts import path_of
 from fowh.engine.cell import Cell, spec_of
@@ -71,8 +71,9 @@ def answer_or_run(
         InputError: as ``run`` and ``pick_device``, or an unreadable record.
     """
     check_writable(out)
-    folder = store.folder(out, spec_of(cell, samples))
-    record = None if force else store.load(folder)
+    spec = spec_of(cell, samples)
+    folder = store.folder(out, spec)
+    record = None if force else store.load(folder, spec)
     if record is None or record["status"] != "ok":  # what failed may work now
         return Done(folder, run(cell, samples, folder, pick_device(device), note), False)
     if not all((folder / name).exists() for name in REPORT):  # interrupted after the record

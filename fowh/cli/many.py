@@ -72,7 +72,7 @@ def report(
     """Draw the reports of every record below FOLDER again, and one page that compares them."""
     from rich.console import Console
 
-    from fowh.core.cache import write_atomically
+    from fowh.core.files import write_atomically
     from fowh.report import html
     from fowh.report.terminal import print_sweep
     from fowh.run import draw_all

@@ -1,20 +1,32 @@
-"""Arrays that took long to make, kept on disk under a digest of everything they depend on."""
+"""Arrays that took long to make, kept on disk under a digest of everything they depend on.
+
+Each file carries a digest of its content and of its place. What does not fit it is built again,
+with one line of warning: a cache may lose something, and never answers wrongly.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import zipfile
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-Arrays = dict[str, NDArray[Any]]
+from fowh.core import files, npz
+from fowh.core.npz import Arrays, Damaged
+
+__all__ = ["Arrays", "Damaged"]  # what reads caches needs them
+
+PATIENCE = 2.0  # seconds of waiting for another process before a word is said
 
 
 def cache_dir() -> Path:
@@ -41,49 +53,124 @@ def source_digest(*files: str) -> str:
     return digest(*(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files))
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary neighbour of ``path``, then move it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+def content(arrays: Mapping[str, NDArray[Any]], about: str = "") -> str:
+    """Digest of named arrays (names, dtypes, shapes, values) and of what they are about."""
+    return digest(about, *(part for pair in sorted(arrays.items()) for part in pair))
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: str = "") -> None:
+    """Write an npz file atomically, with a digest of its content.
+
+    Args:
+        path: of the file.
+        arrays: by name.
+        about: what they answer for, and will be asked for by.
+    """
+    plain = {name: np.asarray(array) for name, array in arrays.items()}
+    seal = content(plain, about)
+    files.write_atomically(path, lambda partial: npz.write(partial, plain, seal))
+
+
+def load_arrays(path: Path, about: str = "") -> Arrays:
+    """Read what ``save_arrays`` wrote; nothing is unpickled.
+
+    Raises:
+        Damaged: it is not what was written, or not about this.
+        OSError: it cannot be opened.
+    """
+    arrays, seal = npz.read(path)
+    if seal != content(arrays, about):
+        raise Damaged("its content is not that of its digest")
+    return arrays
+
+
+def place(kind: str, key: str) -> Path:
+    """The file of (kind, key)."""
+    return cache_dir() / kind / f"{key}.npz"
+
+
+def recall(kind: str, key: str) -> Arrays | None:
+    """The arrays stored under (kind, key); None where there are none.
+
+    A damaged file is removed, with a warning, and counts as none.
+    """
+    path = place(kind, key)
     try:
-        write(partial)
-        partial.replace(path)
-    except OSError as error:  # a full disk does not say which file it was
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        partial.unlink(missing_ok=True)
+        return load_arrays(path, f"{kind}/{key}")
+    except FileNotFoundError:
+        return None
+    except Damaged as error:
+        warnings.warn(f"{path} is damaged ({error}): it is made again", stacklevel=2)
+        path.unlink(missing_ok=True)
+        return None
 
 
-def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write an npz file atomically."""
-
-    def write(partial: Path) -> None:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-
-    write_atomically(path, write)
-
-
-def load_arrays(path: Path) -> Arrays:
-    """Read an npz file; nothing is unpickled."""
-    with np.load(path, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+def keep(kind: str, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Store arrays under (kind, key)."""
+    save_arrays(place(kind, key), arrays, f"{kind}/{key}")
 
 
 def cached(kind: str, key: str, build: Callable[[], Arrays]) -> Arrays:
-    """The arrays stored under (kind, key); built and stored where absent or unreadable.
+    """The arrays stored under (kind, key); built and stored where absent or damaged.
+
+    Of several processes that want the same one builds it, and the others wait.
 
     Args:
         kind: folder below the cache directory, e.g. "embeddings".
         key: a ``digest`` of everything the arrays depend on.
         build: makes them.
     """
-    path = cache_dir() / kind / f"{key}.npz"
-    if path.exists():
-        try:
-            return load_arrays(path)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)  # damaged: build it again
-    arrays = build()
-    save_arrays(path, arrays)
-    return arrays
+    found = recall(kind, key)
+    if found is None:
+        with _alone(place(kind, key)):
+            found = recall(kind, key)
+            if found is None:
+                found = build()
+                keep(kind, key, found)
+    return found
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """While no other process makes the same file."""
+    files.private_folder(path.parent)
+    lock = FileLock(path.with_suffix(".lock"), mode=files.FILE)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        warnings.warn(f"another process makes {path}: waiting for it", stacklevel=2)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        # whoever waits for it has it open, and finds the file made; at worst it is made twice
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+@dataclass(frozen=True)
+class Room:
+    """What lies in the cache of one kind.
+
+    Attributes:
+        kind: its folder.
+        files: all of them, unfinished ones and locks too.
+        size: bytes.
+    """
+
+    kind: str
+    files: tuple[Path, ...]
+    size: int
+
+
+def rooms() -> list[Room]:
+    """What the cache holds, by kind; of what else lies in its folder nothing."""
+    made = []
+    for folder in sorted(cache_dir().glob("*/")):
+        ours = [*folder.glob("[0-9a-f]*.npz"), *folder.glob("[0-9a-f]*.lock")]
+        found = [file for file in ours if len(file.stem) == len(digest())]
+        found += folder.glob(f".*{files.PARTIAL}")
+        if found:
+            size = sum(file.stat().st_size for file in found)
+            made.append(Room(folder.name, tuple(sorted(found)), size))
+    return made

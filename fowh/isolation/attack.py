@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core import registry
+from fowh.core import cache, registry
 from fowh.core.attack import Attack
-from fowh.core.cache import Arrays, cache_dir, digest, load_arrays, save_arrays
+from fowh.core.cache import Arrays, digest
 from fowh.core.release import Floats
 from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
@@ -109,8 +109,7 @@ def _recall(view: View, salt: str | None, key: str) -> Arrays | None:
     known = view._remembered.get(f"apart {key}")
     if known is not None or salt is None:
         return known
-    path = cache_dir() / "trained" / f"{digest(salt, key)}.npz"
-    return load_arrays(path) if path.exists() else None
+    return cache.recall("trained", digest(salt, key))
 
 
 def _keep(view: View, salt: str | None, key: str, arrays: Arrays) -> None:
@@ -118,4 +117,4 @@ def _keep(view: View, salt: str | None, key: str, arrays: Arrays) -> None:
         raise ValueError("only arrays are remembered")
     view._remembered[f"apart {key}"] = arrays
     if salt is not None:
-        save_arrays(cache_dir() / "trained" / f"{digest(salt, key)}.npz", arrays)
+        cache.keep("trained", digest(salt, key), arrays)

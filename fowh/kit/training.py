@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Mapping
-from pathlib import Path
 from typing import Any, Generic, TypeVar
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fowh.core.cache import Arrays, cache_dir, load_arrays, save_arrays
+from fowh.core.cache import Arrays, keep, place, recall
 from fowh.kit.parallel import training_threads
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -125,7 +123,7 @@ class Checkpoint:
         randomness: torch.Generator,
         kept: Arrays,
     ) -> None:
-        self.path: Path = cache_dir() / "training" / f"{name}.npz"
+        self.name = name
         self.parts, self.randomness, self.kept = parts, randomness, kept
 
     def save(self, numbers: Mapping[str, float]) -> None:
@@ -138,15 +136,12 @@ class Checkpoint:
             for number, state in adam.state_dict()["state"].items():
                 for key, value in state.items():
                     arrays[f"{part}/adam/{number}/{key}"] = value.cpu().numpy()
-        save_arrays(self.path, arrays)
+        keep("training", self.name, arrays)
 
     def resume(self) -> dict[str, float]:
         """Take over the state that was saved; its numbers, none where there is no such state."""
-        if not self.path.exists():
-            return {}
-        try:
-            arrays = load_arrays(self.path)
-        except (OSError, ValueError, EOFError, BadZipFile):  # damaged: begin again
+        arrays = recall("training", self.name)
+        if arrays is None:
             return {}
         self.randomness.set_state(torch.from_numpy(arrays["randomness"]))
         self.kept |= _below(arrays, "kept/")
@@ -157,7 +152,7 @@ class Checkpoint:
 
     def clear(self) -> None:
         """The training is over: its checkpoint goes."""
-        self.path.unlink(missing_ok=True)
+        place("training", self.name).unlink(missing_ok=True)
 
 
 def _restore_adam(adam: Any, parameters: list[nn.Parameter], arrays: Arrays) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.cache import Arrays, digest, write_atomically
+from fowh.core.cache import Arrays, digest
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
+from fowh.core.files import write_atomically
 from fowh.core.registry import load
 from fowh.engine.cell import row_name, spec_of
 from fowh.paper.experiment import BLIND, MEASURED, attacks_of

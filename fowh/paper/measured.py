@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fowh.cells import make_cell
-from fowh.core.cache import write_atomically
+from fowh.core.files import write_atomically
 from fowh.core.threat import Threat
 from fowh.engine.cell import Cell
 from fowh.metrics import BY_NAME, from_json, learn

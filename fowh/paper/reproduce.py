@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fowh.core.cache import write_atomically
 from fowh.core.errors import InputError
+from fowh.core.files import write_atomically
 from fowh.core.registry import load, split
 from fowh.paper import kept, layout
 from fowh.paper.experiment import (

@@ -1,6 +1,7 @@
 """A cell's record and its raw observations on disk: JSON and npz, written atomically.
 
-A folder with a ``record.json`` is complete, because that file is written last.
+A folder with a ``record.json`` is complete, because that file is written last. The record carries
+digests of itself and of its observations: what was moved, edited or damaged does not answer.
 """
 
 from __future__ import annotations
@@ -10,31 +11,21 @@ import math
 import os
 import platform
 import subprocess
-import zipfile
-import zlib
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from fowh.core.cache import Arrays, digest, load_arrays, save_arrays, write_atomically
+from fowh.core import npz
+from fowh.core.cache import Arrays, content, digest, save_arrays
 from fowh.core.errors import InputError, reason
+from fowh.core.files import write_atomically
 from fowh.core.texts import text_of
 from fowh.records import schema
 
 SCHEMA = schema.VERSION
 Record = dict[str, Any]
 
-_DAMAGE = (  # whatever numpy and zipfile raise on a file that is no npz, or half of one
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 _PACKAGES = (
     *("fowh", "torch", "torchvision", "lightning-fabric", "numpy", "scipy"),
     *("faiss-gpu", "faiss-cpu", "cryptography", "galois", "opacus", "scikit-learn"),
@@ -53,20 +44,43 @@ def folder(out: Path, spec: Mapping[str, Any]) -> Path:
     return out / f"{spec['dataset']['name']}-{scheme}-{record_id(spec)}"
 
 
+def seal(record: Record, observations: Arrays) -> Record:
+    """A record with digests of itself and of what it was measured from.
+
+    They tell what was moved, edited or damaged. They are no signature: whoever edits a record on
+    purpose can make them anew.
+    """
+    digests = {"observations": content(observations), "record": _digest(record)}
+    return {**record, "digests": digests}
+
+
+def _digest(record: Record) -> str:
+    return digest({key: value for key, value in record.items() if key != "digests"})
+
+
 def save(path: Path, record: Record, observations: Arrays) -> None:
-    """Write observations, then the record; each file appears whole or not at all."""
+    """Write observations, then the record; each file appears whole or not at all.
+
+    A record that is there goes first: it would be of other observations.
+    """
     text = json.dumps(finite(record), indent=1, allow_nan=False) + "\n"
+    (path / "record.json").unlink(missing_ok=True)
     save_arrays(path / "observations.npz", observations)
     write_atomically(
         path / "record.json", lambda partial: partial.write_text(text, encoding="utf-8") and None
     )
 
 
-def load(path: Path) -> Record | None:
+def load(path: Path, spec: Mapping[str, Any] | None = None) -> Record | None:
     """The finished record in a cell's folder, or None.
 
+    Args:
+        path: the folder.
+        spec: what the record is to answer for; None for whatever it is of.
+
     Raises:
-        InputError: a record that is no JSON, of an earlier schema, or not as the schema says.
+        InputError: a record that is no JSON, of an earlier schema, not as the schema says, edited
+            since it was written, or of another spec.
     """
     file = path / "record.json"
     if not os.path.lexists(file):
@@ -87,6 +101,17 @@ def load(path: Path) -> Record | None:
         wrong = f"{file} is no record of schema {SCHEMA}: {problem}"
         raise InputError(f"{wrong}: delete it and run again")
     found: Record = record
+    whole = found["id"] == record_id(found["spec"])
+    if not whole or found["digests"]["record"] != _digest(found):
+        raise InputError(
+            f"{file} is not as it was written (its digest differs): edited, or damaged; delete it "
+            "and run again"
+        )
+    if spec is not None and digest(found["spec"]) != digest(spec):
+        raise InputError(
+            f"{file} is the record of another cell ({found['id']}, expected {record_id(spec)}): it "
+            "was moved here; move it back, or delete it and run again"
+        )
     return found
 
 
@@ -108,22 +133,26 @@ def folders(out: Path) -> list[Path]:
 
 
 def load_observations(path: Path) -> Arrays:
-    """The raw observations of a cell.
+    """The raw observations of a cell on record.
 
     Raises:
-        InputError: the file is missing, damaged, or holds anything but plain arrays.
+        InputError: the file is missing, damaged, holds anything but plain arrays, or is not what
+            the record beside it was made from; or as ``load``.
     """
-    file = path / "observations.npz"
+    file, record = path / "observations.npz", load(path)
+    if record is None:
+        raise InputError(f"no record in {path}: expected one that `fowh evaluate` wrote")
     try:
         if os.path.lexists(file) and not file.is_file():
             raise OSError(f"{file.name} is no plain file")
-        return load_arrays(file)
-    except _DAMAGE as error:
-        words = getattr(error, "strerror", None) or str(
-            error
-        )  # the former does not repeat the name
-        reason = " ".join(words.split()) or type(error).__name__
-        raise InputError(f"cannot read {file}: {reason}; delete {path} and run again") from error
+        arrays, _ = npz.read(file)
+        if content(arrays) != record["digests"]["observations"]:
+            raise npz.Damaged("they are not those that its record was made from")
+    except (OSError, npz.Damaged) as error:
+        words = getattr(error, "strerror", None) or str(error)  # the former repeats no name
+        why = " ".join(words.split()) or type(error).__name__
+        raise InputError(f"cannot read {file}: {why}; delete {path} and run again") from error
+    return arrays
 
 
 def finite(value: Any) -> Any:

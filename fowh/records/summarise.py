@@ -22,7 +22,7 @@ from fowh.kit.parts import within
 from fowh.metrics import BY_NAME, WITHIN, inversion, to_json
 from fowh.metrics.intervals import difference
 from fowh.records import flags, strongest
-from fowh.records.store import SCHEMA, Record, environment, finite, record_id
+from fowh.records.store import SCHEMA, Record, environment, finite, record_id, seal
 
 SECTIONS = ("attacks", "rendered", "controls")
 SHUFFLED = "shuffled"  # the strongest attack with somebody else's row: blind, but derived
@@ -102,7 +102,8 @@ def summarise(
     contradiction = flags.refuted(record)
     if contradiction:
         record |= {"status": "failed", "reason": record["reason"] or contradiction}
-    return record, found.arrays()
+    observations = found.arrays()
+    return seal(finite(record), observations), observations
 
 
 def _stream(cell: Cell, *stage: str) -> np.random.Generator:

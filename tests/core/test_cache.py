@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from fowh.core import files, npz
 from fowh.core.cache import (
     Arrays,
+    Damaged,
     cache_dir,
     cached,
     digest,
     load_arrays,
+    rooms,
     save_arrays,
     source_digest,
-    write_atomically,
 )
+from fowh.core.files import write_atomically
 
 ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -57,15 +66,139 @@ def test_kinds_and_keys_are_apart() -> None:
     assert build.count == 3
 
 
-@pytest.mark.parametrize("damage", [b"", b"no archive", None])
-def test_a_damaged_file_is_made_again(folder: Path, damage: bytes | None) -> None:
+def _other_names(file: Path) -> None:
+    save_arrays(file, {"columns": ROWS}, "kind/key")
+    file.write_bytes(file.read_bytes().replace(b"columns", b"rows.wo"))
+
+
+def _no_seal(file: Path) -> None:
+    np.savez(file, rows=2 * ROWS)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"no archive"),
+        lambda file: file.write_bytes(file.read_bytes()[:-40]),
+        _other_names,
+        _no_seal,
+        lambda file: save_arrays(file, {"rows": 2 * ROWS}, "kind/another key"),
+        lambda file: save_arrays(file, {"rows": 2 * ROWS}, "another kind/key"),
+    ],
+)
+def test_a_damaged_file_is_made_again_with_one_line(
+    folder: Path, damage: Callable[[Path], object]
+) -> None:
     build = Building()
     cached("kind", "key", build)
-    file = folder / "kind" / "key.npz"
-    file.write_bytes(file.read_bytes()[:-40] if damage is None else damage)
-    np.testing.assert_array_equal(cached("kind", "key", build)["rows"], 2 * ROWS)
+    damage(folder / "kind" / "key.npz")
+    with pytest.warns(UserWarning, match="is damaged") as said:
+        np.testing.assert_array_equal(cached("kind", "key", build)["rows"], 2 * ROWS)
+    assert len(said) == 1 and "\n" not in str(said[0].message)
     np.testing.assert_array_equal(cached("kind", "key", build)["rows"], 2 * ROWS)
     assert build.count == 2
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_what_is_stored_is_this_user_s_alone_whatever_the_umask(folder: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        cached("kind", "key", Building())
+    finally:
+        os.umask(before)
+    assert (folder / "kind").stat().st_mode & 0o777 == 0o700
+    assert (folder / "kind" / "key.npz").stat().st_mode & 0o777 == 0o600
+
+
+def test_of_two_processes_that_want_the_same_one_builds_it(folder: Path) -> None:
+    code = """
+import sys, time
+import numpy as np
+from pathlib import Path
+from fowh.core.cache import cached
+def build():
+    print("built", flush=True)
+    time.sleep(1)
+    return {"rows": np.arange(3)}
+print(cached("kind", "key", build)["rows"].tolist())
+"""
+    begun = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = "".join(each.communicate()[0] for each in begun)
+    assert said.count("built") == 1 and said.count("[0, 1, 2]") == 3
+    assert [file.name for file in (folder / "kind").iterdir()] == ["key.npz"]
+
+
+def test_a_partial_file_goes_when_nobody_writes_it_any_more(folder: Path) -> None:
+    killed = folder / ".killed.partial"
+    killed.write_bytes(b"half")
+
+    def write(partial: Path) -> None:
+        partial.write_bytes(b"whole")
+        files.sweep(folder)  # another process that writes there meanwhile
+        assert partial.exists() and not killed.exists()
+
+    write_atomically(folder / "file", write)
+    assert (folder / "file").read_bytes() == b"whole"
+    assert [file.name for file in folder.iterdir()] == ["file"]
+
+
+def test_names_of_any_length_can_be_written(folder: Path) -> None:
+    path = folder / ("n" * 255)
+    write_atomically(path, lambda partial: partial.write_bytes(b"x"))
+    assert path.read_bytes() == b"x"
+
+
+def test_what_lies_in_the_cache_is_told_by_kind_and_nothing_of_anybody_else_s(folder: Path) -> None:
+    cached("kind", digest("a"), Building())
+    (folder / "kind" / ".left.partial").write_bytes(b"1234")
+    (folder / "kind" / "holiday.npz").write_bytes(b"mine")
+    (folder / "letters").mkdir()
+    (folder / "letters" / "dear.txt").write_text("mine")
+    (room,) = rooms()
+    assert room.kind == "kind"
+    assert {file.name for file in room.files} == {f"{digest('a')}.npz", ".left.partial"}
+    assert room.size == sum(file.stat().st_size for file in room.files)
+
+
+def test_the_same_arrays_are_the_same_bytes(folder: Path) -> None:
+    for name in ("a", "b"):
+        save_arrays(folder / name, {"rows": ROWS, "texts": np.array(["x", "yz"])})
+    assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
+
+
+def _zip(file: Path, size: int, shape: tuple[int, ...]) -> None:
+    """An npz of zeros, deflated to nearly nothing."""
+    head = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("rows.npy", "w") as member,
+    ):
+        np.lib.format.write_array_header_1_0(member, head)
+        member.write(bytes(size))
+
+
+def test_an_archive_is_refused_by_its_headers_before_anything_is_inflated(folder: Path) -> None:
+    bomb = folder / "bomb.npz"
+    _zip(bomb, 10_000_000, (10_000_000,))
+    assert bomb.stat().st_size < 20_000
+    tracemalloc.start()
+    with pytest.raises(Damaged, match="at most 1,000,000 are read"):
+        npz.read(bomb, limit=1_000_000)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
+    assert npz.read(bomb, limit=20_000_000)[0]["rows"].shape == (10_000_000,)
+
+
+def test_a_shape_that_its_content_does_not_have_is_refused_before_it_is_allocated(
+    folder: Path,
+) -> None:
+    _zip(folder / "liar.npz", 10, (2**40, 2**10))
+    with pytest.raises(Damaged, match=r"its shape 1,125,899,906,842,"):
+        npz.read(folder / "liar.npz")
 
 
 def test_a_failed_building_leaves_nothing(folder: Path) -> None:
@@ -93,7 +226,7 @@ def test_an_interrupted_writing_leaves_what_was_there(folder: Path) -> None:
 
 def test_nothing_is_unpickled(folder: Path) -> None:
     np.savez(folder / "objects.npz", rows=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(Damaged, match="allow_pickle"):
         load_arrays(folder / "objects.npz")
 
 

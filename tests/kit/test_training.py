@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fowh.core.cache import Arrays
+from fowh.core.cache import Arrays, place
 from fowh.kit.training import Best, Checkpoint, blank, initialise, loop, restore, state_of
 
 
@@ -187,5 +187,6 @@ def test_a_damaged_checkpoint_is_no_checkpoint(
     monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))
     made = Training()
     made.look(1)
-    made.saved.path.write_bytes(damage)
-    assert made.saved.resume() == {}
+    place("training", "name").write_bytes(damage)
+    with pytest.warns(UserWarning, match="is damaged"):
+        assert made.saved.resume() == {}

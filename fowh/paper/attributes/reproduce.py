@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fowh.core.cache import write_atomically
 from fowh.core.errors import InputError
+from fowh.core.files import write_atomically
 from fowh.metrics.intervals import Value
 from fowh.paper.attributes.arms import ARMS, HELD_OUT, MEMBERS, PARTITIONS, PEOPLE, Arm, measure
 from fowh.paper.attributes.table import FOLDS, Table, diabetes, read

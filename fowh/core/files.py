@@ -1,0 +1,98 @@
+"""Files that hold people's data: private, whole or not there, and none left half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+FOLDER, FILE = 0o700, 0o600  # whatever the umask: what lies there was made from people's samples
+PARTIAL = ".partial"
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone.
+
+    A folder that is there stays as it is: somebody chose its mode.
+    """
+    if path.is_dir():
+        return
+    private_folder(path.parent)
+    with contextlib.suppress(FileExistsError):  # another process was faster, or it is a file
+        path.mkdir()
+        path.chmod(FOLDER)  # mkdir's own mode is cut by the umask
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary neighbour of ``path``, then move it into place.
+
+    It is on the disk before it is moved, so that no crash leaves a file that is short. Neighbours
+    that a killed process left are removed first.
+    """
+    private_folder(path.parent)
+    sweep(path.parent)
+    file, partial = _partial(path.parent)
+    try:
+        write(partial)
+        os.fsync(file)
+        partial.replace(path)
+        _settle(path.parent)
+    except OSError as error:  # a full disk does not say which file it was
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        partial.unlink(missing_ok=True)
+        os.close(file)
+
+
+def sweep(folder: Path) -> None:
+    """Remove partial files in a folder that nobody writes any more.
+
+    Whoever writes one holds a lock on it, which the kernel releases when he ends in any way. A
+    number of his process would say nothing to another container.
+    """
+    for partial in folder.glob(f".*{PARTIAL}"):
+        with contextlib.suppress(OSError):  # another user's, or gone by now
+            file = os.open(partial, os.O_RDWR)
+            try:
+                if _locked(file):
+                    partial.unlink(missing_ok=True)
+            finally:
+                os.close(file)
+
+
+def _partial(folder: Path) -> tuple[int, Path]:
+    """A new file under a name that is nobody else's, locked: its descriptor and its path."""
+    while True:
+        file, name = tempfile.mkstemp(suffix=PARTIAL, prefix=".", dir=folder)
+        partial = Path(name)
+        partial.chmod(FILE)
+        if _locked(file) and os.fstat(file).st_nlink:
+            return file, partial
+        os.close(file)  # swept between its making and its lock
+
+
+def _locked(file: int) -> bool:
+    """Take the lock of an open file; whether nobody else has it. Without locks: whoever asks."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _settle(folder: Path) -> None:
+    """Have the move itself on the disk, where the system lets a folder be synchronised."""
+    with contextlib.suppress(OSError):
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)

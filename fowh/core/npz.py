@@ -1,0 +1,125 @@
+"""Named arrays in one file (npz), read only where its headers say what its content is.
+
+Nothing is unpickled, and nothing is inflated beyond what fits into memory.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+
+_READ = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+class Damaged(ValueError):
+    """A file that is not as it was written; the message is one line that says why."""
+
+
+def memory() -> int:
+    """Bytes of memory that the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def write(file: Path, arrays: Mapping[str, NDArray[Any]], note: str) -> None:
+    """Write an uncompressed npz; the same arrays give the same bytes.
+
+    Args:
+        file: where.
+        arrays: of plain numbers or texts.
+        note: kept in the archive's comment, where no reader of npz looks.
+    """
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            # force_zip64: the size is not known before
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                npy.write_array(member, np.asanyarray(array), allow_pickle=False)
+        archive.comment = note.encode()
+
+
+def read(path: Path, limit: int | None = None) -> tuple[Arrays, str]:
+    """The arrays and the note.
+
+    Args:
+        path: of an npz.
+        limit: bytes that all of it may have; None for half of the machine's memory.
+
+    Raises:
+        Damaged: no npz of plain arrays, or larger than the limit.
+        OSError: it cannot be opened.
+    """
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                _check(archive, memory() // 2 if limit is None else limit)
+                note = archive.comment.decode()
+                arrays = {}
+                for info in archive.infolist():
+                    with archive.open(info) as member:
+                        made = npy.read_array(member, allow_pickle=False)
+                        member.read()  # at its end the checksum is compared
+                    arrays[info.filename.removesuffix(".npy")] = made
+        except Damaged:
+            raise
+        except Exception as error:  # parsers of damaged bytes raise nearly everything
+            raise Damaged(_reason(error)) from error
+    return arrays, note
+
+
+def check(path: Path, limit: int | None = None) -> None:
+    """Refuse an npz whose headers do not fit its content, or memory; nothing is inflated.
+
+    Args:
+        path: of an npz.
+        limit: as for ``read``.
+
+    Raises:
+        Damaged: as ``read``.
+        OSError: it cannot be opened.
+    """
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                _check(archive, memory() // 2 if limit is None else limit)
+        except Damaged:
+            raise
+        except Exception as error:
+            raise Damaged(_reason(error)) from error
+
+
+def _check(archive: zipfile.ZipFile, limit: int) -> None:
+    names = [info.filename for info in archive.infolist()]
+    if len({*names}) < len(names):
+        raise Damaged("two arrays have one name")
+    whole = sum(info.file_size for info in archive.infolist())
+    if whole > limit:
+        raise Damaged(f"holds {whole:,} bytes, at most {limit:,} are read on this machine")
+    for info in archive.infolist():
+        if not info.filename.endswith(".npy"):
+            raise Damaged(f"holds {info.filename!r}, which is no array")
+        with archive.open(info) as member:
+            shape, dtype = _header(member)
+            size = member.tell() + math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and size != info.file_size:
+            raise Damaged(f"{info.filename} has {info.file_size:,} bytes, its shape {size:,}")
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy.read_magic(member)
+    if version not in _READ:
+        raise Damaged(f"an array of npy version {version}")
+    shape, _, dtype = _READ[version](member)
+    return shape, dtype
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
