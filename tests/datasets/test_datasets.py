@@ -160,6 +160,23 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     assert "without Python objects" in line(tmp_path / "o.npy")
 
 
+def test_numbers_of_a_npy_file_are_mapped_and_not_copied(tmp_path: Path) -> None:
+    """Where they are float32 in the order of the labels; else there is no way round a copy."""
+
+    def mapped(x: np.ndarray, y: np.ndarray) -> bool:
+        np.save(tmp_path / "m.npy", x)
+        np.save(tmp_path / "m.subjects.npy", y)
+        values: object = Embeddings(str(tmp_path / "m.npy")).load().values
+        while isinstance(values, np.ndarray) and not isinstance(values, np.memmap):
+            values = values.base
+        return values is not None
+
+    rows, whose = np.ones((6, 3), dtype=np.float32), np.repeat([1, 2, 3], 2)
+    assert mapped(rows, whose)
+    assert not mapped(rows.astype(np.float64), whose)
+    assert not mapped(rows, whose[::-1])
+
+
 @pytest.mark.parametrize("name", ["nowhere.npz", "nowhere.npy", "nowhere.parquet", "a.faiss"])
 def test_missing_file(name: str, tmp_path: Path) -> None:
     assert "no such file" in line(tmp_path / name)
