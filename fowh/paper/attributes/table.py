@@ -79,7 +79,7 @@ def read(path: Path, sensitive: str, outcome: str) -> Table:
         InputError: no such file, not a table, or as ``made``.
     """
     try:
-        text = io.StringIO(text_of(path, "--table with a CSV in UTF-8"), newline="")
+        text = io.StringIO(text_of(path, "a CSV in UTF-8"), newline="")
         rows = [row for row in csv.reader(text, strict=True) if row]
     except csv.Error as error:
         raise InputError(f"--table {path}: {error}; expected a CSV in UTF-8") from error
