@@ -1,6 +1,6 @@
 """The command line; nothing else prints. Nothing heavy is imported before a command needs it."""
 
-from fowh.cli import evaluate, many, plugins
+from fowh.cli import cache, evaluate, many, plugins
 from fowh.cli._app import app, main
 
-__all__ = ["app", "evaluate", "main", "many", "plugins"]
+__all__ = ["app", "cache", "evaluate", "main", "many", "plugins"]

@@ -1,7 +1,7 @@
 """The outermost handler: whatever goes wrong is one line, and an exit code that says whose fault.
 
 0: done. 1: a failed cell, or a fault of ours or of a plug-in, with a log. 2: something to put right
-by whoever typed the command. 130: interrupted.
+by whoever typed the command. 130 and 143: ended by SIGINT, SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
 import warnings
@@ -22,13 +20,13 @@ from typing import Any
 
 import typer
 
+from fowh.cli._ending import interruptible
 from fowh.core.cache import cache_dir
 from fowh.core.errors import (
     InputError,
     Interrupted,
     PluginExit,
     escaped,
-    interrupt,
     one_line,
     reason,
 )
@@ -60,11 +58,12 @@ def guarded(work: Callable[[], int]) -> int:
         work: returns an exit code.
     """
     warnings.showwarning = _note
-    with _streams(), _interruptible():
+    with _streams():
         try:
-            _there()
-            code = work()
-            sys.stdout.flush()
+            with interruptible():
+                _there()
+                code = work()
+                sys.stdout.flush()
         except BaseException as error:
             code = _told(error)
         for stream in (sys.stdout, sys.stderr):
@@ -89,8 +88,7 @@ def log(error: BaseException) -> str:
 def _told(error: BaseException) -> int:
     """Say what went wrong; the exit code."""
     if isinstance(error, Interrupted):
-        tell("fowh: interrupted; the same command goes on from what is recorded")
-        return 130
+        return 128 + error.number  # ``interruptible`` has said it
     if isinstance(error, _Lost):
         tell(f"fowh: cannot write to stdout ({error}): what is in files stays; give it another")
         return 2
@@ -189,20 +187,6 @@ def _streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout = given
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """While the user's interrupt is told from one that a plug-in raises by itself."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _note(message: Warning | str, *where: Any, **more: Any) -> None:

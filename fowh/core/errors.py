@@ -19,7 +19,15 @@ class InputError(ValueError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user ended the run. Only handlers of signals raise it, and no boundary stops it."""
+    """The user ended the run. Only handlers of signals raise it, and no boundary stops it.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class PluginExit(RuntimeError):
@@ -95,8 +103,8 @@ def _spelt(character: str) -> str:
 
 
 def interrupt(number: int, frame: object) -> NoReturn:
-    """Handler of SIGINT: the user's own interrupt, told from one that a plug-in raises."""
-    raise Interrupted
+    """Handler of signals: the user's own interrupt, told from one that a plug-in raises."""
+    raise Interrupted(number)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ process for every task; only there is the plug-in loaded, and what it leaves in 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import os
 import signal
@@ -21,6 +22,8 @@ from fowh.core.errors import InputError
 from fowh.core.trust import APART
 from fowh.isolation import served, wire
 
+DEATH_SIGNAL = 1  # of prctl: what a process is sent when its parent ends
+
 
 def main() -> None:
     """Fork a process for each socket that comes in, end one whose number does, until the end."""
@@ -34,10 +37,21 @@ def main() -> None:
     for kind in APART:  # reading what is installed takes long; importing it is left to each process
         registry.names(kind)
     mine: set[int] = set()
+    try:
+        _nurse(control, mine)
+    finally:  # the testbed is gone, in whatever way: whatever still works, works for nobody
+        _bury(mine)
+        for number in mine:
+            _kill(number)
+
+
+def _nurse(control: socket.socket, mine: set[int]) -> None:
+    """Until the line is closed; ``mine`` are the processes that live."""
+    me = os.getpid()
     while True:
         try:
             text, sockets, _, _ = socket.recv_fds(control, wire.PID.size, 1)
-        except ConnectionResetError:  # the testbed is gone
+        except ConnectionResetError:
             return
         if not text:
             return
@@ -45,13 +59,13 @@ def main() -> None:
         if not sockets:
             (number,) = wire.PID.unpack(text)
             if number in mine:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(number, signal.SIGKILL)
+                _kill(number)
             continue
         number = os.fork()
         if not number:
             control.close()
             os.setpgid(0, 0)
+            _end_with(me)
             if "numba" in sys.modules:  # its machine code would be kept where no file can be made
                 sys.modules["numba.core.caching"].Cache.save_overload = _nowhere  # type: ignore
             _serve(socket.socket(fileno=sockets[0]))
@@ -60,6 +74,20 @@ def main() -> None:
         mine.add(number)
         os.close(sockets[0])
         control.sendall(wire.PID.pack(number))
+
+
+def _kill(number: int) -> None:
+    """End a process and what it started beside it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(number, signal.SIGKILL)
+
+
+def _end_with(parent: int) -> None:
+    """In a fork: end when the nursery does, even if somebody kills that; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # too late
+            os._exit(0)
 
 
 def _practise() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from fowh.core.errors import InputError
 from fowh.core.sources import sources
 from fowh.isolation import wire
+from fowh.kit.parallel import unsignalled
 
 SILENCE = 3600.0  # seconds that a plug-in may work without a word
 HINT = "give --trusted to run it in the testbed's own process"
@@ -45,16 +46,17 @@ class Nursery:
         self._control, theirs = socket.socketpair()
         ours = str(Path(__file__).parents[2])
         path = os.pathsep.join([ours, *filter(None, sys.path)])
-        self._process = subprocess.Popen(
-            # -P: a module in the working directory must not stand in for one of ours
-            [
-                *(sys.executable, "-P", "-m", "fowh.isolation.child", str(theirs.fileno())),
-                *(HEAVY if heavy else ()),
-            ],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+        with unsignalled():
+            self._process = subprocess.Popen(
+                # -P: a module in the working directory must not stand in for one of ours
+                [
+                    *(sys.executable, "-P", "-m", "fowh.isolation.child", str(theirs.fileno())),
+                    *(HEAVY if heavy else ()),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
+            )
         theirs.close()
         self._next = self._forked()
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import connection, parent_process
 
 TRAINING = 2  # threads of every training, whatever the machine has
 
@@ -59,3 +62,29 @@ def training_threads() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def unsignalled() -> Iterator[None]:
+    """Processes that start meanwhile hear neither SIGINT nor SIGTERM.
+
+    A terminal sends those to all processes of a command. The one that the user started says what
+    happens, and the others end with it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with_parent() -> None:
+    """In a process of ``multiprocessing``: end as soon as its parent has, in whatever way."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])  # the kernel closes it, after SIGKILL too
+    os._exit(1)

@@ -16,7 +16,7 @@ from fowh.core.registry import load
 from fowh.core.threat import Threat
 from fowh.engine.cell import Cell, spec_of
 from fowh.engine.plan import make_plan
-from fowh.kit.parallel import spare_the_cores
+from fowh.kit.parallel import end_with_parent, spare_the_cores, unsignalled
 from fowh.paper import experiment
 from fowh.paper.experiment import HEADS, NAMING, RUNS, SCHEMES, TABLES, UNPROTECTED
 from fowh.records import store
@@ -103,6 +103,24 @@ def samples_of(todo: list[Job]) -> dict[str, Samples]:
     return {name: load("dataset", name).load() for name in names}
 
 
+def check(todo: list[Job], samples: dict[str, Samples]) -> None:
+    """Refuse what no worker could do, before one starts.
+
+    Args:
+        todo: the cells.
+        samples: of their datasets, by name.
+
+    Raises:
+        InputError: a cell that cannot be, or a dataset that its protocol cannot split.
+    """
+    for job in todo:
+        mine = samples[job.dataset]
+        cell = job.cell().on(mine)
+        closed = cell.leak.closed_set
+        cell.protocol.lessons(mine, cell.target, closed)
+        cell.protocol.folds(mine, cell.target, closed, cell.threat, cell.seed)
+
+
 def folders(todo: list[Job], out: Path) -> dict[Job, Path]:
     """Where the records of these cells are, without running anything."""
     samples = samples_of(todo)
@@ -112,8 +130,8 @@ def folders(todo: list[Job], out: Path) -> dict[Job, Path]:
 def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> dict[Job, Path]:
     """Run every cell that is not on record, in parallel processes.
 
-    On a CPU each has one thread; on several GPUs cells take them in turn. Several cells share a
-    target: the targets are trained first, so that no two train the same.
+    Each has one thread, beside those of a training; on several GPUs cells take them in turn.
+    Several cells share a target: the targets are trained first, so that no two train the same.
 
     Args:
         todo: the cells.
@@ -137,12 +155,14 @@ def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> 
         ("cell", _run, todo),
     ]
     found: dict[Job, Path] = {}
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (workers > 1,)) as pool:
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start)
+    try:
         for what, work, parts in stages:
-            tasks = {
-                pool.submit(work, part, out, places[number % len(places)]): part
-                for number, part in enumerate(parts)
-            }
+            with unsignalled():
+                tasks = {
+                    pool.submit(work, part, out, places[number % len(places)]): part
+                    for number, part in enumerate(parts)
+                }
             for done, task in enumerate(as_completed(tasks), 1):
                 job = tasks[task]
                 try:
@@ -152,12 +172,18 @@ def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> 
                         f"a process of --jobs {workers} was killed, probably for lack of memory; "
                         "run again with fewer: finished cells are kept"
                     ) from error
-                except BaseException:
-                    pool.shutdown(cancel_futures=True)
-                    raise
                 words = f"{job.leak} {job.scheme} {job.schedule}, target {job.draw}"
                 more = f", {job.samples} samples, seed {job.seed}" if what == "cell" else ""
                 say(f"{what} {done} of {len(parts)}: {words}{more}")
+    except Exception:
+        pool.shutdown(cancel_futures=True)  # those that have begun are finished, and kept
+        raise
+    except BaseException:  # told to end: at once
+        for process in list(pool._processes.values()):
+            process.kill()
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
     return {job: found[job] for job in todo}
 
 
@@ -170,18 +196,18 @@ def _places(device: str) -> list[str]:
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 
-def _start(several: bool) -> None:
-    """In a worker beside others: two threads on small layers cost more than they give.
+def _start() -> None:
+    """In a worker: one thread, however many there are, so that their number alters no record.
 
-    Trainings have as many as ever, so that they come out the same whatever runs beside them.
+    Beside others, two threads on small layers cost more than they give. A training has its own.
     """
+    end_with_parent()
     spare_the_cores()
-    if several:
-        import faiss
-        import torch
+    import faiss
+    import torch
 
-        torch.set_num_threads(1)
-        faiss.omp_set_num_threads(1)
+    torch.set_num_threads(1)
+    faiss.omp_set_num_threads(1)
 
 
 def _train(job: Job, out: Path, device: str) -> Path:

@@ -22,7 +22,7 @@ from fowh.paper.experiment import (
     TABLES,
     USUAL_PROTOCOL,
 )
-from fowh.paper.jobs import Job, Say, make_jobs, run_all, samples_of
+from fowh.paper.jobs import Job, Say, check, make_jobs, run_all, samples_of
 from fowh.paper.kept import Kept
 from fowh.paper.tally import TableLine, differences, read_lines, shown_by
 from fowh.records import store
@@ -106,9 +106,8 @@ def reproduce_table(
     runs = seeds or (FULL_SEEDS if full else SEEDS)
     leaks = tuple(HEADS[name] for name in heads)
     todo = make_jobs(table, dataset, target, protocol, sizes, runs, leaks)
-    for job in todo:
-        job.cell()  # bad input is found before anything starts
     samples_by = samples_of(todo)
+    check(todo, samples_by)  # bad input is found before anything starts
     known = kept.answers(kept.HERE, todo, samples_by)
     if known:
         commits = ", ".join(sorted({each.commit for each in known.values()}))

@@ -21,6 +21,7 @@ from fowh.core.cache import Arrays, content, digest, save_arrays
 from fowh.core.errors import InputError, reason
 from fowh.core.files import write_atomically
 from fowh.core.texts import text_of
+from fowh.kit.parallel import TRAINING
 from fowh.records import schema
 
 SCHEMA = schema.VERSION
@@ -167,14 +168,26 @@ def finite(value: Any) -> Any:
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Versions, device and commit that produced a record."""
+    """Versions, device, threads and commit that produced a record."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return {"versions": versions, "device": device, "machine": platform.machine(), **_commit()}
+    found = {"device": device, "machine": platform.machine(), "threads": threads()}
+    return {"versions": versions, **found, **_commit()}
+
+
+def threads() -> dict[str, int]:
+    """How many threads each library works on; a training has a number of its own."""
+    import torch
+    from threadpoolctl import threadpool_info
+
+    made: dict[str, int] = {}
+    for each in threadpool_info():
+        made[each["user_api"]] = max(each["num_threads"], made.get(each["user_api"], 0))
+    return {"torch": torch.get_num_threads(), "training": TRAINING, **made}
 
 
 def commit_of(environment: Mapping[str, Any]) -> str:

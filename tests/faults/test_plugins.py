@@ -164,7 +164,7 @@ def test_the_users_own_interrupt_is_no_plugins() -> None:
     with pytest.raises(PluginExit), contained():
         raise KeyboardInterrupt
     with pytest.raises(Interrupted), contained():
-        raise Interrupted
+        raise Interrupted(2)
 
 
 @dataclass(frozen=True)
