@@ -34,6 +34,17 @@ Trusted = Annotated[
 ]
 
 
+def _offline(asked: bool) -> None:
+    if asked:
+        os.environ["FOWH_OFFLINE"] = "1"  # workers inherit it
+
+
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", callback=_offline, help="Download nothing (published weights)."),
+]
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(__version__)

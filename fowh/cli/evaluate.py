@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fowh.cli._app import Device, Force, Out, Trusted, app
+from fowh.cli._app import Device, Force, Offline, Out, Trusted, app
 from fowh.cli._door import tell
 
 
@@ -60,6 +60,7 @@ def evaluate(
     ] = False,
     force: Force = False,
     trusted: Trusted = False,
+    offline: Offline = False,
 ) -> None:
     """Evaluate one cell: does SCHEME keep the system useful, and what does a thief get back?"""
     from fowh.cells import make_cell

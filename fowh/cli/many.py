@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fowh.cli._app import Device, Force, Out, Trusted, app
+from fowh.cli._app import Device, Force, Offline, Out, Trusted, app
 from fowh.cli._door import log, say, tell
 from fowh.core.errors import InputError, contained, reason
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_COMMON = ("table", "out")  # what every table of ``reproduce`` takes
+_COMMON = ("table", "out", "offline")  # what every table of ``reproduce`` takes
 _OF_ATTRIBUTES = ("own", "sensitive", "outcome")  # what fredrikson2014 takes alone
 _OF_FAMILY = ("dataset", "device")  # what the other tables of docs/gradients.md take
 
@@ -28,6 +28,7 @@ def sweep(
     out: Out = Path("results"),
     force: Force = False,
     trusted: Trusted = False,
+    offline: Offline = False,
 ) -> None:
     """Evaluate every cell of a sweep; cells already on record are not run again."""
     from rich.console import Console
@@ -130,6 +131,7 @@ def reproduce(
     ] = None,
     sensitive: Annotated[str, typer.Option(help="Its column of the hidden attribute.")] = "",
     outcome: Annotated[str, typer.Option(help="Its column that the model predicts.")] = "",
+    offline: Offline = False,
 ) -> None:
     """Print a published table, measured here, beside the published figures where there are any."""
     from rich.console import Console

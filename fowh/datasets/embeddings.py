@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core import npz
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
 from fowh.core.texts import path_of, text_of
@@ -86,6 +87,7 @@ def _guard(path: Path, reader: Callable[[Path], Any]) -> Any:
 
 
 def _npz(path: Path) -> tuple[Array, Array | None]:
+    npz.check(path)  # by its headers, before anything is inflated
     with np.load(path, allow_pickle=False) as stored:
         if "embeddings" not in stored:
             raise InputError(f"{path}: {list(stored)}; expected embeddings, subjects: rename them")
@@ -99,6 +101,13 @@ def _npy(path: Path) -> tuple[Array, None]:
 def _parquet(path: Path) -> tuple[Array, Array | None]:
     from pyarrow import compute, parquet, types
 
+    meta = parquet.read_metadata(path)
+    size = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
+    if size > npz.memory() // 2:
+        raise InputError(
+            f"{path}: {size:,} bytes once inflated; expected at most half of this machine's "
+            f"{npz.memory():,}: give fewer rows"
+        )
     table = parquet.read_table(path, partitioning=None)
     if any(column.null_count for column in table.columns):
         raise InputError(f"{path}: has empty cells (nulls); expected none: drop those rows")

@@ -21,6 +21,14 @@ MARGIN = 60  # edge pixels repeated around a photograph: tight crops cut the for
 THRESHOLD = -0.3  # of the detector; 0 misses tilted heads
 BILINEAR = Image.Resampling.BILINEAR
 FRAME = "dlib"  # how a face lies in a chip of dlib's
+KNOWN = {  # SHA-256 of the files that King published (github.com/davisking/dlib-models)
+    "dlib_face_recognition_resnet_model_v1.dat": (
+        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+    ),
+    "shape_predictor_5_face_landmarks.dat": (
+        "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
+    ),
+}
 
 
 def enlarge(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -65,11 +73,21 @@ def check(images: NDArray[Any]) -> None:
 
 
 def weights(name: str) -> Path:
-    """A weight file; the package is found, not imported (its import needs pkg_resources)."""
+    """A weight file; the package is found, not imported (its import needs pkg_resources).
+
+    Raises:
+        InputError: there is none, or it is not the one that was published.
+    """
     spec = find_spec("face_recognition_models")
     path = Path(spec.origin if spec and spec.origin else "").parent / "models" / name
     if not path.is_file():
         raise InputError(f"{name} not found; run: pip install face-recognition-models")
+    found = _hashed(path, path.stat().st_mtime_ns)
+    if found != KNOWN.get(name, found):
+        raise InputError(
+            f"{path} is not the file that was published (SHA-256 {found[:16]}..., expected "
+            f"{KNOWN[name][:16]}...); run: pip install --force-reinstall face-recognition-models"
+        )
     return path
 
 

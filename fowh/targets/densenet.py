@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fowh.targets._trained import TrainedTarget
@@ -13,6 +15,8 @@ from fowh.targets._trained import TrainedTarget
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+OFFLINE = "FOWH_OFFLINE"  # in the environment, so that workers see it: nothing is downloaded
 
 
 class WeightsWarning(UserWarning):
@@ -73,13 +77,23 @@ def load_imagenet(network: nn.Module) -> bool:
     return True
 
 
+def _announce(url: str, file: Path) -> None:
+    warnings.warn(f"loading {url} (57 MB) into {file}; --offline does without", stacklevel=3)
+
+
 @cache
 def imagenet() -> dict[str, torch.Tensor] | None:
     """The published ImageNet weights of the trunk; None, and a warning, where there are none."""
+    import torch
     from torchvision.models import DenseNet169_Weights
 
     published = DenseNet169_Weights.IMAGENET1K_V1
+    file = Path(torch.hub.get_dir()) / "checkpoints" / published.url.rpartition("/")[2]
     try:
+        if not file.exists():
+            if os.environ.get(OFFLINE):
+                raise OSError("--offline")
+            _announce(published.url, file)
         whole = published.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except Exception as error:  # no network, a proxy's page, a full disk ...
         reason = str(error).partition("\n")[0]

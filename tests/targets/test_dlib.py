@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -195,6 +197,20 @@ def test_the_digest_covers_the_weights(monkeypatch: pytest.MonkeyPatch, tmp_path
         _faces, "weights", lambda name: damaged if name == damaged.name else find(name)
     )
     assert Dlib().sha256 != whole
+
+
+def test_weights_that_nobody_published_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A wheel of the same name with another network in it."""
+    (tmp_path / "models").mkdir()
+    data = bytearray(_faces.weights(target_file.NETWORK).read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "models" / target_file.NETWORK).write_bytes(data)
+    place = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(_faces, "find_spec", lambda name: place)
+    with pytest.raises(InputError, match=r"is not the file that was published .*reinstall"):
+        _faces.weights(target_file.NETWORK)
 
 
 def test_without_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:

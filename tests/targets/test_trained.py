@@ -447,6 +447,7 @@ def large() -> Any:
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No weights can be loaded; torchvision is otherwise as it is."""
     imagenet.cache_clear()
+    monkeypatch.setattr("fowh.targets.densenet._announce", lambda url, file: None)
 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("no route")
@@ -466,6 +467,31 @@ def test_without_imagenet_weights_there_is_a_warning_and_nothing_is_printed(
     assert "\n" not in text
     assert capsys.readouterr() == ("", "")
     assert all(torch.equal(value, before[name]) for name, value in large.state_dict().items())
+
+
+def test_a_download_is_announced_and_can_be_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def fail(url: str, **how: Any) -> None:
+        asked.append(url)
+        raise OSError("no route")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    imagenet.cache_clear()
+    with pytest.warns(UserWarning) as said:
+        assert imagenet() is None
+    first = str(said[0].message)
+    assert first.startswith("loading https://") and "57 MB" in first and "--offline" in first
+    assert len(said) == 2 and len(asked) == 1
+    imagenet.cache_clear()
+    monkeypatch.setenv("FOWH_OFFLINE", "1")
+    with pytest.warns(WeightsWarning, match=r"no ImageNet weights .*\(--offline\)") as said:
+        assert imagenet() is None
+    assert len(said) == 1 and len(asked) == 1
+    imagenet.cache_clear()
 
 
 @pytest.mark.filterwarnings("ignore::fowh.targets.densenet.WeightsWarning")
