@@ -35,5 +35,5 @@ class InProcess:
             done.set_exception(error)
         return done
 
-    def shutdown(self, cancel_futures: bool) -> None:
+    def shutdown(self, cancel_futures: bool = False) -> None:
         self.cancelled = cancel_futures

@@ -114,6 +114,33 @@ def test_cells_in_which_an_attack_failed_are_named(
 
 
 @pytest.mark.parametrize(
+    ("dataset", "given", "reason"),
+    [
+        ("iris:people=2,readings=2,side=32", {}, "subjects"),
+        (IRIS, {"protocol": "afm_face", "target": "dlib"}, "schedule"),
+        ("gaussian:subjects=12,readings=3,dim=8", {}, "embeddings"),
+    ],
+)
+def test_what_no_worker_could_do_is_refused_before_one_starts(
+    dataset: str,
+    given: dict[str, str],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from fowh.paper import reproduce
+
+    def never(*_: Any) -> None:
+        raise AssertionError("a worker was started")
+
+    monkeypatch.setattr(reproduce, "run_all", never)
+    options: dict[str, Any] = {"target": NET, "protocol": "afm_iris", **given}
+    with pytest.raises(InputError, match=reason):
+        reproduce_table("table2", dataset, **options, device="cpu", out=tmp_path, say=len)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     ("dataset", "protocol", "family"),
     [
         (IRIS, "afm_iris", "iris"),
@@ -128,6 +155,7 @@ def test_the_protocol_follows_the_dataset(
 
     monkeypatch.setattr(reproduce, "run_all", lambda todo, *_: dict.fromkeys(todo, tmp_path))
     monkeypatch.setattr(reproduce, "samples_of", lambda todo: {dataset: None})
+    monkeypatch.setattr(reproduce, "check", lambda todo, samples: None)
     monkeypatch.setattr(kept, "of_record", lambda *_: None)
     monkeypatch.setattr(reproduce, "read_lines", lambda table, cells: [])
     monkeypatch.setattr(store, "load_observations", lambda folder: {})
