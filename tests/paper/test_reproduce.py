@@ -114,16 +114,14 @@ def test_cells_in_which_an_attack_failed_are_named(
 
 
 @pytest.mark.parametrize(
-    ("dataset", "given", "reason"),
+    ("dataset", "reason"),
     [
-        ("iris:people=2,readings=2,side=32", {}, "subjects"),
-        (IRIS, {"protocol": "afm_face", "target": "dlib"}, "schedule"),
-        ("gaussian:subjects=12,readings=3,dim=8", {}, "embeddings"),
+        ("iris:people=2,readings=2,side=32", "subjects"),
+        ("gaussian:subjects=12,readings=3,dim=8", "embeddings"),
     ],
 )
 def test_what_no_worker_could_do_is_refused_before_one_starts(
     dataset: str,
-    given: dict[str, str],
     reason: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -134,9 +132,9 @@ def test_what_no_worker_could_do_is_refused_before_one_starts(
         raise AssertionError("a worker was started")
 
     monkeypatch.setattr(reproduce, "run_all", never)
-    options: dict[str, Any] = {"target": NET, "protocol": "afm_iris", **given}
+    given = ("table2", dataset, NET)
     with pytest.raises(InputError, match=reason):
-        reproduce_table("table2", dataset, **options, device="cpu", out=tmp_path, say=len)
+        reproduce_table(*given, protocol="afm_iris", device="cpu", out=tmp_path, say=len)
     assert not list(tmp_path.iterdir())
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import fowh
 from fowh.core.cache import save_arrays
 from fowh.core.errors import InputError
+from fowh.kit.parallel import TRAINING
 from fowh.records import schema, store
 
 SPEC = {"dataset": {"name": "orl"}, "scheme": {"name": "iom"}, "seed": 0}
@@ -50,6 +52,12 @@ def test_a_record_names_the_versions_of_what_makes_its_numbers(record: dict[str,
     versions = record["environment"]["versions"]
     for package in ("numpy", "torch", "opacus", "scikit-learn"):
         assert versions[package] == version(package)
+
+
+def test_a_record_says_on_how_many_threads_it_was_made(record: dict[str, Any]) -> None:
+    found = record["environment"]["threads"]
+    assert found["torch"] == torch.get_num_threads() and found["training"] == TRAINING
+    assert all(count >= 1 for count in found.values()) and len(found) > 2
 
 
 @pytest.mark.parametrize("text", ["{", "[]", json.dumps({"schema": -1})])
