@@ -13,6 +13,7 @@ from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.updates import TINY, UpdateScheme
 from fowh.core.view import View
+from fowh.kit.parallel import training_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,7 @@ class InvertGradients(Attack):
 
         return unlabelled(view)
 
+    @training_threads()  # a descent makes a difference in rounding grow, as a training does
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         import torch
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
 from fowh.core.view import View
+from fowh.kit.parallel import training_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,6 +65,7 @@ class MiFace(Attack):
             return "it needs the network's slopes: give --white-box"
         return None
 
+    @training_threads()  # a descent makes a difference in rounding grow, as a training does
     def run(self, view: View, rng: np.random.Generator) -> NDArray[np.uint8]:
         said = view.release.code.reshape(len(view.release), -1)
         labels, rows = np.unique(said.argmax(axis=1), return_inverse=True)
