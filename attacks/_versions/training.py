@@ -191,5 +191,4 @@ def train(known: Slots, view: View, recipe: SlotRecipe, seed: int, checkpoint: s
         return False
 
     loop(recipe.steps, lambda step: trainer.step(step / recipe.steps), look, looks, begin)
-    saved.clear()
     return {**kept, "steps": np.array(looks), "perceptual": np.array(trainer.perceptual)}

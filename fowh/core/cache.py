@@ -110,6 +110,11 @@ def keep(kind: str, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
     save_arrays(place(kind, key), arrays, f"{kind}/{key}")
 
 
+def forget(kind: str, key: str) -> None:
+    """Remove what is stored under (kind, key), if anything is."""
+    place(kind, key).unlink(missing_ok=True)
+
+
 def cached(kind: str, key: str, build: Callable[[], Arrays]) -> Arrays:
     """The arrays stored under (kind, key); built and stored where absent or damaged.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.cache import Arrays, cached, digest
+from fowh.core.cache import Arrays, cached, digest, forget
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import Scheme
 from fowh.core.target import Learner, Progress, quiet
@@ -148,7 +148,8 @@ class View:
 
         Args:
             parts: all that the training depends on: arrays, and values that JSON has.
-            build: trains; is given the key, under which it may keep checkpoints.
+            build: trains; is given the key, under which it may keep a checkpoint. That goes when
+                the result is stored.
         """
         known = digest(self.source, *parts)
         if known in self._remembered:
@@ -162,6 +163,7 @@ class View:
             return {**arrays, "_queries": np.array(query.used - used if query else 0)}
 
         arrays = dict(cached("trained", key, whole))
+        forget("training", key)  # the checkpoint: not before its result is on the disk
         asked = int(arrays.pop("_queries"))
         if query:  # from the cache: the same bill
             query.charge(used + asked - query.used)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fowh.core.cache import Arrays, keep, place, recall
+from fowh.core.cache import Arrays, keep, recall
 from fowh.kit.parallel import training_threads
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -149,10 +149,6 @@ class Checkpoint:
             restore(net, _below(arrays, f"{part}/net/"))
             _restore_adam(adam, list(net.parameters()), _below(arrays, f"{part}/adam/"))
         return {key: value.item() for key, value in _below(arrays, "numbers/").items()}
-
-    def clear(self) -> None:
-        """The training is over: its checkpoint goes."""
-        place("training", self.name).unlink(missing_ok=True)
 
 
 def _restore_adam(adam: Any, parameters: list[nn.Parameter], arrays: Arrays) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from fowh.cli._ending import interruptible
-from fowh.core.cache import Arrays, cached, digest, keep
+from fowh.core.cache import Arrays, cached, digest, forget
 
 CHANGES = {"open", "os.rename", "os.remove", "os.mkdir", "os.chmod"}  # audit events of Python
 
@@ -236,12 +236,10 @@ def _train() -> None:
             return False
 
         loop(12, update, look, range(3, 12, 3), begin)
-        made = state_of(net)
-        keep("trained", digest("trained"), made)
-        saved.clear()
-        return made
+        return state_of(net)
 
     cached("trained", digest("trained"), build)
+    forget("training", digest("training"))  # as ``View.remember`` does
 
 
 WORK: dict[str, Callable[..., None]] = {"record": _record, "cache": _cache, "train": _train}

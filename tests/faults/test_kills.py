@@ -33,7 +33,7 @@ scheme = ["lsh:bits=16", "raw"]
 dataset = "{WORLD}"
 attacks = ["preimage", "mlp:steps=20"]
 """
-QUICK = {"cache": 2, "train": 3, "record": 3}  # every so-many-th step of each
+QUICK = {"cache": 3, "train": 6, "record": 12}  # every so-many-th step of each
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +114,8 @@ def test_what_was_ended_at_a_step_on_the_disk_is_finished_by_the_same_command(
     done = forks.run(work, tmp_path / "whole")
     assert done.code == 0 and done.changes >= 5, done.err
     whole = content(tmp_path / "whole")
-    step = QUICK[what]  # the three signals take turns, so that every step is some signal's
-    for at in range(SIGNALS.index(number) % step, done.changes, step):
+    step = QUICK[what]  # the three signals take turns
+    for at in range(SIGNALS.index(number) * step // len(SIGNALS), done.changes, step):
         folder = tmp_path / str(at)
         folder.mkdir()
         kill_and_finish(forks, work, folder, whole, {"number": number, "at": at})
@@ -226,7 +226,9 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     assert _gone(mine)
 
 
-@pytest.mark.parametrize("number", SIGNALS[:2], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_plug_in_s_process_ends_with_the_testbed_even_amid_its_work(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -255,9 +257,9 @@ def test_a_plug_in_s_process_ends_with_the_testbed_even_amid_its_work(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-@pytest.mark.parametrize("what", ["evaluate", "sweep"])
-def test_a_whole_command_may_end_at_any_step(
-    what: str, number: signal.Signals, forks: Forks, tmp_path: Path
+@pytest.mark.parametrize("what", [*QUICK, "evaluate", "sweep"])
+def test_work_may_end_at_any_step(
+    what: str, number: signal.Signals, forks: Forks, cell: Path, tmp_path: Path
 ) -> None:
     def begin(name: str) -> Path:
         (tmp_path / name).mkdir()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fowh.core.cache import Arrays, place
+from fowh.core.cache import Arrays, forget, place
 from fowh.kit.training import Best, Checkpoint, blank, initialise, loop, restore, state_of
 
 
@@ -163,7 +163,7 @@ def test_an_interrupted_training_goes_on_exactly(
     for name, value in whole.kept.items():
         np.testing.assert_array_equal(second.kept[name], value)
     assert [path.name for path in (tmp_path / "training").iterdir()] == ["name.npz"]
-    second.saved.clear()
+    forget("training", "name")
     assert Training().saved.resume() == {}
 
 
