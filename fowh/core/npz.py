@@ -6,7 +6,6 @@ Nothing is unpickled, and nothing is inflated beyond what fits into memory.
 from __future__ import annotations
 
 import math
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from fowh.core import memory
+
 Arrays = dict[str, NDArray[Any]]
 
 _READ = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -23,11 +24,6 @@ _READ = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 class Damaged(ValueError):
     """A file that is not as it was written; the message is one line that says why."""
-
-
-def memory() -> int:
-    """Bytes of memory that the machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def write(file: Path, arrays: Mapping[str, NDArray[Any]], note: str) -> None:
@@ -60,7 +56,7 @@ def read(path: Path, limit: int | None = None) -> tuple[Arrays, str]:
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                _check(archive, memory() // 2 if limit is None else limit)
+                _check(archive, memory.limit() if limit is None else limit)
                 note = archive.comment.decode()
                 arrays = {}
                 for info in archive.infolist():
@@ -89,7 +85,7 @@ def check(path: Path, limit: int | None = None) -> None:
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                _check(archive, memory() // 2 if limit is None else limit)
+                _check(archive, memory.limit() if limit is None else limit)
         except Damaged:
             raise
         except Exception as error:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core import npz
+from fowh.core import memory, npz
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
 from fowh.core.texts import path_of, text_of
@@ -103,10 +103,10 @@ def _parquet(path: Path) -> tuple[Array, Array | None]:
 
     meta = parquet.read_metadata(path)
     size = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
-    if size > npz.memory() // 2:
+    if size > memory.limit():
         raise InputError(
-            f"{path}: {size:,} bytes once inflated; expected at most half of this machine's "
-            f"{npz.memory():,}: give fewer rows"
+            f"{path}: {size:,} bytes once inflated; expected at most {memory.limit():,}, half of "
+            "this machine's memory: give fewer rows"
         )
     table = parquet.read_table(path, partitioning=None)
     if any(column.null_count for column in table.columns):

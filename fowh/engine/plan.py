@@ -101,27 +101,23 @@ def _trained(judge: Target, device: str) -> Target:
     try:
         return judge.fit(None, device)
     except InputError as error:
-        what = (
-            f"witness {type(judge).__name__.lower()} is trained here, and this leak leaves nobody"
-        )
-        raise InputError(f"{what} to learn from: name dlib, or onnx:path=FILE") from error
+        raise InputError(
+            f"witness {type(judge).__name__.lower()} is trained here, and this leak leaves nobody "
+            "to learn from: name dlib, or onnx:path=FILE"
+        ) from error
 
 
-def _prepared(
-    samples: Samples, target: Target, tell: Progress
-) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Samples as the target takes them, once: cached by the content of both."""
+def _prepared(samples: Samples, target: Target, tell: Progress) -> tuple[NDArray[Any], ...]:
+    """Samples as the target takes them, and which were found: cached by the content of both."""
+    names = ("samples", "found")
 
     def build() -> dict[str, NDArray[Any]]:
-        made = in_parts(
-            lambda rows: target.prepare(samples.values[rows]),
-            *(len(samples), target.batch, tell, "preparing samples"),
-        )
-        names = ("samples", "found")
+        prepare, asked = target.prepare, (len(samples), target.batch, tell, "preparing samples")
+        made = in_parts(lambda rows: prepare(samples.values[rows]), *asked)
         return {name: np.concatenate([vars(part)[name] for part in made]) for name in names}
 
     stored = cached("prepared", digest(samples.sha256, target.preparation), build)
-    return stored["samples"], stored["found"]
+    return tuple(stored[name] for name in names)
 
 
 def _embedded(
@@ -141,10 +137,8 @@ def _embedded(
 
     def build() -> dict[str, NDArray[Any]]:
         few = prepared if everything else prepared[rows]
-        made = in_parts(
-            lambda part: target.embed(few[part], device),
-            *(len(few), target.batch, tell, "embedding samples"),
-        )
+        asked = (len(few), target.batch, tell, "embedding samples")
+        made = in_parts(lambda part: target.embed(few[part], device), *asked)
         return {"values": np.concatenate(made)}
 
     parts = (target.sha256, samples.sha256, rows, *((other.preparation,) if other else ()))
