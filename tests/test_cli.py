@@ -15,6 +15,7 @@ from fowh import cli
 from fowh.cells import read_sweep
 from fowh.core import registry
 from fowh.core.errors import InputError
+from fowh.records import store
 
 SMALL = ["--dataset", "gaussian:subjects=12,readings=3,dim=32,within=0.3"]
 FAST = [*SMALL, "--attack", "preimage", "--attack", "ridge"]
@@ -108,7 +109,8 @@ def test_an_unwritable_folder_is_refused_before_any_work(tmp_path: Path) -> None
 
 def spoil(record: Path, status: str) -> None:
     """A record as an earlier run might have left it, with a mark that a new run does not make."""
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"status": status, "old": True}))
+    made = json.loads(record.read_text()) | {"status": status, "old": True}
+    record.write_text(json.dumps(store.seal(made, store.load_observations(record.parent))))
 
 
 def test_only_a_successful_record_answers_and_force_runs_again(tmp_path: Path) -> None:

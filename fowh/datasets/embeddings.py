@@ -103,11 +103,7 @@ def _parquet(path: Path) -> tuple[Array, Array | None]:
 
     meta = parquet.read_metadata(path)
     size = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
-    if size > memory.limit():
-        raise InputError(
-            f"{path}: {size:,} bytes once inflated; expected at most {memory.limit():,}, half of "
-            "this machine's memory: give fewer rows"
-        )
+    memory.fits(f"{path}, once inflated", (size,), 1)
     table = parquet.read_table(path, partitioning=None)
     if any(column.null_count for column in table.columns):
         raise InputError(f"{path}: has empty cells (nulls); expected none: drop those rows")

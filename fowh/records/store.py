@@ -51,12 +51,14 @@ def seal(record: Record, observations: Arrays) -> Record:
     They tell what was moved, edited or damaged. They are no signature: whoever edits a record on
     purpose can make them anew.
     """
-    digests = {"observations": content(observations), "record": _digest(record)}
-    return {**record, "digests": digests}
+    bare = {**record, "digests": {"observations": content(observations)}}
+    return {**bare, "digests": {**bare["digests"], "record": _digest(bare)}}
 
 
 def _digest(record: Record) -> str:
-    return digest({key: value for key, value in record.items() if key != "digests"})
+    """Of everything but itself: the digest of the observations included."""
+    digests = {"observations": record["digests"]["observations"]}
+    return digest({**record, "digests": digests})
 
 
 def save(path: Path, record: Record, observations: Arrays) -> None:

@@ -432,12 +432,11 @@ def test_the_training_ends_after_its_steps_and_keeps_ten_states() -> None:
     for steps, expected in ((25, [*range(2, 20, 2), 25]), (3, [1, 2, 3]), (0, [0])):
         gan = Gan(**{**TINY, "steps": steps})
         recipe = training.SlotRecipe(**{name: getattr(gan, name) for name in names})
-        found = training.train(np.stack([view.embeddings]), view, recipe, 3, "named")
+        found = training.train(np.stack([view.embeddings]), view, recipe, 3, f"named {steps}")
         assert found["steps"].tolist() == expected
         kept = {name.partition("/")[0] for name in found if "/" in name}
         assert kept == {str(number) for number in range(len(expected))}
         assert len(expected) <= LOOKS
-    assert checkpoints() == []
 
 
 @pytest.mark.parametrize("depth", ["first", "last"])

@@ -171,7 +171,7 @@ def test_numbers_of_a_npy_file_are_mapped_and_not_copied(tmp_path: Path) -> None
             values = values.base
         return values is not None
 
-    rows, whose = np.ones((6, 3), dtype=np.float32), np.repeat([1, 2, 3], 2)
+    rows, whose = np.arange(1, 19, dtype=np.float32).reshape(6, 3), np.repeat([1, 2, 3], 2)
     assert mapped(rows, whose)
     assert not mapped(rows.astype(np.float64), whose)
     assert not mapped(rows, whose[::-1])

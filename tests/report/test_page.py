@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fowh.core.registry import load
-from fowh.records import schema
+from fowh.records import schema, store
 from fowh.report.lines import narrowed
 from fowh.report.page import grouped, page
 from tests.report.cells import answering, broken, observations, plugin, resisting, stopped, value
@@ -21,7 +21,7 @@ NOTHING: dict[str, Any] = {  # of a record whose attacks all failed
 
 @pytest.mark.parametrize("record", [broken(), resisting(), answering()])
 def test_the_fabricated_records_are_records(record: dict[str, Any]) -> None:
-    assert schema.problem(record) is None
+    assert schema.problem(store.seal(record, {})) is None
 
 
 def test_lines_are_in_order_and_in_words() -> None:

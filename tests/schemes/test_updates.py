@@ -165,7 +165,7 @@ def test_a_chain_does_what_its_stages_do() -> None:
         ("quantise:bits_each=1", "give 2 to 16"),
         ("secure_aggregation:clients=0", "give at least 1"),
         ("clip:norm=-1", "give a positive number"),
-        ("laplace:scale=nan", "give a positive number"),
+        ("laplace:scale=nan", "expected 0, or a size of 1e-30"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(text: str, words: str) -> None:

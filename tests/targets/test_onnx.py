@@ -213,7 +213,7 @@ def two_inputs(path: Path) -> str:
 BAD: list[tuple[Callable[[Path], str], str]] = [
     (lambda path: str(path), "no such file; expected an ONNX model: check the path"),
     (lambda path: str(path.parent), "no such file"),
-    (lambda path: "a\0b", "no such file"),
+    (lambda path: "a\0b", "zero character in its name"),
     (text, "is no ONNX model"),
     (empty, "is no ONNX model, or an empty one"),
     (lambda path: one_node(path, "NoSuchOperator"), "onnxruntime cannot load it"),

@@ -63,7 +63,7 @@ def test_a_table_of_ones_own_that_leaks(tmp_path: Path) -> None:
     [
         (["--table", "x.csv"], "--table x.csv: expected --sensitive"),
         (["--sensitive", "sex"], "expected --table FILE"),
-        (["--table", "x.csv", "--sensitive", "a", "--outcome", "b"], "x.csv: No such file"),
+        (["--table", "x.csv", "--sensitive", "a", "--outcome", "b"], "x.csv: cannot be read (No"),
         (["--dataset", "iris"], "--dataset is no option of fredrikson2014"),
         (["--full"], "--full is no option of fredrikson2014"),
     ],
