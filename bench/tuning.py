@@ -32,6 +32,7 @@ from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
 from fowh.kit import federated
 from fowh.kit.images import alike, as_tensor, resize
+from fowh.kit.rounds import clients_of
 from fowh.metrics.image import psnr
 from schemes.full_scores import FullScores
 from schemes.plain import Plain
@@ -186,7 +187,7 @@ def accuracy(
     given: World, scheme: UpdateScheme, pace: float, target: str = "mlp", size: int | None = None
 ) -> float:
     """Of a target trained under a scheme at that pace, on readings that it did not learn from."""
-    clients = federated.clients_of(int(given.members.sum()), size)
+    clients = clients_of(int(given.members.sum()), size)
     learner: Any = load("target", target)
     small = resize(given.faces, SIDES[0])
     x, y = as_tensor(small, "cpu"), torch.from_numpy(given.labels)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Stream = Callable[..., np.random.Generator]  # names of a stage -> its randomness
 Says = Callable[[Floats], Floats]
 Successes = Callable[[Columns, Columns], Columns]  # of what was observed, and of the terms
+Leaves = Callable[[Any], Release]  # the network that was handed out -> what leaves
 Doubt = tuple[str, str]  # its name, and in words what raises it
 
 
@@ -182,9 +183,9 @@ class System(ABC):
         """
         raise ValueError("this system takes no network from outside")
 
-    def nothing(self) -> Release | None:
-        """A release that says nothing, for what an attack makes of its prior; default: none."""
-        return None
+    def instead(self) -> Mapping[str, Leaves]:
+        """What leaves that says nothing of the victims, by the control it makes; default: none."""
+        return {}
 
     def match(self, made: Floats) -> NDArray[np.intp]:
         """Which of an attack's (m, d) reconstructions stands for each stolen row.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fowh.core.attack import Attack, Planter, unfit
 from fowh.core.errors import contained
+from fowh.core.leak import Leaves
 from fowh.core.view import View
 from fowh.engine.cell import row_name
 from fowh.engine.judge import Judge, Judged
@@ -48,10 +49,13 @@ class Attempt:
     remarks: list[str] = field(default_factory=list)
 
 
-def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) -> Attempt:
+def attempt(
+    attack: Attack, view: View, judge: Judge, rng: np.random.Generator, left: Leaves | None = None
+) -> Attempt:
     """Run one attack and judge it; a reason or a traceback instead where it cannot.
 
     That of a malicious server first chooses the network that clients compute their updates on.
+    ``left`` gives another release than the view's.
     """
     section: Section = "controls" if attack.blind else "attacks"
     name = row_name(attack)
@@ -63,9 +67,10 @@ def attempt(attack: Attack, view: View, judge: Judge, rng: np.random.Generator) 
         if isinstance(attack, Planter):
             with contained():
                 planted = attack.plant(view, rng)
+            view, left = replace(view, module=planted), left or judge.system.planted
+        if left is not None:
             # Clients run a copy: what a module notes of their pictures must not come back in it.
-            left = judge.system.planted(copy.deepcopy(planted))
-            view = replace(view, module=planted, release=copy.deepcopy(left))
+            view = replace(view, release=copy.deepcopy(left(copy.deepcopy(view.module))))
         with contained():
             made = attack.run(view, rng)
         seconds = time.perf_counter() - started

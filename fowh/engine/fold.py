@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from fowh.core.attack import Attack, Planter
+from fowh.core.attack import Attack
 from fowh.core.leak import Setting, Stream, System
 from fowh.core.protocol import Fold
 from fowh.core.randomness import stream
@@ -53,17 +53,8 @@ def run_fold(
     say("recognition", 0.0)
     with clock("recognition"):
         setting = Setting(
-            cell.scheme,
-            plan.values,
-            plan.samples.subjects,
-            fold,
-            cell.threat,
-            rng,
-            plan.prepared,
-            plan.target,
-            plan.learned,
-            device,
-            within(say, 0.0, 0.3),
+            *(cell.scheme, plan.values, plan.samples.subjects, fold, cell.threat, rng),
+            *(plan.prepared, plan.target, plan.learned, device, within(say, 0.0, 0.3)),
         )
         system = cell.leak.deploy(setting)
         utility = system.utility()
@@ -83,7 +74,7 @@ def run_fold(
         say(row_name(attack), begin)
         seen = view(attack, within(note, begin, end))
         attempts.append(attempt(attack, seen, judge, rng("attack", plugin_name(attack))))
-    attempts += _of_nothing(cell, system, view, judge, attempts, rng, note)
+    attempts += _misled(cell, system, view, judge, attempts, rng, note)
     say("controls", 0.9)
     controls = references(cell, plan, fold, judge, attempts, rng)
     if plan.prepared is not None:
@@ -97,7 +88,7 @@ def run_fold(
     )
 
 
-def _of_nothing(
+def _misled(
     cell: Cell,
     system: System,
     view: Callable[[Attack, Progress], View],
@@ -106,16 +97,14 @@ def _of_nothing(
     rng: Stream,
     note: Progress,
 ) -> list[Attempt]:
-    """The strongest attack that makes samples, run where nothing leaked: what its prior makes."""
-    empty = system.nothing()
+    """The strongest attack that makes samples, run where nothing of the victims leaked."""
     able = [pair for pair in uninformed(cell, attempts) if pair[0].yields == "samples"]
-    if empty is None or not able:
-        return []
-    best, _ = max(able, key=lambda pair: judge.success(pair[1]))
-    attack = next(each for each in cell.attacks if row_name(each) == best.name)
-    if isinstance(attack, Planter):
-        return []
-    note(f"fold {judge.fold.number + 1}: {best.name}, of nothing", 0.8)
-    seen = replace(view(attack, within(note, 0.8, 0.9)), release=empty)
-    made = attempt(attack, seen, judge, rng("attack", plugin_name(attack)))
-    return [replace(made, section="controls", name="prior", seconds=0.0)] if made.judged else []
+    found = []
+    for name, leaves in system.instead().items() if able else ():
+        best, _ = max(able, key=lambda pair: judge.success(pair[1]))
+        attack = next(each for each in cell.attacks if row_name(each) == best.name)
+        note(f"fold {judge.fold.number + 1}: {best.name}, misled", 0.8)
+        seen = view(attack, within(note, 0.8, 0.9))
+        made = attempt(attack, seen, judge, rng("attack", plugin_name(attack)), leaves)
+        found.append(replace(made, section="controls", name=name, seconds=0.0))
+    return [each for each in found if each.judged]

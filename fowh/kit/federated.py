@@ -16,9 +16,9 @@ from fowh.core.release import Floats
 from fowh.core.target import Progress
 from fowh.core.updates import UpdateScheme
 from fowh.kit.parallel import training_threads
+from fowh.kit.rounds import SHARE, clients_of, taking_part
 
 ROUNDS = 200
-SHARE = 0.1  # of the members that takes part in a round, each drawn independently (Poisson)
 BLOCK = 2**26  # numbers in a block of gradients of single samples: 256 MB
 MIDDLE = 0.5  # grey that a learner's network sees as 0
 SETTLED = 256  # samples that are normalised together when statistics are settled
@@ -159,14 +159,20 @@ def local_steps(
     return made
 
 
-def clients_of(members: int, size: int | None) -> int:
-    """Clients of a round, as are expected of so many members.
+def gradients_of(
+    network: nn.Module, samples: Tensor, labels: Tensor, alone: bool, steps: int, rate: float
+) -> Tensor:
+    """What clients with samples (u, s, c, h, w) and labels (u, s) have to send, before any scheme.
 
-    Args:
-        members: of the training.
-        size: samples of each client; None: one party holds all, and samples them.
+    Arguments as of ``train``. (u, s, p) gradients of each sample where they exist and there is one
+    step, else (u, 1, p), what all samples of a client make together.
     """
-    return 1 if size is None else max(1, round(SHARE * members) // size)
+    if steps > 1:
+        return local_steps(network, samples, labels, steps, rate)[:, None]
+    if not alone:
+        return of_batches(network, samples, labels)[:, None]
+    each = per_sample(network, samples.flatten(0, 1), labels.flatten())
+    return each.view(*labels.shape, -1)
 
 
 @training_threads()
@@ -181,15 +187,16 @@ def train(
     alone: bool = True,
     progress: Progress | None = None,
     size: int | None = None,
+    steps: int = 1,
 ) -> None:
     """Train a network in place by what the server sees of each round.
 
-    In a round each member takes part with probability ``SHARE``. Either one party holds them, and
-    what the server sees is one release of the scheme: noise is added once to the sum over those who
-    take part (Abadi et al. 2016, algorithm 1; the sum is divided by their expected number). Or they
-    are spread by lot over clients of ``size`` samples, each of which sends an update of its own,
-    and the server steps by their mean; who is left over sits out. What batch normalisations in
-    train mode need for answers is settled at the end.
+    ``taking_part`` says who does in a round. Either one party holds them, and what the server sees
+    is one release of the scheme: noise is added once to the sum over those who take part (Abadi et
+    al. 2016, algorithm 1; the sum is divided by their expected number). Or each client of ``size``
+    samples sends an update of its own, and the server steps by their mean. After several local
+    steps that is the mean of the clients' weights (McMahan et al. 2017). What batch normalisations
+    in train mode need for answers is settled at the end.
 
     Args:
         network: in train mode.
@@ -197,26 +204,28 @@ def train(
         labels: (n,).
         scheme: between them and the server.
         rounds: how many.
-        rate: step of the server's plain gradient descent, before the scheme's ``pace``.
-        rng: who takes part, and the scheme's own randomness.
+        rate: step of plain gradient descent, of the server before the scheme's ``pace``, and of
+            clients who take several.
+        rng: who takes part; a child of it is the scheme's own randomness.
         alone: whether gradients of single samples exist.
         progress: is told how it goes.
         size: samples of each client; None: one party holds all.
+        steps: of each client's own, before it sends how far it went.
     """
     clients, expected = clients_of(len(samples), size), max(1, round(SHARE * len(samples)))
-    weights, rate = list(network.parameters()), rate * scheme.pace(clients)
+    weights, pace = list(network.parameters()), rate * steps * scheme.pace(clients)
+    (own,) = rng.spawn(1)  # so that who takes part depends on nothing else
     for number in range(rounds):
-        rows = np.flatnonzero(rng.random(len(samples)) < SHARE)
-        if clients == 1:
-            seen = _together(network, samples[rows], labels[rows], scheme, rng, alone, expected)
+        rows = taking_part(len(samples), size, rng)
+        x, y = samples[rows], labels[rows]
+        if size is None:
+            seen = _together(network, x[0], y[0], scheme, own, alone, expected)
         else:
-            assert size is not None
-            held = rng.permutation(rows)[: len(rows) // size * size].reshape(-1, size)
-            seen = _apart(network, samples[held], labels[held], scheme, rng, alone)
+            seen = _apart(network, x, y, scheme, own, alone, steps, rate)
         step = torch.from_numpy(seen)
         with torch.no_grad():
             torch.nn.utils.vector_to_parameters(
-                torch.nn.utils.parameters_to_vector(weights) - rate * step.to(device_of(network)),
+                torch.nn.utils.parameters_to_vector(weights) - pace * step.to(device_of(network)),
                 weights,
             )
         if progress is not None and number % 20 == 0:
@@ -258,20 +267,19 @@ def _apart(
     scheme: UpdateScheme,
     rng: np.random.Generator,
     alone: bool,
+    steps: int,
+    rate: float,
 ) -> Floats:
     """(p,) mean of the updates of clients who hold samples (u, s, ...) with labels (u, s)."""
     (count, size), kind = y.shape, type(scheme)
     total = np.zeros(size_of(network), dtype=np.float32)
     if not count:
         return total
-    if alone and kind.each is UpdateScheme.each and kind.update is UpdateScheme.update:
+    passes = kind.each is UpdateScheme.each and kind.update is UpdateScheme.update
+    if passes and alone and steps == 1:  # one gradient holds their mean
         return np.asarray(loss_gradient(network)(x.flatten(0, 1), y.flatten()).cpu().numpy())
     for part in blocks(count, size_of(network) * size):
-        some, whose = x[part], y[part]
-        if alone:
-            each = per_sample(network, some.flatten(0, 1), whose.flatten()).view(*whose.shape, -1)
-        else:
-            each = of_batches(network, some, whose)[:, None]
+        each = gradients_of(network, x[part], y[part], alone, steps, rate)
         means = scheme.each(each.cpu().numpy()).mean(axis=1)
         total += scheme.mean(means, size, rng) * np.float32(len(means) / count)
     return total

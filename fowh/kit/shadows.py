@@ -13,8 +13,9 @@ from torch.nn.functional import cross_entropy
 
 from fowh.core.release import Floats
 from fowh.core.target import Progress
-from fowh.kit.federated import ROUNDS, SHARE
+from fowh.kit.federated import ROUNDS
 from fowh.kit.parallel import training_threads
+from fowh.kit.rounds import SHARE
 
 
 @training_threads()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fowh.core.cache import Arrays, cached, digest
-from fowh.core.leak import Setting, Successes, System
+from fowh.core.leak import Leaves, Setting, Successes, System
 from fowh.core.modality import Columns
 from fowh.core.protocol import Indices
 from fowh.core.randomness import stream
+from fowh.core.registry import load
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.sources import code_digest
 from fowh.core.updates import UpdateScheme
 from fowh.kit import federated, matching
 from fowh.kit.images import as_tensor
+from fowh.kit.rounds import most_often
 from fowh.kit.training import restore, state_of
 from fowh.leaks._batches import Batches
 from fowh.leaks._gallery import Gallery, searched
@@ -47,7 +49,8 @@ class Clients(System):
         labels: (n,) class of every sample of the dataset.
         shared: the network that was sent out to compute the updates on.
         steps: of local training behind an update.
-        size: samples of each client, in the attacked round and in all that were before.
+        size: samples of each client, in the attacked round and in all that were before; likewise
+            their steps.
     """
 
     setting: Setting
@@ -68,12 +71,12 @@ class Clients(System):
         rows = np.setdiff1d(np.intersect1d(fold.victims, fold.gallery), setting.learned)
         repeated = np.tile(setting.subjects[rows], SEEDS)
         made = {}
-        for scenario, scheme in (("unprotected", UpdateScheme()), ("protected", self.scheme)):
-            right = [
-                said(setting, scheme, federated.ROUNDS, seed, self.size)[rows].argmax(axis=1)
-                == self.labels[rows]
-                for seed in range(SEEDS)
-            ]
+        # The reference by its own name: a cell of it trains its networks once.
+        for scenario, of in (("unprotected", load("scheme", "plain")), ("protected", self.scheme)):
+            right = []
+            for seed in range(SEEDS):
+                after = trained(setting, of, federated.ROUNDS, seed, self.size, self.steps)
+                right.append(said(setting, after)[rows].argmax(axis=1) == self.labels[rows])
             made[scenario] = {"correct": np.concatenate(right), "subject": repeated}
         return made
 
@@ -91,8 +94,27 @@ class Clients(System):
             rng=self.setting.stream("planted"),
         )
 
-    def nothing(self) -> Release:
-        return Release(np.zeros_like(self.release.code), each=self.release.each)
+    def instead(self) -> dict[str, Leaves]:
+        """Zeros; where all stolen rows are in one release, also that of people none of whom is one.
+
+        (Elsewhere another of the releases stands for another's update.)
+        """
+        rows, each, setting = len(self.release), self.release.each, self.setting
+
+        def prior(network: nn.Module) -> Release:
+            return Release(np.zeros((rows, federated.size_of(network)), np.float32), each=each)
+
+        theirs = setting.subjects[setting.fold.victims]
+        strangers = setting.learned[~np.isin(setting.subjects[setting.learned], theirs)]
+        if rows > 1 or not 1 < each <= len(strangers):
+            return {"prior": prior}  # another row stands for another's update
+        rng = setting.stream("strangers")
+        batch = Batches(rng.permutation(strangers)[None, :each], self.batches.place)
+        given = (batch, self.labels, self.steps, rng)
+        return {
+            "prior": prior,
+            "shuffled": lambda network: updates(setting, self.scheme, network, *given),
+        }
 
     def match(self, made: Floats) -> NDArray[np.intp]:
         return self.batches.match(made, self.setting.values)
@@ -134,12 +156,14 @@ def classes_of(setting: Setting) -> NDArray[np.int64]:
     return np.searchsorted(np.unique(setting.subjects[setting.learned]), setting.subjects)
 
 
-def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int, size: int) -> nn.Module:
+def trained(
+    setting: Setting, scheme: UpdateScheme, rounds: int, seed: int, size: int, steps: int
+) -> nn.Module:
     """The network after so many rounds under a scheme; the same for every fold, and cached.
 
-    ``seed`` counts trainings, on from the target's own. Clients hold ``size`` samples, as those do
-    whose updates are stolen: accuracy and attack are of one system. Of a batch that is more than
-    half of a round, one party holds the round, and the stolen row is a smaller or larger one of it.
+    ``seed`` counts trainings, on from the target's own. Clients hold ``size`` samples and take
+    ``steps`` steps of their own, as those do whose updates are stolen: accuracy and attack are of
+    one system.
     """
     learner = setting.target
     seed += learner.seed  # type: ignore[union-attr]
@@ -160,39 +184,39 @@ def trained(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int, size
             stream(seed, "federated", "rounds"),
             alone=learner.alone,  # type: ignore[union-attr]
             size=size,
+            steps=steps,
         )
         return state_of(network)
 
     assert setting.samples is not None and learner is not None
-    parts = (learner.sha256, repr(scheme), code_digest([scheme], [KIT]), rounds, seed, size)
-    key = digest(*parts, setting.samples[rows], labels[rows], setting.device.partition(":")[0])
+    parts = (learner.sha256, repr(scheme), code_digest([scheme], [KIT]), rounds, seed)
+    key = digest(
+        *parts, size, steps, setting.samples[rows], labels[rows], setting.device.partition(":")[0]
+    )
     return restore(new(), cached("trained", key, build))
 
 
-def said(setting: Setting, scheme: UpdateScheme, rounds: int, seed: int, size: int) -> Floats:
-    """Answers (n, classes) to every sample of the dataset of a network that is trained."""
-    network = trained(setting, scheme, rounds, seed, size).eval()
-    return federated.named(network, tensor(setting, np.arange(len(setting.subjects))))
+def said(setting: Setting, network: nn.Module) -> Floats:
+    """Answers (n, classes) of a network to every sample of the dataset."""
+    every = tensor(setting, np.arange(len(setting.subjects)))
+    return federated.named(copy.deepcopy(network).eval(), every)
 
 
-def accuracy(setting: Setting, scheme: UpdateScheme, rounds: int, size: int) -> float:
-    """How many samples that it did not learn from the attacked network names."""
+def accuracy(setting: Setting, network: nn.Module) -> float:
+    """How many samples that it did not learn from a network names."""
     labels = classes_of(setting)
     test = np.setdiff1d(np.arange(len(labels)), setting.learned)
-    right = said(setting, scheme, rounds, 0, size)[test].argmax(axis=1) == labels[test]
-    return float(right.mean())
+    return float((said(setting, network)[test].argmax(axis=1) == labels[test]).mean())
 
 
-def spent(scheme: UpdateScheme, members: int, size: int, delta: float) -> float | None:
-    """Epsilon against the server, of a sample that takes part as often as is expected.
+def busiest(setting: Setting, size: int) -> int:
+    """Rounds of the attacked training in which the sample that is drawn most often takes part.
 
-    A server that is sent each client's update knows who took part: sampling hides nobody then, and
-    a sample's own rounds add up. Where one party holds all of a round, sampling counts (Abadi et
-    al. 2016). Of several clients' sum it is an upper bound: the noise of one is counted.
+    A server that is sent each client's update knows who took part: sampling hides nobody, and a
+    sample's own rounds add up. Of several clients' sum that is an upper bound: one's noise counts.
     """
-    if federated.clients_of(members, size) == 1:
-        return scheme.spent(federated.ROUNDS, federated.SHARE, delta)
-    return scheme.spent(round(federated.ROUNDS * federated.SHARE), 1.0, delta)
+    rng = stream(setting.target.seed, "federated", "rounds")  # type: ignore[union-attr]
+    return most_often(federated.ROUNDS, len(setting.learned), size, rng)
 
 
 def updates(
@@ -207,17 +231,13 @@ def updates(
     """What the server sees of the clients, row by row: blocks fit into memory."""
     count, each = batches.members.shape
     clients, size = scheme.summed, each // scheme.summed
-    alone = setting.target.alone and steps == 1  # type: ignore[union-attr]
+    learner: Any = setting.target
     parts, keys = [], np.zeros(clients, dtype=np.uint64)
     for row in range(count):
         x = tensor(setting, batches.members[row])
         y = torch.from_numpy(labels[batches.members[row]]).to(setting.device)
-        if alone:
-            found = federated.per_sample(network, x, y).reshape(clients, size, -1)
-        else:
-            x, y = x.reshape(clients, size, *x.shape[1:]), y.reshape(clients, size)
-            rate = setting.target.rate  # type: ignore[union-attr]
-            found = federated.local_steps(network, x, y, steps, rate)[:, None]
+        x, y = x.reshape(clients, size, *x.shape[1:]), y.reshape(clients, size)
+        found = federated.gradients_of(network, x, y, learner.alone, steps, learner.rate)
         values = found.detach().cpu().numpy()
         parts.append(scheme.release(values, keys, rng, size).code)
     return Release(np.concatenate(parts), each=each)

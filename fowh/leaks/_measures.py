@@ -34,4 +34,12 @@ AT_ROUND = Metric(
     "Test accuracy of the network that the stolen updates were computed on.",
     "utility",
 )
-METRICS = (LABEL, EPSILON, DELTA, AT_ROUND)
+PARTS = Metric(
+    "participations",
+    "Rounds of a sample",
+    "lower",
+    (0.0, inf),
+    "In which the sample that is drawn most often takes part: epsilon is of those.",
+    "cost",
+)
+METRICS = (LABEL, EPSILON, DELTA, PARTS, AT_ROUND)

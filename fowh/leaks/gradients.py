@@ -88,8 +88,8 @@ class Gradients(Leak):
                 "leak gradients wants a target that learns and a protocol that says from whom: "
                 "try --target mlp --protocol federated"
             )
-        delta = 1 / (10 * members)
-        epsilon = _clients.spent(scheme, members, self.batch, delta)
+        delta, busiest = 1 / (10 * members), _clients.busiest(setting, self.batch)
+        epsilon = scheme.spent(busiest, 1.0, delta)  # who took part is known to the server
         if epsilon is not None and (self.steps > 1 or not learner.alone):
             raise InputError(
                 "a guarantee clips single samples' gradients, and there are none after several "
@@ -99,19 +99,19 @@ class Gradients(Leak):
         batches = Batches.of(
             setting.fold, setting.learned, self.batch * scheme.summed, setting.stream("batches")
         )
-        shared = _clients.trained(setting, scheme, self.round, seed=0, size=self.batch)
+        shared = _clients.trained(setting, scheme, self.round, 0, self.batch, self.steps)
         left = _clients.updates(
             *(setting, scheme, shared, batches, labels, self.steps), setting.stream("update")
         )
         facts: dict[str, float] = {
-            "accuracy_at_round": _clients.accuracy(setting, scheme, self.round, self.batch),
+            "accuracy_at_round": _clients.accuracy(setting, shared),
             "bytes_per_update": scheme.bits(left.code.shape[1]) / 8,
             "coordinates": left.code.shape[1],
             "chance_label": batches.chance(labels, setting.fold.attacker, setting.stream("lots")),
             **chance(setting.subjects, setting.fold),
         }
         if epsilon is not None:
-            facts |= {"epsilon": epsilon, "delta": delta}
+            facts |= {"epsilon": epsilon, "delta": delta, "participations": busiest}
         keys = np.zeros(len(setting.fold.stolen), dtype=np.uint64)  # nobody holds one
         return Clients(
             *(setting, scheme, keys, left, distances(setting), facts, batches, labels),
@@ -128,7 +128,8 @@ class Gradients(Leak):
 
     def summary(self, observed: Observed) -> dict[str, Any]:
         first = observed.facts[0]
-        parts = {"network": ("accuracy_at_round",), "privacy": ("epsilon", "delta")}
+        privacy = ("epsilon", "delta", "participations")
+        parts = {"network": ("accuracy_at_round",), "privacy": privacy}
         properties = {
             part: {name: first[name] for name in names if name in first}
             for part, names in parts.items()

@@ -212,10 +212,11 @@ class FederatedTarget(Target):
     def _code(self) -> str:
         """Digest of the code that trains and runs the network."""
         from fowh.core import updates
-        from fowh.kit import federated, training
+        from fowh.kit import federated, rounds, training
         from fowh.targets import _answering
 
-        files = [part.__file__ or "" for part in (updates, federated, training, _answering)]
+        parts = (updates, federated, rounds, training, _answering)
+        files = [part.__file__ or "" for part in parts]
         return source_digest(*files, inspect.getsourcefile(type(self)) or "")
 
     def _public(self) -> Learnt:

@@ -22,6 +22,7 @@ from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
 from fowh.kit import federated, shadows
 from fowh.kit.images import as_tensor
+from fowh.kit.rounds import SHARE
 from fowh.leaks._members import by_lot
 from fowh.leaks.membership import Membership as Leak
 from schemes.full_scores import FullScores
@@ -146,9 +147,9 @@ def test_shadow_models_are_trained_as_one_by_one() -> None:
     for net, before in zip(nets, kept, strict=True):
         assert all(torch.equal(w, b) for w, b in zip(net.parameters(), before, strict=True))
     draws = np.random.default_rng(6)
-    parts = [taken & (draws.random(taken.shape) < federated.SHARE) for _ in range(15)]
+    parts = [taken & (draws.random(taken.shape) < SHARE) for _ in range(15)]
     for number, net in enumerate(nets):
-        size = max(1, round(federated.SHARE * int(taken[number].sum())))
+        size = max(1, round(SHARE * int(taken[number].sum())))
         for part in parts:
             rows = torch.from_numpy(np.flatnonzero(part[number]))
             if len(rows):

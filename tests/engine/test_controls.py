@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 import fowh
+from fowh.checks import world
 from fowh.protocols.standard import Standard
+from tests.engine.test_claims import Pictures
+from tests.leaks.test_gradients import Line as Learner
 
 
 @dataclass(frozen=True)
@@ -108,3 +111,27 @@ def test_without_an_attack_that_ran_nothing_is_shuffled() -> None:
 def test_the_mean_of_the_attacker_s_samples_points_nowhere(result: fowh.Result) -> None:
     assert np.abs(column(result, "mean", "purity_centred")).max() < 0.05
     assert np.abs(column(result, "random", "purity_centred")).max() > 0.5
+
+
+@pytest.mark.parametrize("attack", ["imprint", "first_layer"])
+def test_one_large_batch_has_another_s_and_nothing_beside_it(attack: str) -> None:
+    """All that is stolen of a fold is in one update: another's and an empty one are made for it.
+
+    A network that the attack plants is handed out for them as well.
+    """
+    made = fowh.evaluate(
+        "plain",
+        dataset=Pictures(),
+        target=Learner(),
+        leak="gradients:batch=20",
+        witness=world.Deaf(),
+        attacks=[attack],
+        server="malicious",
+        device="cpu",
+    )
+    right = column(made, "unprotected", "rank1").mean()
+    found = made.observations[f"attack.{attack}.rank1"].mean()
+    assert right == 1 and found > 0.9
+    for control in ("shuffled", "prior"):
+        assert column(made, control, "rank1").mean() < 0.6
+        assert made.record["controls"][control]["status"] == "ok"

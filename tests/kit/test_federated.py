@@ -17,6 +17,7 @@ from fowh.core.release import Floats
 from fowh.core.updates import UpdateScheme
 from fowh.kit import federated
 from fowh.kit.federated import BatchNorm, Centre
+from fowh.kit.rounds import SHARE, clients_of, taking_part
 
 CLASSES, SIDE = 3, 6
 
@@ -114,7 +115,7 @@ def test_training_without_protection_is_gradient_descent_on_those_who_take_part(
     made, (samples, labels) = network(), batch(60)
     rng = np.random.default_rng(3)
     for _ in range(5):
-        rows = np.flatnonzero(rng.random(60) < federated.SHARE)
+        rows = np.flatnonzero(rng.random(60) < SHARE)
         loss = cross_entropy(made(samples[rows]), labels[rows], reduction="sum")
         parts = torch.autograd.grad(loss, list(made.parameters()))
         with torch.no_grad():
@@ -229,7 +230,7 @@ def test_every_client_sends_an_update_of_its_own() -> None:
     start, scheme = weights_of(made), Noted()
     federated.train(*(made, samples, labels, scheme, 1, 0.2, np.random.default_rng(3)), size=2)
     rng = np.random.default_rng(3)
-    rows = rng.permutation(np.flatnonzero(rng.random(60) < federated.SHARE))
+    rows = rng.permutation(np.flatnonzero(rng.random(60) < SHARE))
     clients = rows[: len(rows) // 2 * 2].reshape(-1, 2)
     assert len(clients) > 1  # or nothing is told apart
     sent = [
@@ -240,6 +241,33 @@ def test_every_client_sends_an_update_of_its_own() -> None:
     torch.testing.assert_close(weights_of(made), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("norm", [False, True])
+def test_after_several_local_steps_the_server_takes_the_mean_of_the_clients_weights(
+    norm: bool,
+) -> None:
+    """McMahan et al. 2017, algorithm 1, by hand: three rounds of clients of two, three steps."""
+    made, (samples, labels) = network(norm), batch(60)
+    federated.train(
+        *(made, samples, labels, UpdateScheme(), 3, 0.2, np.random.default_rng(3), not norm),
+        size=2,
+        steps=3,
+    )
+    other, rng = network(norm), np.random.default_rng(3)
+    for _ in range(3):
+        ends = []
+        for two in taking_part(60, 2, rng):
+            own = copy.deepcopy(other)
+            descent = torch.optim.SGD(own.parameters(), lr=0.2)
+            for _ in range(3):
+                descent.zero_grad()
+                cross_entropy(own(samples[two]), labels[two]).backward()  # type: ignore[no-untyped-call]
+                descent.step()
+            ends.append(weights_of(own))
+        assert len(ends) > 1
+        torch.nn.utils.vector_to_parameters(torch.stack(ends).mean(dim=0), other.parameters())
+    torch.testing.assert_close(weights_of(made), weights_of(other), atol=1e-5, rtol=1e-4)
+
+
 def test_without_a_scheme_clients_do_what_one_party_does_with_as_many_samples() -> None:
     made, (samples, labels) = network(), batch(60)
     federated.train(
@@ -247,7 +275,7 @@ def test_without_a_scheme_clients_do_what_one_party_does_with_as_many_samples() 
     )
     other, rng = network(), np.random.default_rng(3)
     for _ in range(3):
-        rows = rng.permutation(np.flatnonzero(rng.random(60) < federated.SHARE))
+        rows = rng.permutation(np.flatnonzero(rng.random(60) < SHARE))
         loss = cross_entropy(other(samples[rows]), labels[rows])
         parts = torch.autograd.grad(loss, list(other.parameters()))
         with torch.no_grad():
@@ -263,10 +291,10 @@ def test_noise_of_every_client_is_in_the_training() -> None:
         made = network()
         start = weights_of(made)
         scheme, rng = load("scheme", "dp_sgd:sigma=100"), np.random.default_rng(3)
-        rate = 0.2 / scheme.pace(federated.clients_of(60, size))
+        rate = 0.2 / scheme.pace(clients_of(60, size))
         federated.train(*(made, samples, labels, scheme, 1, rate, rng), size=size)
         moved[size] = (weights_of(made) - start).std()
-    taking = (np.random.default_rng(3).random(60) < federated.SHARE).sum()
+    taking = (np.random.default_rng(3).random(60) < SHARE).sum()
     assert moved[None] == pytest.approx(0.2 * 100 / 6, rel=0.1)
     assert moved[1] == pytest.approx(0.2 * 100 / taking**0.5, rel=0.1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,18 @@ from fowh.checks import world
 from fowh.core.errors import InputError
 from fowh.core.leak import Setting
 from fowh.core.protocol import Fold
+from fowh.core.randomness import stream
+from fowh.core.registry import load
 from fowh.core.release import Floats
 from fowh.core.target import Prepared, Target
 from fowh.core.threat import Threat
 from fowh.core.updates import UpdateScheme
 from fowh.kit import federated
 from fowh.kit.pairing import another_reading
-from fowh.leaks.gradients import Gradients
+from fowh.kit.rounds import taking_part
+from fowh.leaks import _clients
+from fowh.leaks._clients import Clients
+from fowh.leaks.gradients import LOOSE, Gradients
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,77 @@ def test_a_malicious_server_gets_updates_of_the_network_that_it_planted() -> Non
     np.testing.assert_allclose(
         left.code[0], gradient_of(planted, [fold().stolen[0]]).numpy(), atol=1e-6
     )
+
+
+def present(system: Clients) -> set[int]:
+    """Classes behind an update of ``Line``: there alone the bias has a negative derivative."""
+    release = system.instead()["shuffled"](system.network())
+    assert release.each == system.release.each and release.code.shape == system.release.code.shape
+    return set(np.flatnonzero(release.code[0, -world.PEOPLE :] < 0))
+
+
+def test_where_one_release_holds_all_that_was_stolen_anothers_is_of_no_victim() -> None:
+    system = Gradients(batch=4).deploy(setting())
+    assert len(system.release) == 1
+    classes = present(system)
+    assert classes and not classes & {10, 11}
+    several, single = Gradients(batch=2).deploy(setting()), Gradients().deploy(setting())
+    assert set(several.instead()) == set(single.instead()) == {"prior"}
+
+
+def test_nothing_is_an_update_of_zeros_of_the_network_that_was_handed_out() -> None:
+    system = Gradients(batch=2).deploy(setting())
+    nothing = system.instead()["prior"](nn.Linear(3, 5))
+    assert nothing.each == 2 and nothing.code.shape == (2, 20) and not nothing.code.any()
+
+
+def test_a_network_of_later_rounds_was_trained_with_the_steps_that_are_stolen() -> None:
+    one, three = (Gradients(batch=2, round=2, steps=n).deploy(setting()) for n in (1, 3))
+    start = Gradients(batch=2).deploy(setting())
+    ends = [nn.utils.parameters_to_vector(s.network().parameters()) for s in (start, one, three)]
+    assert torch.dist(ends[2], ends[0]) > 1.5 * torch.dist(ends[1], ends[0])
+
+
+def test_utility_is_of_the_steps_that_are_stolen(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def noted(*given: Any) -> nn.Module:
+        asked.append(given[4:])
+        return trained(*given)
+
+    trained = _clients.trained
+    monkeypatch.setattr(_clients, "trained", noted)
+    Gradients(batch=2, steps=3).deploy(setting()).utility()
+    assert asked == [(2, 3)] * 7  # the attacked network, three without and three with the scheme
+
+
+def test_a_cell_of_the_reference_trains_its_networks_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))
+    Gradients().deploy(setting(load("scheme", Gradients.reference))).utility()
+    assert len(list((tmp_path / "trained").glob("*.npz"))) == 1 + _clients.SEEDS
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 4])
+def test_epsilon_is_of_the_rounds_in_which_the_busiest_takes_part(batch: int) -> None:
+    """36 members: two clients of two fit into a round, of three and four there is one."""
+    scheme = load("scheme", "dp_sgd:sigma=2")
+    facts = Gradients(batch=batch).deploy(setting(scheme)).facts
+    rng, often = stream(0, "federated", "rounds"), np.zeros(36)
+    for _ in range(federated.ROUNDS):
+        often[taking_part(36, batch, rng)] += 1
+    assert facts["participations"] == often.max() > often.mean()
+    expected = scheme.spent(int(often.max()), 1.0, 1 / 360)
+    assert facts["epsilon"] == expected > scheme.spent(round(often.mean()), 1.0, 1 / 360)
+
+
+@pytest.mark.parametrize("batch", [14, 15, 28])
+def test_a_large_batch_makes_no_guarantee_that_a_small_one_lacks(batch: int) -> None:
+    """280 members: sampling hides nobody from a server that is sent a client's own row."""
+    busiest = _clients.busiest(replace(setting(), learned=np.arange(280)), batch)
+    epsilon = load("scheme", "dp_sgd:sigma=1").spent(busiest, 1.0, 1 / 2800)
+    assert 20 <= busiest <= 40 and epsilon > LOOSE
 
 
 def test_labels_are_claims() -> None:

@@ -46,6 +46,46 @@ def test_little_noise_falls_back_to_the_looser_bound() -> None:
     assert loose is not None and 161.52 < loose < 1.2 * 161.52
 
 
+@given(st.floats(0.3, 20), st.integers(1, 200), st.floats(1e-8, 0.1))
+def test_where_nothing_is_sampled_epsilon_is_that_of_one_gaussian(
+    sigma: float, rounds: int, delta: float
+) -> None:
+    """Its privacy loss is normal: with mean m = shift^2 / 2 and variance 2 m, integrated."""
+    epsilon, mean = DpSgd(sigma=sigma).spent(rounds, 1.0, delta), rounds / sigma**2 / 2
+    wide = math.sqrt(2 * mean)
+    loss = np.linspace(max(epsilon, mean - 12 * wide), max(epsilon, mean) + 12 * wide, 200_001)
+    weight = np.exp(-((loss - mean) ** 2) / (4 * mean)) / math.sqrt(4 * math.pi * mean)
+    spent = np.trapezoid(weight * -np.expm1(epsilon - loss), loss)
+    assert spent <= delta * (1 + 1e-4) + 1e-12
+    assert epsilon == 0 or spent == pytest.approx(delta, rel=1e-3)
+    assert DpSgd(sigma=sigma / rounds**0.5).spent(1, 1.0, delta) == pytest.approx(epsilon, rel=1e-6)
+
+
+@pytest.mark.parametrize(("sigma", "rounds"), [(1.0, 20), (2.0, 20), (8.0, 5)])
+def test_the_sampling_accountant_agrees_where_it_samples_everybody(
+    sigma: float, rounds: int
+) -> None:
+    """PRV's estimate is an upper one, by a hundredth of epsilon as it is set."""
+    from opacus.accountants import PRVAccountant
+
+    accountant = PRVAccountant()
+    accountant.history = [(sigma, 1.0, rounds)]
+    bound = accountant.get_epsilon(delta=1e-5)
+    found = DpSgd(sigma=sigma).spent(rounds, 1.0, 1e-5)
+    assert bound - 0.03 < found <= bound
+
+
+@given(st.floats(1e-9, 1e3), st.floats(1.01, 10), st.integers(1, 200))
+def test_epsilon_falls_with_noise_whatever_the_noise(
+    sigma: float, more: float, rounds: int
+) -> None:
+    """And neither overflows nor is a number that is none."""
+    found, less = (DpSgd(sigma=s).spent(rounds, 1.0, 1e-5) for s in (sigma, sigma * more))
+    assert math.isfinite(found) and 0 <= less <= found
+    assert less < found or found < 1e-3
+    assert DpSgd(sigma=sigma).spent(rounds + 1, 1.0, 1e-5) >= found
+
+
 def test_epsilon_falls_with_noise_and_rises_with_rounds_and_shares() -> None:
     def spent(sigma: float = 1.0, rounds: int = 50, share: float = 0.1) -> float:
         found = DpSgd(sigma=sigma).spent(rounds, share, 1e-5)
