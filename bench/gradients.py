@@ -1,6 +1,6 @@
 """Measure the tables of the rest of the family, keep them, and write their page.
 
-python -m bench.gradients keep results dlg geiping defences fredrikson2015 membership
+python -m bench.gradients keep results exact dlg geiping defences fredrikson2015 membership
 python -m bench.gradients write
 
 ``keep`` runs what is not on record (``fowh reproduce TABLE`` does the same) and puts a small JSON
