@@ -23,6 +23,7 @@ from fowh.paper.measured import keep, measure, measured_at
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 KEPT = HERE / "records" / "gradients"
+PAGE = "gradients-results.md"
 PLANE, BEST = "defences", "best, chosen elsewhere"
 HEAD = """# Gradients and outputs: results
 
@@ -50,8 +51,7 @@ NOTES = {  # what is true of these people, or of this machine, alone
     ),
     "dlg": (BUSY,),
     "geiping": (
-        f"{BUSY} Five minutes on two cores were set for 80 victims; what it takes on a quiet "
-        "machine stands with the [benchmarks](benchmarks.md).",
+        f"{BUSY} What a quiet machine takes is another matter ([benchmarks](benchmarks.md)).",
     ),
     "defences": ("280 members: delta is 1 in 2,800.",),
     "membership": (
@@ -61,8 +61,8 @@ NOTES = {  # what is true of these people, or of this machine, alone
 }
 
 
-def write() -> None:
-    """Write the page from what is kept."""
+def page() -> str:
+    """The page, from what is kept."""
     found = {file.stem: json.loads(file.read_text("utf-8")) for file in KEPT.glob("*.json")}
     names = [name for name in TABLES if name in found]
     parts = [HEAD.format(names=" ".join(names))]
@@ -72,8 +72,6 @@ def write() -> None:
         parts += [family.markdown(table["heads"], table["lines"]), *family.reading]
         parts += NOTES.get(name, ())
         if name == PLANE:
-            drawn = pictured.plane(table["numbers"], "accuracy", BEST, "epsilon")
-            (DOCS / f"gradients-{name}-plane.png").write_bytes(drawn)
             words = (
                 "Accuracy against Rank-1 of the best single attack, with epsilon where it is known"
             )
@@ -84,8 +82,15 @@ def write() -> None:
             parts.append(f"![{words}](gradients-{name}.png)\n\n*{words}. Framed: named by {who}.*")
         commands = "\n".join(f"$ {command}" for command in table["commands"])
         parts += [f"```console\n{commands}\n```", measured_at(table["commits"])]
-    text = "\n\n".join(parts) + "\n"
-    (DOCS / "gradients-results.md").write_text(text, encoding="utf-8")
+    return "\n\n".join(parts) + "\n"
+
+
+def write() -> None:
+    """Write the page and the plane of its defences."""
+    (DOCS / PAGE).write_text(page(), encoding="utf-8")
+    table = json.loads((KEPT / f"{PLANE}.json").read_text("utf-8"))
+    drawn = pictured.plane(table["numbers"], "accuracy", BEST, "epsilon")
+    (DOCS / f"gradients-{PLANE}-plane.png").write_bytes(drawn)
 
 
 def main() -> None:
