@@ -299,11 +299,39 @@ def test_noise_of_every_client_is_in_the_training() -> None:
     assert moved[1] == pytest.approx(0.2 * 100 / taking**0.5, rel=0.1)
 
 
-def test_batch_normalisation_in_train_mode_has_clients_of_several_samples() -> None:
+def test_batch_normalisation_in_train_mode_reads_each_clients_batch_alone() -> None:
     made, (samples, labels) = network(norm=True), batch(60)
-    before = weights_of(made)
+    start = weights_of(made)
     federated.train(
-        *(made, samples, labels, UpdateScheme(), 2, 0.2, np.random.default_rng(0), False), size=2
+        *(made, samples, labels, UpdateScheme(), 1, 0.2, np.random.default_rng(0), False), size=2
     )
-    assert torch.isfinite(weights_of(made)).all()
-    assert not torch.equal(weights_of(made), before)
+    clients = taking_part(60, 2, np.random.default_rng(0))
+    sent = [backward(network(norm=True), samples[two], labels[two]) for two in clients]
+    together = backward(network(norm=True), samples[clients.ravel()], labels[clients.ravel()])
+    expected = start - 0.2 * torch.stack(sent).mean(dim=0)
+    torch.testing.assert_close(weights_of(made), expected, atol=1e-6, rtol=1e-4)
+    assert (start - 0.2 * together - expected).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_blocks_of_clients_do_not_change_the_training(
+    steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All clients in one block, and in blocks of three, the last of fewer: each counts alike."""
+    samples, labels = batch(150)
+    ends, taken = [], []
+    each = federated.gradients_of
+
+    def noted(network: nn.Module, samples: Tensor, *others: Any) -> Tensor:
+        taken.append(len(samples))
+        return each(network, samples, *others)
+
+    monkeypatch.setattr(federated, "gradients_of", noted)
+    for block in (federated.BLOCK, 3 * 2 * 475):
+        monkeypatch.setattr(federated, "BLOCK", block)
+        made = network()
+        given = (samples, labels, Noted(), 1, 0.2, np.random.default_rng(3))
+        federated.train(made, *given, size=2, steps=steps)
+        ends.append(weights_of(made))
+    assert taken[0] == sum(taken[1:]) and taken[1] == 3 > taken[-1]
+    torch.testing.assert_close(*ends, atol=1e-6, rtol=1e-5)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 import fowh
@@ -223,6 +225,24 @@ def test_where_one_release_holds_all_that_was_stolen_anothers_is_of_no_victim() 
     assert classes and not classes & {10, 11}
     several, single = Gradients(batch=2).deploy(setting()), Gradients().deploy(setting())
     assert set(several.instead()) == set(single.instead()) == {"prior"}
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(4, 12), st.integers(0, 99))
+def test_what_stands_for_another_s_update_is_blind(batch: int, seed: int) -> None:
+    """Whatever the victims look like, it stays the same; their own update does not."""
+    here, theirs = setting(), np.isin(world.subjects(), [10, 11])
+    other = here.samples.copy()
+    drawn = np.random.default_rng(seed).integers(0, 256, other[theirs].shape)
+    other[theirs] = drawn.astype(np.uint8)
+    one, two = (
+        Gradients(batch=batch).deploy(replace(here, samples=s)) for s in (here.samples, other)
+    )
+    for name, leaves in one.instead().items():
+        np.testing.assert_array_equal(
+            leaves(one.network()).code, two.instead()[name](two.network()).code
+        )
+    assert np.abs(one.release.code - two.release.code).max() > 1e-3
 
 
 def test_nothing_is_an_update_of_zeros_of_the_network_that_was_handed_out() -> None:
