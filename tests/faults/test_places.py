@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import resource
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pytest
 
 from fowh.core import cache
@@ -94,33 +96,22 @@ def test_an_out_that_cannot_be_is_refused_before_any_work(out: str, tmp_path: Pa
     driver.check([*CELL, "--out", out], tmp_path, 2)
 
 
-def failing(after: int, code: int) -> Callable[..., Any]:
-    """An ``open`` whose files fail once so many bytes are written in all."""
-    real, budget = Path.open, [after]
+def filling(room: int, code: int) -> Callable[..., IO[Any]]:
+    """An ``open`` of binary files for writing on a disk that has so many bytes of room."""
 
-    def opened(path: Path, mode: str = "r", *more: Any, **how: Any) -> IO[Any]:
-        file: Any = real(path, mode, *more, **how)
-        if "w" not in mode:
-            return file
-        write = file.write
-
-        def limited(data: Any) -> Any:
-            budget[0] -= len(data)
-            if budget[0] < 0:
+    class Disk(io.FileIO):
+        def write(self, data: Any) -> int:
+            if self.tell() + memoryview(data).nbytes > room:
                 raise OSError(code, os.strerror(code))
-            return write(data)
+            return super().write(data)
 
-        class Full:
-            def __getattr__(self, name: str) -> Any:
-                return limited if name == "write" else getattr(file, name)
+    real = io.open
 
-            def __enter__(self) -> Full:
-                return self
-
-            def __exit__(self, *error: object) -> None:
-                file.close()
-
-        return Full()  # type: ignore[return-value]
+    def opened(file: Any, mode: str = "r", *more: Any, **how: Any) -> IO[Any]:
+        if "w" not in mode:
+            return real(file, mode, *more, **how)
+        assert "b" in mode
+        return io.BufferedRandom(Disk(file, "w+"))  # type: ignore[return-value]
 
     return opened
 
@@ -129,18 +120,25 @@ def failing(after: int, code: int) -> Callable[..., Any]:
 def test_a_file_that_cannot_be_written_to_its_end_is_named_and_leaves_nothing(
     code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At many bytes of the first write, and in a folder of which all else is well."""
-    import numpy as np
+    """At every third byte of it, and in a folder of which all else is well."""
+    file = tmp_path / "x.npz"
 
-    arrays = {"a": np.arange(100.0), "b": np.arange(7)}
-    for after in range(0, 1200, 37):
+    def save(room: int) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(Path, "open", failing(after, code))
-            with pytest.raises(OSError) as caught:
-                cache.save_arrays(tmp_path / "x.npz", arrays)
+            patched.setattr(io, "open", filling(room, code))  # what zipfile opens by
+            cache.save_arrays(file, {"a": np.arange(20.0), "b": np.arange(7)})
+
+    save(10**6)
+    whole = file.read_bytes()
+    for room in range(0, len(whole), 3):
+        file.unlink(missing_ok=True)
+        with pytest.raises(OSError) as caught:
+            save(room)
         assert caught.value.errno == code
-        assert caught.value.filename == str(tmp_path / "x.npz")
+        assert caught.value.filename == str(file)
         assert [*tmp_path.iterdir()] == []
+    save(len(whole))
+    assert file.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
