@@ -55,9 +55,9 @@ def summarise(
             derived = name.startswith((SHUFFLED, PRIOR))
             entry |= {"blind": _is_blind(cell, name), "derived": derived}
         sections[section][name] = entry
-    sections["attacks"] = _attacks(cell, sections["attacks"], found)
+    sections["attacks"] = _attacks(cell, sections, found)
     for attack in cell.attacks if cell.threat.box == "white" else ():
-        _beside(cell, table, sections["attacks"][row_name(attack)], attack, subjects)
+        _beside(cell, table, sections["attacks"].get(row_name(attack), {}), attack, subjects)
     streams = partial(_stream, cell)
     leak = cell.leak.summary(
         Observed(
@@ -244,12 +244,16 @@ def _beside(
     }
 
 
-def _attacks(cell: Cell, measured: dict[str, Any], found: Findings) -> dict[str, Any]:
+def _attacks(
+    cell: Cell, measured: dict[str, dict[str, Any]], found: Findings
+) -> dict[str, dict[str, Any]]:
     """The section of attacks: all that were asked for, those that gave nothing too."""
     made = {}
     for attack in cell.attacks:
         name = row_name(attack)
-        entry = measured.get(name) or {"metrics": {}, "folds": 0}
+        if attack.blind and name in measured["controls"]:
+            continue  # it stands there
+        entry = measured["attacks"].get(name) or {"metrics": {}, "folds": 0}
         entry |= {
             "yields": attack.yields,
             "learned": attack.learned,

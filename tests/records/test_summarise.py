@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import fowh
 from fowh.cells import make_cell
 from fowh.core.modality import Columns
 from fowh.core.threat import Threat
@@ -180,6 +181,29 @@ def test_controls_say_whether_they_are_blind_and_whether_they_are_derived(
             ("nearest", "mated_probe", "unprotected", "unprotected_rendered"), (False, False)
         ),
     }
+
+
+@dataclass(frozen=True)
+class First(fowh.Attack):
+    """Blind, and no control of the protocol: the first of the attacker's own, for everybody."""
+
+    yields = "embeddings"
+    blind = True
+
+    def run(self, view: fowh.View, rng: np.random.Generator) -> np.ndarray:
+        return np.repeat(view.embeddings[:1], view.release.samples, axis=0)
+
+
+def test_a_blind_attack_that_was_asked_for_stands_among_the_controls() -> None:
+    record = fowh.evaluate("raw", dataset=WORLD, attacks=["ridge", First()], device="cpu").record
+    assert schema.problem(record) is None
+    (name,) = (
+        record["controls"].keys()
+        - record["attacks"].keys()
+        - {*("random", "mean", "medoid", "unprotected", "nearest", "mated_probe", "shuffled")}
+    )
+    assert name.endswith(":First")
+    assert [*record["attacks"]] == ["ridge"]
 
 
 def test_the_worst_case_is_the_best_attack_on_each_row(cell: Cell, found: Findings) -> None:
