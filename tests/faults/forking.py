@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from fowh.cli._ending import interruptible
+from fowh.cli._door import guarded
 from fowh.core.cache import Arrays, cached, digest, forget
 
 CHANGES = {"open", "os.rename", "os.remove", "os.mkdir", "os.chmod"}  # audit events of Python
@@ -34,7 +34,7 @@ class Ended:
     Attributes:
         code: its exit code; minus the number of the signal that killed it.
         out, err: what it printed.
-        changes: steps on the disk that it made, where it was not killed.
+        changes: steps on the disk that were counted, where it was not killed.
         left: processes of its group that were still there a moment later.
     """
 
@@ -71,6 +71,7 @@ class Forks:
         number: int = 0,
         at: int | None = None,
         after: float | None = None,
+        below: str = "",
     ) -> Ended:
         """Do some work.
 
@@ -80,10 +81,12 @@ class Forks:
             number: of the signal.
             at: which change of a file below the folder it is sent before, from 0; None for none.
             after: seconds after which it is sent instead.
+            below: of the folder: where changes count.
         """
         assert self._server.stdin is not None and self._server.stdout is not None
         given = {"words": words, "folder": str(folder), "number": number, "at": at, "after": after}
-        self._server.stdin.write(json.dumps(given | {"log": str(self._log)}) + "\n")
+        given |= {"counted": str(folder / below), "log": str(self._log)}
+        self._server.stdin.write(json.dumps(given) + "\n")
         self._server.stdin.flush()
         answer = json.loads(self._server.stdout.readline())
         out, err = ((self._log / name).read_text(errors="replace") for name in ("out", "err"))
@@ -100,6 +103,8 @@ def main() -> None:
     import matplotlib.pyplot
     import torch
 
+    import attacks._versions.choice
+    import attacks._versions.training
     import attacks.mlp
     import fowh.kit.kernels
     import fowh.report.html
@@ -155,11 +160,9 @@ def _run(given: dict[str, Any], command: Any, count: Path) -> None:
         changes = _counted(given)
         try:
             if given["words"][0].startswith(":"):
-                with interruptible():
-                    WORK[given["words"][0][1:]](*given["words"][1:])
+                code = guarded(lambda: WORK[given["words"][0][1:]](*given["words"][1:]) or 0)
             else:
                 command()
-            code = 0
         except SystemExit as error:
             code = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
         count.write_text(str(changes[0]))
@@ -171,7 +174,7 @@ def _run(given: dict[str, Any], command: Any, count: Path) -> None:
 
 def _counted(given: dict[str, Any]) -> list[int]:
     """Count changes of files below the folder from now on, and send the signal in time."""
-    changes, folder = [0], given["folder"]
+    changes, folder = [0], given["counted"]
 
     def hook(event: str, args: tuple[Any, ...]) -> None:
         if event not in CHANGES or not args or not isinstance(args[0], str | os.PathLike):
