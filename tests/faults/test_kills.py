@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import fowh
 from fowh.core import files
 from tests.faults.forking import Ended, Forks
 
@@ -50,13 +49,6 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     made = Forks(tmp_path_factory.mktemp("log"))
     yield made
     made.close()
-
-
-@pytest.fixture(scope="module")
-def cell(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cell on record."""
-    made = fowh.evaluate("lsh:bits=16", dataset=WORLD, attacks="preimage", device="cpu")
-    return made.save(tmp_path_factory.mktemp("cell") / "r")
 
 
 @pytest.fixture(scope="module")
