@@ -41,7 +41,7 @@ scheme = ["lsh:bits=16", "raw"]
 dataset = "{WORLD}"
 attacks = ["preimage", "mlp:steps=20"]
 """
-QUICK = {"cache": 3, "train": 6, "record": 12}  # every so-many-th step of each
+QUICK = {"cache": 3, "train": 6, "record": 36}  # every so-many-th step of each
 
 
 @pytest.fixture(scope="module")
@@ -167,15 +167,15 @@ def test_an_attack_that_is_ended_amid_its_training_goes_on_from_there(
 def test_a_second_signal_or_a_stubborn_library_does_not_keep_a_run_alive(
     grace: float, again: bool
 ) -> None:
-    """The main thread sits in foreign code that hears nothing: a while, or until told again."""
+    """What a handler raises never arrives in the main thread: a while, or until told again."""
     code = f"""
-import ctypes, signal
+import signal, time
 from fowh.cli import _ending
 _ending.GRACE = {grace}
 with _ending.interruptible():
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.signal(signal.SIGTERM, lambda *given: None)
     print("ready", flush=True)
-    ctypes.CDLL(None).sleep(600)
+    time.sleep(600)
 """
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -271,9 +271,8 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     assert _gone(mine)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", SIGNALS[:2], ids=lambda number: number.name)
 def test_a_plug_in_s_process_ends_with_the_testbed_even_amid_its_work(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -338,11 +337,11 @@ def test_a_whole_command_may_end_at_any_time(
         took = time.monotonic() - started
     whole = content(tmp_path / "whole")
     ended = 0
-    for at, part in enumerate(np.random.default_rng(number).uniform(0.05, 0.95, 20)):
+    for at, part in enumerate(np.random.default_rng(number).uniform(0.02, 0.6, 20)):
         (tmp_path / str(at)).mkdir()
         how = {"number": number, "after": part * took}
         ended += kill_and_finish(forks, work, tmp_path / str(at), whole, how)
-    assert ended >= 12
+    assert ended >= 10
 
 
 @pytest.mark.slow

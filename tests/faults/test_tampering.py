@@ -177,7 +177,7 @@ def test_no_flipped_byte_of_a_record_is_believed(cell: Path, tmp_path: Path) -> 
         ("observations.npz", lambda: store.load_observations(made), same),
     ):
         file = made / name
-        step = every(file, 150)
+        step = every(file, 110)
         assert refused(file, flipped(file.read_bytes(), step, (0x01,)), read, like) >= 100
 
 
