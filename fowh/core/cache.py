@@ -66,9 +66,14 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], about: str = "")
         arrays: by name.
         about: what they answer for, and will be asked for by.
     """
+    files.write_atomically(path, writer(arrays, about))
+
+
+def writer(arrays: Mapping[str, NDArray[Any]], about: str = "") -> Callable[[Path], None]:
+    """What ``save_arrays`` does with a file."""
     plain = {name: np.asarray(array) for name, array in arrays.items()}
     seal = content(plain, about)
-    files.write_atomically(path, lambda partial: npz.write(partial, plain, seal))
+    return lambda file: npz.write(file, plain, seal)
 
 
 def load_arrays(path: Path, about: str = "") -> Arrays:

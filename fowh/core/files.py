@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -35,19 +35,43 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     It is on the disk before it is moved, so that no crash leaves a file that is short. Neighbours
     that a killed process left are removed first.
     """
+    with written(path, write) as move:
+        move()
+
+
+@contextlib.contextmanager
+def written(path: Path, write: Callable[[Path], object]) -> Iterator[Callable[[], None]]:
+    """While a temporary neighbour of ``path`` is filled, and on the disk.
+
+    Yields:
+        What moves it into place; if that is not called, it is removed.
+    """
     private_folder(path.parent)
     sweep(path.parent)
     file, partial = _partial(path.parent)
+
+    def move() -> None:
+        with _named(path):
+            partial.replace(path)
+            _settle(path.parent)
+
     try:
-        write(partial)
-        os.fsync(file)
-        partial.replace(path)
-        _settle(path.parent)
-    except OSError as error:  # a full disk does not say which file it was
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        with _named(path):
+            write(partial)
+            os.fsync(file)
+        yield move
     finally:
         partial.unlink(missing_ok=True)
         os.close(file)
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """A full disk does not say which file it was."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def sweep(folder: Path) -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from fowh.core import npz
-from fowh.core.cache import Arrays, content, digest, save_arrays
+from fowh.core.cache import Arrays, content, digest, writer
 from fowh.core.errors import InputError, reason
-from fowh.core.files import write_atomically
+from fowh.core.files import written
 from fowh.core.texts import text_of
 from fowh.kit.parallel import TRAINING
 from fowh.records import schema
@@ -64,14 +64,17 @@ def _digest(record: Record) -> str:
 def save(path: Path, record: Record, observations: Arrays) -> None:
     """Write observations, then the record; each file appears whole or not at all.
 
-    A record that is there goes first: it would be of other observations.
+    A record that is there goes when both are on the disk: it would be of other observations.
     """
-    text = json.dumps(finite(record), indent=1, allow_nan=False) + "\n"
-    (path / "record.json").unlink(missing_ok=True)
-    save_arrays(path / "observations.npz", observations)
-    write_atomically(
-        path / "record.json", lambda partial: partial.write_text(text, encoding="utf-8") and None
-    )
+    text = (json.dumps(finite(record), indent=1, allow_nan=False) + "\n").encode()
+    file = path / "record.json"
+    with (
+        written(path / "observations.npz", writer(observations)) as move_observations,
+        written(file, lambda partial: partial.write_bytes(text)) as move_record,
+    ):
+        file.unlink(missing_ok=True)
+        move_observations()
+        move_record()
 
 
 def load(path: Path, spec: Mapping[str, Any] | None = None) -> Record | None:
@@ -92,6 +95,8 @@ def load(path: Path, spec: Mapping[str, Any] | None = None) -> Record | None:
         raise InputError(f"{file} is no plain file: delete it and run again")
     try:
         record = json.loads(text_of(file, "a record"))
+    except InputError:
+        raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"cannot read {file}: {reason(error)}; delete it and run again") from error
     if isinstance(record, dict) and record.get("schema") in range(1, SCHEMA):

@@ -1,7 +1,9 @@
 """Records and caches: whole or not there, and never unpickled."""
 
 import copy
+import errno
 import json
+import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -165,6 +167,40 @@ def test_a_record_that_was_copied_to_another_cell_s_folder_is_refused(tmp_path: 
 
 def test_what_a_run_makes_is_valid(record: dict[str, Any]) -> None:
     assert schema.problem(record) is None
+
+
+@pytest.mark.parametrize("full", ["observations.npz", "record.json"])
+def test_a_disk_that_is_full_loses_no_earlier_record(
+    tmp_path: Path, record: dict[str, Any], full: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run again with --force: what is there goes only when the new files are on the disk."""
+    observations = {"a": np.arange(3)}
+    given = store.seal(record, observations)
+    store.save(tmp_path, given, observations)
+    room = {"observations.npz": 0, "record.json": 1}[full]  # files that fit
+    whole = os.fsync
+
+    def no_room(file: int) -> None:
+        nonlocal room
+        room -= 1
+        if room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        whole(file)
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(OSError, match="No space left"):
+        store.save(tmp_path, store.seal(record, {"a": np.arange(4)}), {"a": np.arange(4)})
+    monkeypatch.undo()
+    assert store.load(tmp_path) == given
+    np.testing.assert_array_equal(store.load_observations(tmp_path)["a"], [0, 1, 2])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["observations.npz", "record.json"]
+
+
+def test_what_cannot_be_read_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError) as caught:
+        store.load(tmp_path)
+    assert "InputError" not in str(caught.value)
 
 
 def _cut(file: Path) -> None:
