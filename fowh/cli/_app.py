@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec
 
 import typer
 
 from fowh import __version__
 from fowh.cli._door import guarded
-from fowh.core.errors import InputError
+from fowh.core.errors import InputError, PluginExit, contained
 from fowh.kit.parallel import spare_the_cores
 
 spare_the_cores()  # before torch and NumPy are loaded, which read it once
@@ -25,6 +27,9 @@ app = typer.Typer(
     help="Can what leaked of people be inverted? Evaluate what stands between a model and a leak.",
 )
 
+_USAGE: Any = next(e for e in typer.BadParameter.__mro__ if e.__name__ == "ClickException")
+_Given = ParamSpec("_Given")
+
 Out = Annotated[Path, typer.Option(help="Folder for records and reports.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
 Force = Annotated[bool, typer.Option("--force", help="Run again although recorded.")]
@@ -32,6 +37,38 @@ Trusted = Annotated[
     bool,
     typer.Option("--trusted", help="Third parties' code in this process, where the truth is."),
 ]
+
+
+def command(
+    name: str | None = None,
+) -> Callable[[Callable[_Given, int | None]], Callable[_Given, None]]:
+    """Make a function a command; it returns its exit code, or None where it cannot fail.
+
+    Args:
+        name: of the command; None for that of the function.
+    """
+
+    def register(body: Callable[_Given, int | None]) -> Callable[_Given, None]:
+        @functools.wraps(body)
+        def begun(*given: _Given.args, **named: _Given.kwargs) -> None:
+            with _theirs():
+                code = body(*given, **named)
+            if code:
+                raise typer.Exit(code)
+
+        return app.command(name)(begun)
+
+    return register
+
+
+@contextlib.contextmanager
+def _theirs() -> Iterator[None]:
+    """Below a command: what would end the program there, or pass for the framework's, is theirs."""
+    try:
+        with contained():
+            yield
+    except (typer.Exit, typer.Abort, _USAGE) as error:
+        raise PluginExit(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
 
 def _offline(asked: bool) -> None:
@@ -79,6 +116,11 @@ def _run(words: list[str]) -> int:
             command.invoke(context)
     except typer.Exit as done:
         return int(done.exit_code)
+    except _USAGE as error:
+        said: Any = error
+        raise InputError(
+            f"{said.format_message()} See `fowh --help`, `fowh COMMAND --help`"
+        ) from error
     return 0
 
 

@@ -37,7 +37,6 @@ _REFUSED = (
     *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EEXIST),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINVAL, errno.EBUSY, errno.ENXIO),
 )
-_USAGE = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
 
 
 def say(text: str) -> None:
@@ -108,10 +107,6 @@ def _refusal(error: BaseException) -> str | None:
     """The line about what the user can put right; None where that is nothing of his."""
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, _USAGE):
-        return f"{error.format_message()} See `fowh --help`, `fowh COMMAND --help`"  # type: ignore
-    if isinstance(error, typer.Abort):
-        return "stdin ended: nothing was done"
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return (
             f"does not fit into memory ({reason(error)}): expected less: give fewer or smaller "

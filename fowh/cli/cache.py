@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from fowh.cli._app import app
+from fowh.cli._app import command
 from fowh.core.errors import InputError
 
 
-@app.command()
+@command()
 def cache(
     kinds: Annotated[list[str] | None, typer.Argument(help="Which; default: all.")] = None,
     clear: Annotated[bool, typer.Option("--clear", help="Remove them.")] = False,

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from fowh.cli._app import Device, Force, Offline, Out, Trusted, app
+from fowh.cli._app import Device, Force, Offline, Out, Trusted, command
 from fowh.cli._door import tell
 
 
-@app.command()
+@command()
 def evaluate(
     scheme: Annotated[str, typer.Option(help="name or name:key=value,... or module:Class")],
     dataset: Annotated[str, typer.Option(help="orl, embeddings:path=FILE, gaussian ...")] = "orl",
@@ -61,7 +61,7 @@ def evaluate(
     force: Force = False,
     trusted: Trusted = False,
     offline: Offline = False,
-) -> None:
+) -> int:
     """Evaluate one cell: does SCHEME keep the system useful, and what does a thief get back?"""
     from fowh.cells import make_cell
     from fowh.cli.progress import progress
@@ -100,5 +100,4 @@ def evaluate(
         took = f"{time.perf_counter() - started:.1f} s"
         observations = store.load_observations(done.folder)
         print_cell(done.record, paths | {"took": took}, Console(), observations)
-    if done.record["status"] == "failed":
-        raise typer.Exit(1)
+    return int(done.record["status"] == "failed")

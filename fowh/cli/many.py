@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fowh.cli._app import Device, Force, Offline, Out, Trusted, app
+from fowh.cli._app import Device, Force, Offline, Out, Trusted, command
 from fowh.cli._door import log, say, tell
 from fowh.core.errors import InputError, contained, reason
 
@@ -21,7 +21,7 @@ _OF_ATTRIBUTES = ("own", "sensitive", "outcome")  # what fredrikson2014 takes al
 _OF_FAMILY = ("dataset", "device")  # what the other tables of docs/gradients.md take
 
 
-@app.command()
+@command()
 def sweep(
     file: Annotated[Path, typer.Argument(help="TOML: which cells; see docs/sweeps.md.")],
     device: Device = "auto",
@@ -29,7 +29,7 @@ def sweep(
     force: Force = False,
     trusted: Trusted = False,
     offline: Offline = False,
-) -> None:
+) -> int:
     """Evaluate every cell of a sweep; cells already on record are not run again."""
     from rich.console import Console
 
@@ -62,11 +62,10 @@ def sweep(
     print_sweep(records, Console())
     if crashed:
         tell(f"{crashed} of {len(cells)} cells failed without a record; their logs are named above")
-    if crashed or any(record["status"] == "failed" for record in records):
-        raise typer.Exit(1)
+    return int(crashed > 0 or any(record["status"] == "failed" for record in records))
 
 
-@app.command()
+@command()
 def report(
     folder: Annotated[Path, typer.Argument(help="A folder with records.")] = Path("results"),
 ) -> None:
@@ -95,7 +94,7 @@ def report(
         )
 
 
-@app.command()
+@command()
 def reproduce(
     context: typer.Context,
     table: Annotated[
@@ -132,7 +131,7 @@ def reproduce(
     sensitive: Annotated[str, typer.Option(help="Its column of the hidden attribute.")] = "",
     outcome: Annotated[str, typer.Option(help="Its column that the model predicts.")] = "",
     offline: Offline = False,
-) -> None:
+) -> int:
     """Print a published table, measured here, beside the published figures where there are any."""
     from rich.console import Console
 
@@ -142,15 +141,14 @@ def reproduce(
     _only(context, table)
     if table == "fredrikson2014":
         _attributes(own, sensitive, outcome, out)
-        return
+        return 0
     started = time.perf_counter()
 
     def say(text: str) -> None:
         tell(f"{time.perf_counter() - started:7.0f} s  {text}")
 
     if table in TABLES:
-        _family(table, dataset or "orl", device, out, say)
-        return
+        return _family(table, dataset or "orl", device, out, say)
     made = reproduce_table(
         *(table, dataset or "iris", target),
         protocol=protocol,
@@ -171,12 +169,11 @@ def reproduce(
     say(f"took     {(time.perf_counter() - started) / 60:.1f} min")
     for folder in made.failed:
         tell(f"failed in part: {folder}; run again to try again")
-    if made.failed:
-        raise typer.Exit(1)
+    return int(bool(made.failed))
 
 
-def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str], None]) -> None:
-    """A table of the rest of the inversion family."""
+def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str], None]) -> int:
+    """A table of the rest of the inversion family; the exit code."""
     from rich.console import Console
 
     from fowh.paper.measured import measure
@@ -195,8 +192,7 @@ def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str
     say(f"table    {out / f'{table}.md'}")
     for folder in made.failed:
         tell(f"failed in part: {folder}; run again to try again")
-    if made.failed:
-        raise typer.Exit(1)
+    return int(bool(made.failed))
 
 
 def _only(context: typer.Context, table: str) -> None:

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from fowh.cli._app import app
+from fowh.cli._app import command
 from fowh.cli._door import say
 from fowh.core.errors import InputError
 
 
-@app.command("list")
+@command("list")
 def list_plugins() -> None:
     """List every kind of plug-in; schemes by the leak that they protect from."""
     from fowh.core.registry import KINDS, attribute, names, plural, summary
@@ -41,8 +41,8 @@ def _print_names(title: str, found: list[tuple[str, str]]) -> None:
         say(f"  {name:<18} {text}")
 
 
-@app.command()
-def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:Class")]) -> None:
+@command()
+def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:Class")]) -> int:
     """Check that a plug-in, yours included, keeps its contract."""
     from fowh.checks import run_checks
 
@@ -51,11 +51,10 @@ def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:
         say(f"{'ok  ' if finding.passed else 'FAIL'} {finding.check}: {finding.text}")
     failed = sum(not finding.passed for finding in findings)
     say(f"{len(findings) - failed} passed, {failed} failed")
-    if failed:
-        raise typer.Exit(1)
+    return int(failed > 0)
 
 
-@app.command()
+@command()
 def new(
     kind: Annotated[str, typer.Argument(help="scheme or attack")],
     name: Annotated[str, typer.Argument(help="of the file, in lower case: my_scheme")],
@@ -71,7 +70,7 @@ def new(
     say(f"now, in that folder: fowh check {name}:{class_of(name)}")
 
 
-@app.command()
+@command()
 def doctor() -> None:
     """Say what this installation can do: versions, devices, weights, cache."""
     import faiss

@@ -61,20 +61,19 @@ def attempt(
     name = row_name(attack)
     started = time.perf_counter()
     try:
-        reason = unfit(attack, view)
-        if reason is not None:
-            return Attempt(section, name, attack.yields, None, "skipped", reason)
-        if isinstance(attack, Planter):
-            with contained():
-                planted = attack.plant(view, rng)
-            view, left = replace(view, module=planted), left or judge.system.planted
-        if left is not None:
-            # Clients run a copy: what a module notes of their pictures must not come back in it.
-            view = replace(view, release=copy.deepcopy(left(copy.deepcopy(view.module))))
         with contained():
+            reason = unfit(attack, view)
+            if reason is not None:
+                return Attempt(section, name, attack.yields, None, "skipped", reason)
+            if isinstance(attack, Planter):
+                planted = attack.plant(view, rng)
+                view, left = replace(view, module=planted), left or judge.system.planted
+            if left is not None:
+                # Clients run a copy: what a module notes of their pictures must not come back.
+                view = replace(view, release=copy.deepcopy(left(copy.deepcopy(view.module))))
             made = attack.run(view, rng)
-        seconds = time.perf_counter() - started
-        judged = judged_as(attack.yields, made, view, judge, attack.candidates)
+            seconds = time.perf_counter() - started
+            judged = judged_as(attack.yields, made, view, judge, attack.candidates)
     except Exception:  # one broken attack must not lose the results of the others
         return Attempt(section, name, attack.yields, None, "failed", traceback.format_exc())
     used, budget = (view.query.used, view.query.budget) if view.query else (0, 0)

@@ -51,8 +51,6 @@ def rendered(
         return []
     renderer = able[0]
     view = grant(renderer, lambda text, done: None)
-    if unfit(renderer, view) is not None:
-        return []
     made: list[Attempt] = []
     for section, name, wanted in _inputs(cell, plan, fold, attempts):
         say(f"{name} as samples", 0.9)
@@ -60,14 +58,14 @@ def rendered(
         before = view.query.used if view.query else 0
         try:
             with contained():
+                if not made and unfit(renderer, view) is not None:
+                    return []
                 samples = renderer.render(view, wanted, stream)
-            judged = judged_as("samples", samples, view, judge)
+                judged = judged_as("samples", samples, view, judge)
         except Exception:  # the embeddings' own results stand
             reason = traceback.format_exc()
-            return [
-                *made,
-                Attempt("attacks", row_name(renderer), "samples", None, "failed", reason),
-            ]
+            lost = Attempt("attacks", row_name(renderer), "samples", None, "failed", reason)
+            return [*made, lost]
         asked = (view.query.used if view.query else 0) - before
         made.append(Attempt(section, name, "samples", judged, queries=asked))
         if name == "unprotected_rendered":  # the renderer, given somebody else's embedding

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 import fowh
+from fowh.engine.attempt import attempt
 
 POPULATION = "gaussian:subjects=8,readings=3,dim=16,within=0.3"
 STOLEN = 24  # one template of every sample, over all folds
@@ -190,3 +192,48 @@ class Talkative(fowh.Attack):
 
 def test_remarks_are_kept_once_in_their_order() -> None:
     assert row(run(Talkative()), "Talkative")["remarks"] == [*("the same in every fold", "rows: 6")]
+
+
+@dataclass(frozen=True)
+class Leaving(fowh.Attack):
+    """Ends the program where it is asked whether it can run."""
+
+    def unsupported(self, view: fowh.View) -> str | None:
+        raise SystemExit(0)
+
+    def run(self, view: fowh.View, rng: np.random.Generator) -> Any:
+        return np.zeros((len(view.release), view.embeddings.shape[1]), dtype=np.float32)
+
+
+def test_an_attack_that_ends_the_program_when_it_is_asked_loses_only_itself() -> None:
+    result = run("preimage", Leaving())
+    failed = row(result, "Leaving")
+    assert failed["status"] == "failed" and "SystemExit" in failed["reason"]
+    assert result.record["attacks"]["preimage"]["status"] == "ok"
+
+
+class Unkind:
+    """A network that ends the program where it is copied."""
+
+    def __deepcopy__(self, memo: object) -> Any:
+        raise SystemExit(0)
+
+
+@dataclass(frozen=True)
+class Planting(fowh.Attack):
+    """A malicious server's."""
+
+    yields = "samples"
+
+    def plant(self, view: fowh.View, rng: np.random.Generator) -> Any:
+        return Unkind()
+
+    def run(self, view: fowh.View, rng: np.random.Generator) -> Any:
+        raise AssertionError("its network was never handed out")
+
+
+def test_a_planted_network_that_ends_the_program_fails_its_attack() -> None:
+    view = SimpleNamespace(malicious=True, modality="image", scheme=None, samples=np.ones(1))
+    judge: Any = SimpleNamespace(system=SimpleNamespace(planted=None))
+    made = attempt(Planting(), view, judge, np.random.default_rng(0))  # type: ignore[arg-type]
+    assert made.status == "failed" and "SystemExit" in str(made.reason)

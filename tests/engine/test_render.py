@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,3 +195,26 @@ def test_with_the_box_white_there_is_a_network_and_with_a_black_one_none() -> No
         (row,) = result.record["attacks"].values()
         said[box] = row["remarks"]
     assert said == {"black": ["module: None"], "white": ["module: network"]}
+
+
+@dataclass(frozen=True)
+class Fickle(fowh.Attack):
+    """Runs, and ends the program where it is asked whether it can render."""
+
+    def unsupported(self, view: fowh.View) -> str | None:
+        if any(frame.function == "rendered" for frame in inspect.stack()):
+            raise SystemExit(0)
+        return None
+
+    def run(self, view: fowh.View, rng: np.random.Generator) -> Any:
+        return np.zeros((len(view.release), view.embeddings.shape[1]), dtype=np.float32)
+
+    def render(self, view: fowh.View, embeddings: Any, rng: np.random.Generator) -> Any:
+        raise AssertionError("it was not asked to")
+
+
+def test_a_renderer_that_ends_the_program_when_it_is_asked_loses_only_itself() -> None:
+    result = run("preimage", Fickle())
+    assert result.record["attacks"]["preimage"]["status"] == "ok"
+    (failed,) = [row for name, row in result.record["attacks"].items() if "Fickle" in name]
+    assert failed["status"] == "failed" and "SystemExit" in failed["reason"]

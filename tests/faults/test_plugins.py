@@ -26,6 +26,9 @@ ENDS = {
     "pipe": "raise BrokenPipeError(32, 'Broken pipe')",
     "end": "raise EOFError",
     "stop": "raise StopIteration",
+    "framework": "import typer; raise typer.Exit(0)",
+    "abort": "import typer; raise typer.Abort",
+    "usage": "import typer; raise typer.BadParameter('odd')",
 }
 ATTACK = """
 from dataclasses import dataclass
