@@ -21,11 +21,12 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from fowh.core import files, npz
+from fowh.core import files, memory, npz
 from fowh.core.npz import Arrays, Damaged
 
 __all__ = ["Arrays", "Damaged"]  # what reads caches needs them
 
+HEADERS = 2**20  # bytes of an npz beside its arrays, at most
 PATIENCE = 2.0  # seconds of waiting for another process before a word is said
 
 
@@ -81,7 +82,7 @@ def load_arrays(path: Path, about: str = "") -> Arrays:
 
     Raises:
         Damaged: it is not what was written, or not about this.
-        OSError: it cannot be opened.
+        InputError, OSError, MemoryError: it cannot be read here and now, and may be a good one.
     """
     arrays, seal = npz.read(path)
     if seal != content(arrays, about):
@@ -98,6 +99,9 @@ def recall(kind: str, key: str) -> Arrays | None:
     """The arrays stored under (kind, key); None where there are none.
 
     A damaged file is removed, with a warning, and counts as none.
+
+    Raises:
+        InputError, OSError, MemoryError: as ``load_arrays``; the file stays.
     """
     path = place(kind, key)
     try:
@@ -111,7 +115,11 @@ def recall(kind: str, key: str) -> Arrays | None:
 
 
 def keep(kind: str, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Store arrays under (kind, key)."""
+    """Store arrays under (kind, key), unless they are more than may be read back."""
+    size = sum(array.nbytes for array in arrays.values())
+    if size > memory.limit() - HEADERS:
+        warnings.warn(f"{kind} of {size:,} bytes are not kept: they take too much", stacklevel=2)
+        return
     save_arrays(place(kind, key), arrays, f"{kind}/{key}")
 
 

@@ -5,9 +5,11 @@ Nothing is unpickled, and nothing is inflated beyond what fits into memory.
 
 from __future__ import annotations
 
+import errno
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +18,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from fowh.core import memory
+from fowh.core.errors import InputError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -47,28 +50,22 @@ def read(path: Path, limit: int | None = None) -> tuple[Arrays, str]:
 
     Args:
         path: of an npz.
-        limit: bytes that all of it may have; None for half of the machine's memory.
+        limit: bytes that all of it may have; None for ``memory.limit``.
 
     Raises:
-        Damaged: no npz of plain arrays, or larger than the limit.
-        OSError: it cannot be opened.
+        Damaged: no npz of plain arrays.
+        InputError: larger than the limit; the file may be a good one.
+        OSError: it cannot be opened, or read to its end; likewise.
+        MemoryError: likewise.
     """
-    with path.open("rb") as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                _check(archive, memory.limit() if limit is None else limit)
-                note = archive.comment.decode()
-                arrays = {}
-                for info in archive.infolist():
-                    with archive.open(info) as member:
-                        made = npy.read_array(member, allow_pickle=False)
-                        member.read()  # at its end the checksum is compared
-                    arrays[info.filename.removesuffix(".npy")] = made
-        except Damaged:
-            raise
-        except Exception as error:  # parsers of damaged bytes raise nearly everything
-            raise Damaged(_reason(error)) from error
-    return arrays, note
+    with _opened(path, limit) as archive:
+        arrays = {}
+        for info in archive.infolist():
+            with archive.open(info) as member:
+                made = npy.read_array(member, allow_pickle=False)
+                member.read()  # at its end the checksum is compared
+            arrays[info.filename.removesuffix(".npy")] = made
+        return arrays, archive.comment.decode()
 
 
 def check(path: Path, limit: int | None = None) -> None:
@@ -79,29 +76,45 @@ def check(path: Path, limit: int | None = None) -> None:
         limit: as for ``read``.
 
     Raises:
-        Damaged: as ``read``.
-        OSError: it cannot be opened.
+        Damaged, InputError, OSError: as ``read``.
     """
+    with _opened(path, limit):
+        pass
+
+
+@contextmanager
+def _opened(path: Path, limit: int | None) -> Iterator[zipfile.ZipFile]:
+    """While an archive is read that its headers do not speak against."""
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                _check(archive, memory.limit() if limit is None else limit)
-        except Damaged:
+                _check(path, archive, memory.limit() if limit is None else limit)
+                yield archive
+        except (Damaged, InputError, MemoryError):
             raise
-        except Exception as error:
+        except OSError as error:
+            if error.errno in (None, errno.EINVAL):  # a place before the file's first byte
+                raise Damaged(_reason(error)) from error
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        except Exception as error:  # parsers of damaged bytes raise nearly everything
             raise Damaged(_reason(error)) from error
 
 
-def _check(archive: zipfile.ZipFile, limit: int) -> None:
+def _check(path: Path, archive: zipfile.ZipFile, limit: int) -> None:
     names = [info.filename for info in archive.infolist()]
     if len({*names}) < len(names):
         raise Damaged("two arrays have one name")
     whole = sum(info.file_size for info in archive.infolist())
     if whole > limit:
-        raise Damaged(f"holds {whole:,} bytes, at most {limit:,} are read on this machine")
+        raise InputError(
+            f"{path}: holds {whole:,} bytes; expected at most {limit:,}, which is what one file "
+            "may take of the memory: use a machine with more of it, or a smaller file"
+        )
     for info in archive.infolist():
         if not info.filename.endswith(".npy"):
             raise Damaged(f"holds {info.filename!r}, which is no array")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Damaged(f"{info.filename} is compressed as no npz is")
         with archive.open(info) as member:
             shape, dtype = _header(member)
             size = member.tell() + math.prod(shape) * dtype.itemsize
@@ -113,7 +126,10 @@ def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     version = npy.read_magic(member)
     if version not in _READ:
         raise Damaged(f"an array of npy version {version}")
-    shape, _, dtype = _READ[version](member)
+    try:
+        shape, _, dtype = _READ[version](member)
+    except MemoryError as error:  # of a parser that is nested too deep: a header is short
+        raise Damaged("a header that cannot be parsed") from error
     return shape, dtype
 
 

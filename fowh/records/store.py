@@ -144,19 +144,20 @@ def load_observations(path: Path) -> Arrays:
     """The raw observations of a cell on record.
 
     Raises:
-        InputError: the file is missing, damaged, holds anything but plain arrays, or is not what
-            the record beside it was made from; or as ``load``.
+        InputError: the file is missing, damaged, too large, holds anything but plain arrays, or is
+            not what the record beside it was made from; or as ``load``.
+        OSError, MemoryError: it cannot be read just now.
     """
     file, record = path / "observations.npz", load(path)
     if record is None:
         raise InputError(f"no record in {path}: expected one that `fowh evaluate` wrote")
     try:
         if os.path.lexists(file) and not file.is_file():
-            raise OSError(f"{file.name} is no plain file")
+            raise npz.Damaged(f"{file.name} is no plain file")
         arrays, _ = npz.read(file)
         if content(arrays) != record["digests"]["observations"]:
             raise npz.Damaged("they are not those that its record was made from")
-    except (OSError, npz.Damaged) as error:
+    except (FileNotFoundError, npz.Damaged) as error:
         words = getattr(error, "strerror", None) or str(error)  # the former repeats no name
         why = " ".join(words.split()) or type(error).__name__
         raise InputError(f"cannot read {file}: {why}; delete {path} and run again") from error

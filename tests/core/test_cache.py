@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fowh.core import files, npz
+from fowh.core import files, memory, npz
 from fowh.core.cache import (
     Arrays,
     Damaged,
@@ -26,6 +27,7 @@ from fowh.core.cache import (
     save_arrays,
     source_digest,
 )
+from fowh.core.errors import InputError
 from fowh.core.files import write_atomically
 
 ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -186,7 +188,7 @@ def test_an_archive_is_refused_by_its_headers_before_anything_is_inflated(folder
     _zip(bomb, 10_000_000, (10_000_000,))
     assert bomb.stat().st_size < 20_000
     tracemalloc.start()
-    with pytest.raises(Damaged, match="at most 1,000,000 are read"):
+    with pytest.raises(InputError, match="at most 1,000,000"):
         npz.read(bomb, limit=1_000_000)
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
@@ -199,6 +201,57 @@ def test_a_shape_that_its_content_does_not_have_is_refused_before_it_is_allocate
     _zip(folder / "liar.npz", 10, (2**40, 2**10))
     with pytest.raises(Damaged, match=r"its shape 1,125,899,906,842,"):
         npz.read(folder / "liar.npz")
+
+
+@pytest.mark.parametrize(
+    "fault", [MemoryError(), OSError(errno.EIO, "Input/output error"), OSError(errno.ESTALE, "old")]
+)
+def test_what_cannot_be_read_now_is_not_damaged_and_stays(
+    folder: Path, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached("kind", "key", Building())
+
+    def fails(*given: Any, **named: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr(npz.npy, "read_array", fails)
+    with pytest.raises(type(fault)) as caught:
+        cached("kind", "key", Building())
+    if isinstance(caught.value, OSError):
+        assert caught.value.filename == str(folder / "kind" / "key.npz")
+    monkeypatch.undo()
+    assert load_arrays(folder / "kind" / "key.npz", "kind/key")
+
+
+def test_what_is_too_large_to_be_read_back_is_neither_kept_nor_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = Building()
+    cached("kind", "key", build)
+    monkeypatch.setattr(memory, "limit", lambda: 20)
+    with pytest.raises(InputError, match=r"key\.npz: .*at most 20"):
+        cached("kind", "key", build)
+    assert (folder / "kind" / "key.npz").exists()
+    for _ in range(2):  # else the second run would be refused
+        with pytest.warns(UserWarning, match="not kept"):
+            cached("kind", "other", build)
+    assert build.count == 3
+
+
+def test_a_header_that_no_parser_survives_is_damage(folder: Path) -> None:
+    head = b"-" * 9000 + b"1"
+    with zipfile.ZipFile(folder / "deep.npz", "w") as archive:
+        data = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head
+        archive.writestr("rows.npy", data)
+    with pytest.raises(Damaged):
+        npz.read(folder / "deep.npz")
+
+
+def test_only_what_numpy_writes_is_inflated(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "odd.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("rows.npy", b"x" * 100)
+    with pytest.raises(Damaged, match="compressed"):
+        npz.read(folder / "odd.npz")
 
 
 def test_a_failed_building_leaves_nothing(folder: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import fowh
+from fowh.core import memory
 from fowh.core.cache import save_arrays
 from fowh.core.errors import InputError
 from fowh.kit.parallel import TRAINING
@@ -248,6 +249,25 @@ def test_damaged_observations_are_one_clear_line(
     assert text.startswith(f"cannot read {file}: ")
     assert text.endswith(f"; delete {tmp_path} and run again")
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("fault", [OSError(errno.EIO, "Input/output error"), MemoryError()])
+def test_nobody_is_told_to_delete_observations_that_cannot_be_read_just_now(
+    tmp_path: Path, record: dict[str, Any], fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save(tmp_path, store.seal(record, {}), {})
+
+    def fails(path: Path) -> Any:
+        raise fault
+
+    monkeypatch.setattr(store.npz, "read", fails)
+    with pytest.raises(type(fault)):
+        store.load_observations(tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setattr(memory, "limit", lambda: -1)
+    with pytest.raises(InputError, match="at most -1") as caught:
+        store.load_observations(tmp_path)
+    assert "; delete" not in str(caught.value)
 
 
 def test_nothing_is_unpickled(tmp_path: Path, record: dict[str, Any]) -> None:
