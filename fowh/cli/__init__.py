@@ -1,6 +1,39 @@
-"""The command line; nothing else prints. Nothing heavy is imported before a command needs it."""
+"""The command line; beside workers' notes nothing else prints.
 
-from fowh.cli import cache, evaluate, many, plugins
-from fowh.cli._app import app, main
+Nothing is imported before signals and errors are heard, and nothing heavy before it is needed.
+"""
 
-__all__ = ["app", "cache", "evaluate", "main", "many", "plugins"]
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fowh.cli._door import guarded
+
+if TYPE_CHECKING:
+    from fowh.cli.commands import app as app
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Entry point; ends the process with the exit code of ``_door``.
+
+    Args:
+        words: of the command, without its name; None for those of the process.
+    """
+    given = list(sys.argv[1:] if words is None else words)
+
+    def work() -> int:
+        from fowh.cli.commands import run
+
+        return run(given or ["--help"])
+
+    sys.exit(guarded(work))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        from fowh.cli.commands import app
+
+        return app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

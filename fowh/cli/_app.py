@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import typer
 
 from fowh import __version__
-from fowh.cli._door import guarded
+from fowh.cli._door import say
 from fowh.core.errors import InputError, PluginExit, contained
 from fowh.kit.parallel import spare_the_cores
 
@@ -84,7 +83,7 @@ Offline = Annotated[
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -97,18 +96,15 @@ def _options(
     pass
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Entry point; ends the process with the exit code of ``_door``.
+def run(words: list[str]) -> int:
+    """Run a command without the framework's own handler, which prints lines of its own.
 
     Args:
-        words: of the command, without its name; None for those of the process.
+        words: of the command, without ``fowh``.
+
+    Returns:
+        Its exit code.
     """
-    given = list(sys.argv[1:] if words is None else words)
-    sys.exit(guarded(lambda: _run(given or ["--help"])))
-
-
-def _run(words: list[str]) -> int:
-    """Run a command without the framework's own handler, which prints lines of its own."""
     command = typer.main.get_command(app)
     _once(command, words)
     try:

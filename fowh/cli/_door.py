@@ -18,18 +18,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from fowh.cli._ending import interruptible
-from fowh.core.cache import cache_dir
-from fowh.core.errors import (
-    InputError,
-    Interrupted,
-    PluginExit,
-    escaped,
-    one_line,
-    reason,
-)
+from fowh.core.errors import InputError, Interrupted, PluginExit, escaped, reason
+from fowh.core.files import cache_dir
+from fowh.core.told import note, tell
 
 # What a disk or a system refuses for reasons that its user can see to.
 _REFUSED = (
@@ -41,13 +33,13 @@ _REFUSED = (
 
 def say(text: str) -> None:
     """A line on stdout; no terminal obeys it."""
-    typer.echo(escaped(text))
+    put(escaped(text))
 
 
-def tell(text: str) -> None:
-    """One line on stderr, for what is no result."""
-    with contextlib.suppress(OSError, ValueError):  # nobody listens
-        typer.echo(one_line(text), err=True)
+def put(text: str) -> None:
+    """Text on stdout as it is, and a line's end."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def guarded(work: Callable[[], int]) -> int:
@@ -56,7 +48,7 @@ def guarded(work: Callable[[], int]) -> int:
     Args:
         work: returns an exit code.
     """
-    warnings.showwarning = _note
+    warnings.showwarning = note
     with _streams():
         try:
             with interruptible():
@@ -182,8 +174,3 @@ def _streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout = given
-
-
-def _note(message: Warning | str, *where: Any, **more: Any) -> None:
-    """A warning as one line for a user, whom no line of our code concerns."""
-    tell(f"note: {message}")

@@ -8,10 +8,10 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any, NoReturn
 
-import typer
-
-from fowh.core.errors import Interrupted, interrupt
+from fowh.core.errors import Interrupted
+from fowh.core.told import tell
 
 GRACE = 5.0  # seconds in which a run may end by itself
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -33,10 +33,13 @@ def interruptible() -> Iterator[None]:
     heard, woken = socket.socketpair()
     woken.setblocking(False)
     told = threading.Event()
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
-    earlier = signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=_watch, args=(heard, told), daemon=True).start()
+    before: dict[signal.Signals, Any] = {}
+    earlier = -1
     try:
+        for number in _SIGNALS:
+            before[number] = signal.signal(number, _interrupt)
+        earlier = signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=_watch, args=(heard, told), daemon=True).start()
         yield
     except Interrupted as interrupted:
         _say(interrupted.number, told)
@@ -50,17 +53,29 @@ def interruptible() -> Iterator[None]:
             woken.close()
 
 
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """Handler of the first signal. The next one is the watching thread's alone.
+
+    It would be raised in whatever says, tidies up and ends the process.
+    """
+    for each in _SIGNALS:
+        signal.signal(each, _heard)
+    raise Interrupted(number)
+
+
+def _heard(number: int, frame: object) -> None:
+    """Handler of a further signal: with it in place the watching thread is woken, and no more."""
+
+
 def _say(number: int, told: threading.Event) -> None:
     """Say it once."""
     if told.is_set():
         return
     told.set()
-    with contextlib.suppress(OSError, ValueError):  # nobody listens
-        typer.echo(
-            f"fowh: ended by {signal.Signals(number).name}; what is on record and in the cache is "
-            "kept, and the same command goes on from there",
-            err=True,
-        )
+    tell(
+        f"fowh: ended by {signal.Signals(number).name}; what is on record and in the cache is "
+        "kept, and the same command goes on from there"
+    )
 
 
 def _watch(heard: socket.socket, told: threading.Event) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fowh.cli._app import command
+from fowh.cli._door import say
 from fowh.core.errors import InputError
 
 
@@ -28,11 +29,11 @@ def cache(
         )
     chosen = [room for room in found if not kinds or room.kind in kinds]
     for room in chosen:
-        typer.echo(f"{room.kind:<14} {len(room.files):6,} files {room.size / 1e6:10,.1f} MB")
+        say(f"{room.kind:<14} {len(room.files):6,} files {room.size / 1e6:10,.1f} MB")
         if clear:
             files.sweep(cache_dir() / room.kind)  # what is being written stays
             for file in room.files:
                 if not file.name.endswith(files.PARTIAL):
                     file.unlink(missing_ok=True)
     whole = f"{sum(room.size for room in chosen) / 1e6:,.1f} MB"
-    typer.echo(f"{whole} removed from {cache_dir()}" if clear else f"{whole} in {cache_dir()}")
+    say(f"{whole} removed from {cache_dir()}" if clear else f"{whole} in {cache_dir()}")

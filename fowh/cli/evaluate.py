@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from fowh.cli._app import Device, Force, Offline, Out, Trusted, command
-from fowh.cli._door import tell
+from fowh.cli._door import put
+from fowh.core.told import tell
 
 
 @command()
@@ -88,7 +89,7 @@ def evaluate(
     if done.answered:
         tell(f"answered from the record of an earlier run: {done.folder}")
     if as_json:
-        typer.echo(json.dumps(done.record, indent=1, allow_nan=False))
+        put(json.dumps(done.record, indent=1, allow_nan=False))
     else:
         from rich.console import Console
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fowh.cli._app import Device, Force, Offline, Out, Trusted, command
-from fowh.cli._door import log, say, tell
+from fowh.cli._door import log, say
 from fowh.core.errors import InputError, contained, reason
+from fowh.core.told import tell
 
 if TYPE_CHECKING:
     from rich.console import Console

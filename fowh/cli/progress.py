@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from fowh.cli._door import tell
 from fowh.core.errors import escaped
+from fowh.core.told import tell
 
 Note = Callable[[str, float], None]
 PAUSE = 10.0  # seconds between two lines of a log, at least

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,21 +18,15 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from fowh.core import files, memory, npz
+from fowh.core.files import cache_dir
 from fowh.core.npz import Arrays, Damaged
 
-__all__ = ["Arrays", "Damaged"]  # what reads caches needs them
+__all__ = ["Arrays", "Damaged", "cache_dir"]  # what reads caches needs them
 
 HEADERS = 2**20  # bytes of an npz beside its arrays, at most
 PATIENCE = 2.0  # seconds of waiting for another process before a word is said
-
-
-def cache_dir() -> Path:
-    """Where caches live: FOWH_CACHE_DIR, or the platform's user cache folder."""
-    chosen = os.environ.get("FOWH_CACHE_DIR")
-    return Path(chosen) if chosen else user_cache_path("fowh", appauthor=False)
 
 
 def digest(*parts: Any) -> str:

@@ -9,11 +9,19 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 if sys.platform != "win32":
     import fcntl
 
 FOLDER, FILE = 0o700, 0o600  # whatever the umask: what lies there was made from people's samples
 PARTIAL = ".partial"
+
+
+def cache_dir() -> Path:
+    """Where caches live: FOWH_CACHE_DIR, or the platform's user cache folder."""
+    chosen = os.environ.get("FOWH_CACHE_DIR")
+    return Path(chosen) if chosen else user_cache_path("fowh", appauthor=False)
 
 
 def private_folder(path: Path) -> None:

@@ -106,6 +106,7 @@ def main() -> None:
     import attacks._versions.choice
     import attacks._versions.training
     import attacks.mlp
+    import fowh.cli.commands
     import fowh.kit.kernels
     import fowh.report.html
     import fowh.report.plots
