@@ -20,7 +20,7 @@ from typing import Any
 
 from fowh.cli._ending import interruptible
 from fowh.core.errors import InputError, Interrupted, PluginExit, escaped, reason
-from fowh.core.files import cache_dir
+from fowh.core.files import cache_dir, private_folder
 from fowh.core.told import note, tell
 
 # What a disk or a system refuses for reasons that its user can see to.
@@ -67,7 +67,7 @@ def log(error: BaseException) -> str:
     text = "".join(traceback.format_exception(error))
     for folder in (cache_dir() / "logs", Path(tempfile.gettempdir())):
         with contextlib.suppress(OSError, ValueError):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(folder)
             name = time.strftime("fowh-%Y%m%d-%H%M%S-")
             handle, path = tempfile.mkstemp(".log", name, folder)  # for its owner alone
             with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:

@@ -33,8 +33,8 @@ def private_folder(path: Path) -> None:
         return
     private_folder(path.parent)
     with contextlib.suppress(FileExistsError):  # another process was faster, or it is a file
-        path.mkdir()
-        path.chmod(FOLDER)  # mkdir's own mode is cut by the umask
+        path.mkdir(FOLDER)  # never more, whenever this process is ended
+        path.chmod(FOLDER)  # and never less, though the umask cuts what mkdir is given
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -102,10 +102,10 @@ def _partial(folder: Path) -> tuple[int, Path]:
     """A new file under a name that is nobody else's, locked: its descriptor and its path."""
     while True:
         file, name = tempfile.mkstemp(suffix=PARTIAL, prefix=".", dir=folder)
-        partial = Path(name)
-        partial.chmod(FILE)
         if _locked(file) and os.fstat(file).st_nlink:
-            return file, partial
+            if sys.platform != "win32":
+                os.fchmod(file, FILE)  # by what is open: until now its name might have gone
+            return file, Path(name)
         os.close(file)  # swept between its making and its lock
 
 
