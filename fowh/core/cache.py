@@ -143,8 +143,11 @@ def cached(kind: str, key: str, build: Callable[[], Arrays]) -> Arrays:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """While no other process makes the same file."""
+    """While no other process makes the same file, where files can be locked."""
     files.private_folder(path.parent)
+    if not files.lockable(path.parent):  # at worst it is made twice, and written whole each time
+        yield
+        return
     lock = FileLock(path.with_suffix(".lock"), mode=files.FILE)
     try:
         lock.acquire(timeout=PATIENCE)

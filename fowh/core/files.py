@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,8 @@ if sys.platform != "win32":
 
 FOLDER, FILE = 0o700, 0o600  # whatever the umask: what lies there was made from people's samples
 PARTIAL = ".partial"
+STALE = 86_400.0  # seconds after which nobody writes a partial file that cannot be locked
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 def cache_dir() -> Path:
@@ -86,13 +90,15 @@ def sweep(folder: Path) -> None:
     """Remove partial files in a folder that nobody writes any more.
 
     Whoever writes one holds a lock on it, which the kernel releases when he ends in any way. A
-    number of his process would say nothing to another container.
+    number of his process would say nothing to another container. Where there are no locks, they
+    are removed when they are a day old.
     """
     for partial in folder.glob(f".*{PARTIAL}"):
         with contextlib.suppress(OSError):  # another user's, or gone by now
             file = os.open(partial, os.O_RDWR)
             try:
-                if _locked(file):
+                taken = _locked(file)
+                if taken or (taken is None and time.time() - os.fstat(file).st_mtime > STALE):
                     partial.unlink(missing_ok=True)
             finally:
                 os.close(file)
@@ -102,21 +108,35 @@ def _partial(folder: Path) -> tuple[int, Path]:
     """A new file under a name that is nobody else's, locked: its descriptor and its path."""
     while True:
         file, name = tempfile.mkstemp(suffix=PARTIAL, prefix=".", dir=folder)
-        if _locked(file) and os.fstat(file).st_nlink:
+        if _locked(file) is not False and os.fstat(file).st_nlink:
             if sys.platform != "win32":
                 os.fchmod(file, FILE)  # by what is open: until now its name might have gone
             return file, Path(name)
         os.close(file)  # swept between its making and its lock
 
 
-def _locked(file: int) -> bool:
-    """Take the lock of an open file; whether nobody else has it. Without locks: whoever asks."""
+def lockable(folder: Path) -> bool:
+    """Whether files there can be locked: network file systems may have no locks."""
+    file, partial = _partial(folder)
+    partial.unlink()
+    try:
+        return _locked(file) is not None
+    finally:
+        os.close(file)
+
+
+def _locked(file: int) -> bool | None:
+    """Take the lock of an open file; whether nobody else has it. None where there are no locks."""
     if sys.platform == "win32":
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return None
     return True
 
 
