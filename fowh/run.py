@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError, printable, reason
-from fowh.core.files import write_atomically
+from fowh.core.files import lost, write_atomically
 from fowh.core.target import Progress
 from fowh.core.texts import path_of
 from fowh.engine.cell import Cell, spec_of
@@ -125,6 +125,7 @@ def draw_all(out: Path) -> tuple[list[tuple[Path, Record]], list[str]]:
 
     Raises:
         InputError: no folder, or no record below it.
+        OSError: nothing more can be written there.
     """
     found: list[tuple[Path, Record]] = []
     bad: list[str] = []
@@ -139,8 +140,13 @@ def draw_all(out: Path) -> tuple[list[tuple[Path, Record]], list[str]]:
                 found.append((folder, printable(record)))
         except InputError as error:
             bad.append(str(error))
-        except OSError:  # no room, no right: a fault of the place and not of the record
-            raise
+        except OSError as error:  # the place's fault and not the record's
+            if lost(error):
+                raise
+            bad.append(
+                f"{folder}: cannot be drawn, {error.strerror} ({error.filename}); expected a "
+                "folder and files that can be read and written: see to them"
+            )
         except Exception as error:  # values that the schema admits and no page can show
             bad.append(f"{folder}: cannot be drawn, {reason(error)}; delete it and run again")
     return found, bad

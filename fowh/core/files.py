@@ -19,6 +19,7 @@ if sys.platform != "win32":
 FOLDER, FILE = 0o700, 0o600  # whatever the umask: what lies there was made from people's samples
 PARTIAL = ".partial"
 STALE = 86_400.0  # seconds after which nobody writes a partial file that cannot be locked
+LOST = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -39,6 +40,12 @@ def private_folder(path: Path) -> None:
     with contextlib.suppress(FileExistsError):  # another process was faster, or it is a file
         path.mkdir(FOLDER)  # never more, whenever this process is ended
         path.chmod(FOLDER)  # and never less, though the umask cuts what mkdir is given
+
+
+def lost(error: BaseException) -> bool:
+    """Whether a place of ours takes or gives nothing more, whatever is tried there next."""
+    named = isinstance(error, OSError) and error.filename is not None
+    return named and getattr(error, "errno", None) in LOST
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
