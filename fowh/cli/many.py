@@ -17,6 +17,9 @@ from fowh.core.told import tell
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from fowh.core.dataset import Samples
+    from fowh.engine.cell import Cell
+
 _COMMON = ("table", "out", "offline")  # what every table of ``reproduce`` takes
 _OF_ATTRIBUTES = ("own", "sensitive", "outcome")  # what fredrikson2014 takes alone
 _OF_FAMILY = ("dataset", "device")  # what the other tables of docs/gradients.md take
@@ -36,24 +39,29 @@ def sweep(
 
     from fowh.cells import read_sweep
     from fowh.cli.progress import progress
+    from fowh.core.files import lost
     from fowh.engine.cell import cell_name
     from fowh.report.terminal import print_sweep
     from fowh.run import answer_or_run, check_writable
 
     cells = read_sweep(file, trusted)
     check_writable(out)
-    datasets = {id(cell.dataset): cell.dataset for cell in cells}  # cells share theirs
-    samples = {key: dataset.load() for key, dataset in datasets.items()}  # before any work
+    samples = _loaded(cells)
     records, crashed = [], 0
     for number, cell in enumerate(cells, 1):
         name = f"cell {number} of {len(cells)}, {cell_name(cell)}"
         tell(name)
         try:
             with contained(), progress() as note:
-                done = answer_or_run(cell, samples[id(cell.dataset)], out, device, force, note)
+                given = samples[id(cell.dataset)]
+                if isinstance(given, Exception):
+                    raise given
+                done = answer_or_run(cell, given, out, device, force, note)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         except Exception as error:  # a fault of one cell's plug-in must not lose the others
+            if lost(error):  # no cell's fault, and no other cell could be put on record
+                raise
             tell(f"failed, {reason(error)}: {log(error)}; {name}")
             crashed += 1
             continue
@@ -64,6 +72,23 @@ def sweep(
     if crashed:
         tell(f"{crashed} of {len(cells)} cells failed without a record; their logs are named above")
     return int(crashed > 0 or any(record["status"] == "failed" for record in records))
+
+
+def _loaded(cells: list[Cell]) -> dict[int, Samples | Exception]:
+    """The samples of each dataset, by the identity of what cells share, before any work.
+
+    Of one that raises what it raised: its cells fail, and the others are run.
+    """
+    made: dict[int, Samples | Exception] = {}
+    for dataset in {id(cell.dataset): cell.dataset for cell in cells}.values():
+        try:
+            with contained():
+                made[id(dataset)] = dataset.load()
+        except InputError:
+            raise
+        except Exception as error:
+            made[id(dataset)] = error
+    return made
 
 
 @command()

@@ -22,7 +22,7 @@ from fowh.cli import main
 
 SMALL = "gaussian:subjects=8,readings=2,dim=8,within=0.3"
 QUICK = ("--dataset", SMALL, "--attack", "ridge", "--device", "cpu")
-TOLD = re.compile(r" *\d+\.\d s |note: ")  # progress and remarks, which are no errors
+TOLD = re.compile(r" *\d+\.\d s |note: |cell \d+ of ")  # progress and remarks, which are no errors
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

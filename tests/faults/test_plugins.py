@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,6 +163,32 @@ def test_a_sweep_goes_on_after_a_cell_that_failed(tmp_path: Path, module: str) -
     seen = driver.check(["sweep", "s.toml", "--trusted", "--device", "cpu"], tmp_path, 1)
     assert "SystemExit" in seen.err and "raw" in seen.out
     assert len(list(tmp_path.glob("results/*/record.json"))) == 1
+
+
+@pytest.mark.parametrize("how", ["exit", "interrupt", "error", "framework", "memory"])
+def test_a_sweep_goes_on_after_a_dataset_that_raises(how: str, tmp_path: Path, module: str) -> None:
+    dataset = write(tmp_path, module, DATASET, loads=ENDS[how])
+    sweep = f'scheme = "raw"\nattacks = "ridge"\ndataset = ["{dataset}", "{driver.SMALL}"]\n'
+    (tmp_path / "s.toml").write_text(sweep)
+    seen = driver.check(["sweep", "s.toml", "--device", "cpu"], tmp_path, 1)
+    assert "1 of 2 cells failed without a record" in seen.err
+    assert len(list(tmp_path.glob("results/*/record.json"))) == 1
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])
+def test_a_sweep_ends_where_nothing_more_can_be_written(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No fault of the cell's: every further one would be run and lost."""
+
+    def full(*given: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    sweep = f'scheme = ["raw", "lsh:bits=8"]\nattacks = "ridge"\ndataset = "{driver.SMALL}"\n'
+    (tmp_path / "s.toml").write_text(sweep)
+    monkeypatch.setattr(os, "fsync", full)
+    seen = driver.check(["sweep", "s.toml", "--device", "cpu"], tmp_path, 2)
+    assert "cell 2 of 2" not in seen.err and os.strerror(code) in seen.err
 
 
 def test_the_users_own_interrupt_is_no_plugins() -> None:
