@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +16,7 @@ from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
 from fowh.core.registry import load
 from fowh.core.threat import Threat
+from fowh.core.told import note
 from fowh.engine.cell import Cell, spec_of
 from fowh.engine.plan import make_plan
 from fowh.kit.parallel import end_with_parent, spare_the_cores, unsignalled
@@ -203,11 +206,16 @@ def _start() -> None:
     """
     end_with_parent()
     spare_the_cores()
+    warnings.showwarning = note
+    for library in ("OMP", "OPENBLAS"):  # of what is loaded later
+        os.environ[f"{library}_NUM_THREADS"] = "1"
     import faiss
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
     faiss.omp_set_num_threads(1)
+    threadpool_limits(1)  # NumPy's own, and whatever else is loaded by now
 
 
 def _train(job: Job, out: Path, device: str) -> Path:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,6 +156,29 @@ def test_an_error_of_one_cell_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> N
         run_all(jobs_of("table2"), Path("out"), "cpu", 1, quiet)
     with pytest.raises(InputError, match="--jobs 0"):
         run_all([], Path("out"), "cpu", 0, quiet)
+
+
+BEGUN = """
+import json, os, sys, warnings
+from fowh.paper.jobs import _start
+_start()
+import numpy, scipy.linalg, sklearn
+from threadpoolctl import threadpool_info
+warnings.warn("said in\\nseveral lines")
+print(json.dumps({each["filepath"]: each["num_threads"] for each in threadpool_info()}))
+"""
+
+
+def test_a_worker_has_one_thread_of_everything_and_one_line_for_a_warning() -> None:
+    """Of what it loads before it starts, and of what comes later."""
+    env = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    env |= {"OPENBLAS_NUM_THREADS": "2", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", BEGUN], env=env, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert len(found) > 2 and {*found.values()} == {1}, found
+    assert done.stderr == "note: said in several lines\n"
 
 
 @pytest.mark.slow
