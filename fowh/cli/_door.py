@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from fowh.cli._ending import interruptible
+from fowh.core import files
 from fowh.core.errors import InputError, Interrupted, PluginExit, escaped, reason
-from fowh.core.files import cache_dir, private_folder
 from fowh.core.told import note, tell
 
 # What a disk or a system refuses for reasons that its user can see to.
@@ -29,6 +29,8 @@ _REFUSED = (
     *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EEXIST),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINVAL, errno.EBUSY, errno.ENXIO),
 )
+
+LOGS = 100  # tracebacks that are kept
 
 
 def say(text: str) -> None:
@@ -63,15 +65,20 @@ def guarded(work: Callable[[], int]) -> int:
 
 
 def log(error: BaseException) -> str:
-    """Keep a traceback where its owner alone reads it; the file, or why there is none."""
+    """Keep a traceback where its owner alone reads it; the file, or why there is none.
+
+    Of those in the cache the newest ``LOGS`` stay.
+    """
     text = "".join(traceback.format_exception(error))
-    for folder in (cache_dir() / "logs", Path(tempfile.gettempdir())):
+    for folder in (files.cache_dir() / "logs", Path(tempfile.gettempdir())):
         with contextlib.suppress(OSError, ValueError):
-            private_folder(folder)
+            files.private_folder(folder)
             name = time.strftime("fowh-%Y%m%d-%H%M%S-")
             handle, path = tempfile.mkstemp(".log", name, folder)  # for its owner alone
             with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
+            for old in sorted((files.cache_dir() / "logs").glob(files.LOGS))[:-LOGS]:
+                old.unlink(missing_ok=True)
             return f"traceback in {path}"
     return "no place for a traceback"
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,7 @@ class Room:
 
     Attributes:
         kind: its folder.
-        files: all of them, unfinished ones and locks too.
+        files: all of them, unfinished ones, locks and logs too.
         size: bytes.
     """
 
@@ -184,7 +184,11 @@ def rooms() -> list[Room]:
         ours = [*folder.glob("[0-9a-f]*.npz"), *folder.glob("[0-9a-f]*.lock")]
         found = [file for file in ours if len(file.stem) == len(digest())]
         found += folder.glob(f".*{files.PARTIAL}")
-        if found:
-            size = sum(file.stat().st_size for file in found)
-            made.append(Room(folder.name, tuple(sorted(found)), size))
+        found += folder.glob(files.LOGS)
+        sizes = {}
+        for file in found:
+            with suppress(FileNotFoundError):  # a lock that was let go meanwhile
+                sizes[file] = file.stat().st_size
+        if sizes:
+            made.append(Room(folder.name, tuple(sorted(sizes)), sum(sizes.values())))
     return made

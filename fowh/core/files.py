@@ -18,6 +18,7 @@ if sys.platform != "win32":
 
 FOLDER, FILE = 0o700, 0o600  # whatever the umask: what lies there was made from people's samples
 PARTIAL = ".partial"
+LOGS = "fowh-*.log"
 STALE = 86_400.0  # seconds after which nobody writes a partial file that cannot be locked
 LOST = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)

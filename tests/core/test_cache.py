@@ -166,6 +166,46 @@ def test_what_lies_in_the_cache_is_told_by_kind_and_nothing_of_anybody_else_s(fo
     assert room.size == sum(file.stat().st_size for file in room.files)
 
 
+def test_what_is_removed_while_it_is_counted_counts_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process lets a lock go, which removes it."""
+    cached("kind", digest("a"), Building())
+    lock = folder / "kind" / f"{digest('a')}.lock"
+    lock.touch()
+    given = Path.stat
+
+    def stat(path: Path, **more: Any) -> os.stat_result:
+        if path == lock:
+            path.unlink(missing_ok=True)
+        return given(path, **more)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    (room,) = rooms()
+    assert [file.suffix for file in room.files] == [".npz"]
+
+
+def test_logs_are_told_with_the_rest(folder: Path) -> None:
+    from fowh.cli._door import log
+
+    log(ValueError("x"))
+    (folder / "logs" / "mine.log").write_text("mine")
+    (room,) = rooms()
+    assert (room.kind, len(room.files)) == ("logs", 1) and room.size > 0
+
+
+def test_of_logs_the_newest_are_kept(folder: Path) -> None:
+    from fowh.cli._door import LOGS, log
+
+    (folder / "logs").mkdir()
+    for number in range(LOGS + 5):
+        (folder / "logs" / f"fowh-20200101-000000-{number:04}.log").touch()
+    log(ValueError("the last"))
+    left = sorted((folder / "logs").iterdir())
+    assert len(left) == LOGS and "the last" in left[-1].read_text()
+    assert left[0].name == "fowh-20200101-000000-0006.log"
+
+
 def test_the_same_arrays_are_the_same_bytes(folder: Path) -> None:
     for name in ("a", "b"):
         save_arrays(folder / name, {"rows": ROWS, "texts": np.array(["x", "yz"])})
