@@ -59,6 +59,7 @@ class Standard(Protocol):
             mine, bystanders = (np.flatnonzero(np.isin(subjects, p)) for p in (few, others))
             rest = np.flatnonzero(~np.isin(subjects, np.concatenate([few, others])))
             own = sample(rest, min(threat.samples, self.max_own), stream(seed, "own", number))
+            gallery = np.union1d(mine, bystanders)
             victims = _drawn(subjects, mine, stream(seed, "victims", number))
             undrawn = mine[~np.isin(subjects[mine], subjects[victims])]
             bystanders = np.union1d(undrawn, bystanders)
@@ -70,7 +71,7 @@ class Standard(Protocol):
                     attacker=own,
                     victims=victims,
                     stolen=stolen,
-                    gallery=np.union1d(victims, bystanders),
+                    gallery=gallery,
                     bystanders=bystanders,
                     witness=rest,
                 )

@@ -110,8 +110,12 @@ def test_of_people_with_very_many_readings_some_of_each_are_drawn() -> None:
     assert set(np.unique(samples.subjects[fold.victims], return_counts=True)[1]) == {2**14 // 4}
     counts = np.unique(samples.subjects[fold.development], return_counts=True)[1]
     assert set(counts) == {2**14 // 12}
-    # A reading that was not drawn is nowhere: it would be found beside the one that was.
-    np.testing.assert_array_equal(fold.gallery, np.union1d(fold.victims, fold.bystanders))
+    # The gallery stays whole: Rank-1 searches what is not enrolled of a victim as well.
+    whose = np.union1d(*(samples.subjects[part] for part in (fold.victims, fold.bystanders)))
+    every = np.flatnonzero(np.isin(samples.subjects, whose))
+    np.testing.assert_array_equal(fold.gallery, every)
+    assert len(every) == 8 * 5000 and set(fold.stolen) <= set(fold.victims)
+    assert not set(samples.subjects[fold.bystanders]) & set(samples.subjects[fold.victims])
 
 
 def test_the_threat_says_how_many_samples_the_attacker_has() -> None:
