@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
+from fowh.core.memory import empty
 from fowh.core.release import Floats, Release
 from fowh.kit import matching
 from fowh.kit.parallel import threaded
@@ -55,7 +56,7 @@ class Iom(ProjectionScheme):
         from fowh.kit.kernels import argmax_inner
 
         projection = self._projection(key, embeddings.shape[1])
-        code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
+        code = empty("codes", (len(embeddings), self.hashes), np.uint8)
         offset = projected_mean(self, projection).reshape(self.group, self.hashes)
         for rows, values in projected(embeddings, projection):
             grouped = values.reshape(-1, self.group, self.hashes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
-from fowh.core.memory import fits
+from fowh.core.memory import empty, fits
 from fowh.core.randomness import key_stream
 from fowh.core.release import Floats, Release
 from fowh.kit import matching
@@ -58,7 +58,7 @@ class IomUrp(ProjectionScheme):
         from fowh.kit.kernels import argmax_of_products
 
         places = self._places(key, embeddings.shape[1])
-        code = np.empty((len(embeddings), self.hashes), dtype=np.uint8)
+        code = empty("codes", (len(embeddings), self.hashes), np.uint8)
 
         def work(rows: slice) -> None:
             columns = np.ascontiguousarray(self.centre(embeddings[rows]).T)

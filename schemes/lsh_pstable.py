@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fowh.core.capability import Index, Slack
 from fowh.core.errors import InputError
+from fowh.core.memory import empty
 from fowh.core.randomness import key_stream
 from fowh.core.release import Floats, Release
 from fowh.kit import matching
@@ -53,7 +54,7 @@ class LshPstable(ProjectionScheme):
     def protect(self, embeddings: Floats, key: int) -> Buckets:
         """Bucket numbers (n, hashes) int16; what lies further out counts as the last bucket."""
         lines, offsets = self._lines(key, embeddings.shape[1])
-        code = np.empty((len(embeddings), self.hashes), dtype=np.int16)
+        code = empty("codes", (len(embeddings), self.hashes), np.int16)
         offsets = offsets - projected_mean(self, lines)
         for rows, values in projected(embeddings, lines):
 

@@ -103,7 +103,7 @@ def _parquet(path: Path) -> tuple[Array, Array | None]:
 
     meta = parquet.read_metadata(path)
     size = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
-    memory.fits(f"{path}, once inflated", (size,), 1)
+    memory.fits(f"{path}: once inflated", (size,), 1)
     table = parquet.read_table(path, partitioning=None)
     if any(column.null_count for column in table.columns):
         raise InputError(f"{path}: has empty cells (nulls); expected none: drop those rows")
@@ -131,6 +131,7 @@ def _faiss(path: Path) -> tuple[Array, None]:
     faiss: Any = import_module("faiss")
 
     size = path.stat().st_size
+    memory.fits(f"{path}: the index and a copy of its vectors", (2, size), 1)
     limit = faiss.get_deserialization_vector_byte_limit()
     faiss.set_deserialization_vector_byte_limit(size + 1)  # a damaged count would fill the memory
     try:
@@ -151,9 +152,8 @@ def _faiss(path: Path) -> tuple[Array, None]:
 def _labels(path: Path) -> Array:
     if path.suffix.lower() == ".npy":
         return np.asarray(np.load(path, allow_pickle=False))
-    return np.array(
-        [line.strip() for line in text_of(path, "one label a line in UTF-8").splitlines()]
-    )
+    lines = text_of(path, "one label a line in UTF-8").splitlines()
+    return np.array([line.strip() for line in lines])
 
 
 READERS = {".npz": _npz, ".npy": _npy, ".parquet": _parquet, ".faiss": _faiss, ".index": _faiss}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import functools
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +20,10 @@ from fowh.core.scheme import CodeScheme, TemplateScheme
 if TYPE_CHECKING:
     import torch
 
+KEYS = 48  # whose draws are kept, at most: a fold of 40 subjects fits
+KEPT = 1 << 29  # bytes of them in all, at most: one is 10 MB at 512 x 4,800
+kept: OrderedDict[tuple[int, str, tuple[int, ...]], Floats] = OrderedDict()
+_turn = threading.Lock()
 BLOCK = 1 << 23  # products at a time (32 MiB): smaller blocks slow sgemm down
 
 
@@ -39,13 +44,23 @@ class ProjectionScheme(CodeScheme):
         return super().fit(development) if self.centred else self
 
 
-# A key is used again and again, to enrol, compare and attack; a fold of 40 subjects fits. An entry
-# is 2.5 MB at 128 x 4,800 and 10 MB at 512 x 4,800.
-@functools.lru_cache(maxsize=48)
 def gaussian(key: int, purpose: str, shape: tuple[int, ...]) -> Floats:
-    """The key's N(0, 1) draws for one purpose, float32; not to be written to."""
+    """The key's N(0, 1) draws for one purpose, float32; not to be written to.
+
+    A key is used again and again, to enrol, compare and attack: those used last are kept.
+    """
+    wanted = (key, purpose, shape)
+    with _turn:
+        if wanted in kept:
+            kept.move_to_end(wanted)
+            return kept[wanted]
     fits("projections of a key", shape)
-    return key_stream(key, purpose).standard_normal(shape, dtype=np.float32)
+    drawn = key_stream(key, purpose).standard_normal(shape, dtype=np.float32)
+    with _turn:
+        kept[wanted] = drawn
+        while len(kept) > KEYS or sum(each.nbytes for each in kept.values()) > KEPT:
+            kept.popitem(last=False)
+    return drawn
 
 
 def projected(embeddings: Floats, matrix: Floats) -> Iterator[tuple[slice, Floats]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.capability import Index, Slack
+from fowh.core.memory import empty
 from fowh.core.release import Floats, Release
 from fowh.kit import matching
 from fowh.kit.parallel import threaded
@@ -42,7 +43,7 @@ class SignScheme(ProjectionScheme):
         from fowh.kit.kernels import pack_above
 
         projection = self.directions(key, embeddings.shape[1])
-        code = np.empty((len(embeddings), -(-self.bits // 8)), dtype=np.uint8)
+        code = empty("codes", (len(embeddings), -(-self.bits // 8)), np.uint8)
         threshold = projected_mean(self, projection)
         for rows, values in projected(embeddings, projection):
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from fowh.core.cache import digest
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
 
+BLOCK = 1024  # rows that are compared at a time
 LARGEST = 1e30  # square of a vector's length: squares of distances stay below the end of float32
 
 
@@ -40,13 +42,16 @@ def check_embeddings(embeddings: NDArray[Any], labels: NDArray[Any], source: str
             f"{source}: subject labels are {labels.dtype} {labels.shape}; expected numbers or "
             f"strings ({len(vectors)},): give every embedding one label"
         )
+    if vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
+        fits(f"{source}: embeddings in float32", vectors.shape)
     with np.errstate(over="ignore", invalid="ignore"):  # becomes infinity, reported below
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
         squares: NDArray[np.float32] = np.einsum("nd,nd->n", vectors, vectors)
     odd = ~(squares < LARGEST)
     _refuse_rows(odd, source, "NaN, infinity or huge values", f"a square length below {LARGEST:g}")
     _refuse_rows(squares == 0, source, "only zeros", "a vector with a direction")
-    if (vectors == vectors[0]).all():
+    starts = range(0, len(vectors), BLOCK)
+    if all((vectors[at : at + BLOCK] == vectors[0]).all() for at in starts):
         raise InputError(
             f"{source}: all {len(vectors)} vectors are equal; expected vectors that differ from "
             "person to person: check how they were made"
@@ -62,6 +67,7 @@ def check_embeddings(embeddings: NDArray[Any], labels: NDArray[Any], source: str
         )
     subjects = subjects.astype(np.int64)
     if (np.diff(subjects) < 0).any():
+        fits(f"{source}: embeddings in the order of their labels", vectors.shape)
         order = np.argsort(subjects, kind="stable")
         vectors, subjects = vectors[order], subjects[order]
     names = tuple(map(_name, people.tolist()))
