@@ -10,11 +10,11 @@ from pathlib import Path
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError, printable, reason
 from fowh.core.files import lost, write_atomically
-from fowh.core.target import Progress
+from fowh.core.target import Progress, quiet
 from fowh.core.texts import path_of
 from fowh.engine.cell import Cell, spec_of
 from fowh.engine.observe import observe
-from fowh.kit.parts import within
+from fowh.kit.parts import counting, within
 from fowh.records import store
 from fowh.records.store import Record
 from fowh.records.summarise import summarise
@@ -116,8 +116,12 @@ def write_report(folder: Path, record: Record) -> None:
     write_atomically(folder / "summary.png", lambda file: file.write_bytes(picture))
 
 
-def draw_all(out: Path) -> tuple[list[tuple[Path, Record]], list[str]]:
+def draw_all(out: Path, note: Progress = quiet) -> tuple[list[tuple[Path, Record]], list[str]]:
     """Draw every record below a folder again; one that is bad does not hide the others.
+
+    Args:
+        out: the folder.
+        note: is told how many are drawn.
 
     Returns:
         Folders and records that were drawn, for the eye (``printable``); and of each other one a
@@ -132,7 +136,9 @@ def draw_all(out: Path) -> tuple[list[tuple[Path, Record]], list[str]]:
     folders = store.folders(out)
     if not folders:
         raise InputError(f"no record below {out}: run `fowh evaluate` first")
-    for folder in folders:
+    say = counting(note, "drawing records")
+    for number, folder in enumerate(folders):
+        say(number, len(folders))
         try:
             record = store.load(folder)
             if record is not None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fowh.core.dataset import Samples
+    from fowh.core.target import Progress
     from fowh.engine.cell import Cell
 
 _COMMON = ("table", "out", "offline")  # what every table of ``reproduce`` takes
@@ -46,13 +47,14 @@ def sweep(
 
     cells = read_sweep(file, trusted)
     check_writable(out)
-    samples = _loaded(cells)
-    records, crashed = [], 0
+    with progress() as note:
+        samples = _loaded(cells, note)
+    records, answered, crashed = [], 0, 0
     for number, cell in enumerate(cells, 1):
         name = f"cell {number} of {len(cells)}, {cell_name(cell)}"
-        tell(name)
         try:
             with contained(), progress() as note:
+                note = _headed(name, note)
                 given = samples[id(cell.dataset)]
                 if isinstance(given, Exception):
                     raise given
@@ -65,22 +67,38 @@ def sweep(
             tell(f"failed, {reason(error)}: {log(error)}; {name}")
             crashed += 1
             continue
-        if done.answered:
-            tell(f"answered from the record of an earlier run: {done.folder}")
+        answered += done.answered
         records.append(done.record)
+    if answered:
+        tell(f"{answered} of {len(cells)} cells answered from the records of earlier runs in {out}")
     print_sweep(records, Console())
     if crashed:
         tell(f"{crashed} of {len(cells)} cells failed without a record; their logs are named above")
     return int(crashed > 0 or any(record["status"] == "failed" for record in records))
 
 
-def _loaded(cells: list[Cell]) -> dict[int, Samples | Exception]:
+def _headed(name: str, note: Progress) -> Progress:
+    """Progress under a line that says of which cell, once there is any: a record tells none."""
+    told: list[str] = []
+
+    def headed(text: str, fraction: float) -> None:
+        if not told:
+            told.append(name)
+            tell(name)
+        note(text, fraction)
+
+    return headed
+
+
+def _loaded(cells: list[Cell], note: Progress) -> dict[int, Samples | Exception]:
     """The samples of each dataset, by the identity of what cells share, before any work.
 
     Of one that raises what it raised: its cells fail, and the others are run.
     """
     made: dict[int, Samples | Exception] = {}
-    for dataset in {id(cell.dataset): cell.dataset for cell in cells}.values():
+    every = {id(cell.dataset): cell.dataset for cell in cells}
+    for number, dataset in enumerate(every.values()):
+        note(f"loading dataset {number + 1} of {len(every)}", number / len(every))
         try:
             with contained():
                 made[id(dataset)] = dataset.load()
@@ -98,12 +116,14 @@ def report(
     """Draw the reports of every record below FOLDER again, and one page that compares them."""
     from rich.console import Console
 
+    from fowh.cli.progress import progress
     from fowh.core.files import write_atomically
     from fowh.report import html
     from fowh.report.terminal import print_sweep
     from fowh.run import draw_all
 
-    found, bad = draw_all(folder)
+    with progress() as note:
+        found, bad = draw_all(folder, note)
     if found:
         page = html.render_index([(path.relative_to(folder), record) for path, record in found])
         text = page.encode("utf-8", "backslashreplace")
@@ -161,6 +181,7 @@ def reproduce(
     """Print a published table, measured here, beside the published figures where there are any."""
     from rich.console import Console
 
+    from fowh.cli.progress import progress
     from fowh.paper.family import TABLES
     from fowh.paper.reproduce import reproduce_table
 
@@ -175,18 +196,20 @@ def reproduce(
 
     if table in TABLES:
         return _family(table, dataset or "orl", device, out, say)
-    made = reproduce_table(
-        *(table, dataset or "iris", target),
-        protocol=protocol,
-        full=full,
-        samples=samples,
-        seeds=seeds,
-        head=head,
-        jobs=jobs,
-        device=device,
-        out=out,
-        say=say,
-    )
+    with progress() as note:
+        made = reproduce_table(
+            *(table, dataset or "iris", target),
+            protocol=protocol,
+            full=full,
+            samples=samples,
+            seeds=seeds,
+            head=head,
+            jobs=jobs,
+            device=device,
+            out=out,
+            say=say,
+            note=note,
+        )
     _wide(Console()).print(made.table())
     for remark in made.remarks:
         say(remark)
@@ -202,11 +225,13 @@ def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str
     """A table of the rest of the inversion family; the exit code."""
     from rich.console import Console
 
+    from fowh.cli.progress import progress
     from fowh.paper.measured import measure
     from fowh.run import check_writable, pick_device
 
     check_writable(out)
-    made = measure(table, dataset, pick_device(device), out, say)
+    with progress() as note:
+        made = measure(table, dataset, pick_device(device), out, say, note)
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, 200)

@@ -5,28 +5,33 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from fowh.cells import make_cell
 from fowh.core.dataset import Samples
 from fowh.core.errors import InputError
 from fowh.core.registry import load
+from fowh.core.target import Progress, quiet
 from fowh.core.threat import Threat
-from fowh.core.told import note
+from fowh.core.told import note as warned
 from fowh.engine.cell import Cell, spec_of
 from fowh.engine.plan import make_plan
 from fowh.kit.parallel import end_with_parent, spare_the_cores, unsignalled
+from fowh.kit.parts import within
 from fowh.paper import experiment
 from fowh.paper.experiment import HEADS, NAMING, RUNS, SCHEMES, TABLES, UNPROTECTED
+from fowh.paper.heard import Ears, listen, teller
 from fowh.records import store
 from fowh.run import answer_or_run, pick_device
 
 Say = Callable[[str], None]
 LEAKS = tuple(HEADS.values())
+TRAINING = 0.1  # fraction of all work that goes into targets, as far as progress is concerned
 
 
 @dataclass(frozen=True)
@@ -100,10 +105,14 @@ def make_jobs(
     ]
 
 
-def samples_of(todo: list[Job]) -> dict[str, Samples]:
+def samples_of(todo: list[Job], note: Progress = quiet) -> dict[str, Samples]:
     """The samples of these cells' datasets, by name."""
     names = dict.fromkeys(job.dataset for job in todo)
-    return {name: load("dataset", name).load() for name in names}
+    made = {}
+    for number, name in enumerate(names):
+        note(f"loading {name}", number / len(names))
+        made[name] = load("dataset", name).load()
+    return made
 
 
 def check(todo: list[Job], samples: dict[str, Samples]) -> None:
@@ -130,7 +139,9 @@ def folders(todo: list[Job], out: Path) -> dict[Job, Path]:
     return {job: store.folder(out, spec_of(job.cell(), samples[job.dataset])) for job in todo}
 
 
-def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> dict[Job, Path]:
+def run_all(
+    todo: list[Job], out: Path, device: str, workers: int, say: Say, note: Progress = quiet
+) -> dict[Job, Path]:
     """Run every cell that is not on record, in parallel processes.
 
     Each has one thread, beside those of a training; on several GPUs cells take them in turn.
@@ -142,6 +153,7 @@ def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> 
         device: as ``run.pick_device`` gives it; "cuda" means every GPU.
         workers: number of processes.
         say: is told what is done.
+        note: is told what is going on, and the fraction of the whole that is done.
 
     Returns:
         The folder of each cell's record, in the order of ``todo``.
@@ -158,15 +170,17 @@ def run_all(todo: list[Job], out: Path, device: str, workers: int, say: Say) -> 
         ("cell", _run, todo),
     ]
     found: dict[Job, Path] = {}
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start)
+    ears = Ears()
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (ears.told,))
     try:
         for what, work, parts in stages:
+            ends = (0.0, TRAINING) if what == "target" else (TRAINING, 1.0)
             with unsignalled():
                 tasks = {
-                    pool.submit(work, part, out, places[number % len(places)]): part
+                    pool.submit(work, number, part, out, places[number % len(places)]): part
                     for number, part in enumerate(parts)
                 }
-            for done, task in enumerate(as_completed(tasks), 1):
+            for done, task in enumerate(ears.completed(tasks, within(note, *ends), what), 1):
                 job = tasks[task]
                 try:
                     found[job] = task.result()
@@ -199,14 +213,15 @@ def _places(device: str) -> list[str]:
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 
-def _start() -> None:
+def _start(told: Any) -> None:
     """In a worker: one thread, however many there are, so that their number alters no record.
 
     Beside others, two threads on small layers cost more than they give. A training has its own.
     """
     end_with_parent()
+    listen(told)
     spare_the_cores()
-    warnings.showwarning = note
+    warnings.showwarning = warned
     for library in ("OMP", "OPENBLAS"):  # of what is loaded later
         os.environ[f"{library}_NUM_THREADS"] = "1"
     import faiss
@@ -218,18 +233,14 @@ def _start() -> None:
     threadpool_limits(1)  # NumPy's own, and whatever else is loaded by now
 
 
-def _train(job: Job, out: Path, device: str) -> Path:
+def _train(number: int, job: Job, out: Path, device: str) -> Path:
     """Leave the job's target in the cache, and what it says of the dataset."""
     cell = job.cell()
     samples = cell.dataset.load()
-    make_plan(cell.on(samples), samples, pick_device(device), _silent)
+    make_plan(cell.on(samples), samples, pick_device(device), teller(number))
     return out
 
 
-def _run(job: Job, out: Path, device: str) -> Path:
+def _run(number: int, job: Job, out: Path, device: str) -> Path:
     cell = job.cell()
-    return answer_or_run(cell, cell.dataset.load(), out, device, False, _silent).folder
-
-
-def _silent(text: str, done: float) -> None:
-    """Progress of a worker: nobody is told."""
+    return answer_or_run(cell, cell.dataset.load(), out, device, False, teller(number)).folder

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from fowh.cells import make_cell
 from fowh.core.files import write_atomically
+from fowh.core.target import Progress, quiet
 from fowh.core.threat import Threat
 from fowh.engine.cell import Cell
+from fowh.kit.parts import within
 from fowh.metrics import BY_NAME, from_json, learn
 from fowh.paper import pictured
 from fowh.paper.family import TABLES
@@ -95,7 +97,9 @@ def cell_of(row: Row, dataset: str) -> Cell:
     return make_cell(dataset=dataset, threat=threat, **given)
 
 
-def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measured:
+def measure(
+    name: str, dataset: str, device: str, out: Path, say: Say, note: Progress = quiet
+) -> Measured:
     """Run what is not on record, read the table, write it beside the records.
 
     Args:
@@ -104,6 +108,7 @@ def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measur
         device: likewise.
         out: folder of the records.
         say: is told what is being done.
+        note: is told how far that is.
 
     Raises:
         InputError: as ``run.answer_or_run``.
@@ -112,9 +117,10 @@ def measure(name: str, dataset: str, device: str, out: Path, say: Say) -> Measur
     cells = [cell_of(row, dataset) for row in family.rows]  # bad input before anything starts
     samples = cells[0].dataset.load()
     done = []
-    for row, cell in zip(family.rows, cells, strict=True):
+    for number, (row, cell) in enumerate(zip(family.rows, cells, strict=True)):
         say(f"{name}: {row.name}")
-        done.append(answer_or_run(cell, samples, out, device, False, lambda text, part: None))
+        part = within(note, number / len(cells), (number + 1) / len(cells))
+        done.append(answer_or_run(cell, samples, out, device, False, part))
     records = [each.record for each in done]
     columns = list(family.rows[0].shown)
     made = Measured(

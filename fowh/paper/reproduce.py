@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fowh.core.errors import InputError
 from fowh.core.files import write_atomically
 from fowh.core.registry import load, split
+from fowh.core.target import Progress, quiet
 from fowh.paper import kept, layout
 from fowh.paper.experiment import (
     FAMILIES,
@@ -73,6 +74,7 @@ def reproduce_table(
     device: str = "auto",
     out: Path,
     say: Say,
+    note: Progress = quiet,
 ) -> Reproduced:
     """Run what is not on record yet, read the table off the records, and write it beside them.
 
@@ -92,6 +94,7 @@ def reproduce_table(
         device: as on the command line.
         out: folder of the records; the table goes there too.
         say: is told what is being done.
+        note: is told how far that is.
 
     Raises:
         InputError: unknown table, a target that is not trained here, or as ``run.answer_or_run``.
@@ -106,7 +109,7 @@ def reproduce_table(
     runs = seeds or (FULL_SEEDS if full else SEEDS)
     leaks = tuple(HEADS[name] for name in heads)
     todo = make_jobs(table, dataset, target, protocol, sizes, runs, leaks)
-    samples_by = samples_of(todo)
+    samples_by = samples_of(todo, note)
     check(todo, samples_by)  # bad input is found before anything starts
     known = kept.answers(kept.HERE, todo, samples_by)
     if known:
@@ -115,7 +118,7 @@ def reproduce_table(
     missing = [job for job in todo if job not in known]
     workers = jobs or _workers(device)
     say(f"{len(missing)} cells in {workers} processes; those on record are not run again")
-    cells = run_all(missing, out, device, workers, say) if missing else {}
+    cells = run_all(missing, out, device, workers, say, note) if missing else {}
     fresh = {job: kept.of_record(job, samples_by[job.dataset], cells[job]) for job in cells}
     found = {job: known[job] if job in known else fresh[job] for job in todo}
     lines = read_lines(table, found)
