@@ -49,7 +49,7 @@ VARIED = {
     "no adversary": "adversarial=0",
     "adversarial 0.06": "adversarial=0.06",
 }
-TRIED = ("single", "srwal", "concat, final, imputed", "single, input dropout")
+TRIED = ("single", "srwal")
 SAID = re.compile(r"weights after (\d+) of \d+ updates, held-out error ([\d.]+)")
 HEAD = """# How long a training has to be, and with which weights
 
@@ -88,8 +88,8 @@ def keep(out: Path) -> None:
     longer = {name: [attack(given, f"steps={n}") for n in STEPS] for name, given in METHODS.items()}
     varied = {name: [attack(METHODS[name], more) for more in VARIED.values()] for name in TRIED}
     for part, name, attacks in [
-        *(("weights", *each) for each in varied.items()),
         *(("errors", *each) for each in longer.items()),
+        *(("weights", *each) for each in varied.items()),
     ]:
         cell = make_cell(
             "raw",
