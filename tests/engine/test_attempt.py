@@ -233,7 +233,10 @@ class Planting(fowh.Attack):
 
 
 def test_a_planted_network_that_ends_the_program_fails_its_attack() -> None:
-    view = SimpleNamespace(malicious=True, modality="image", scheme=None, samples=np.ones(1))
-    judge: Any = SimpleNamespace(system=SimpleNamespace(planted=None))
-    made = attempt(Planting(), view, judge, np.random.default_rng(0))  # type: ignore[arg-type]
+    nothing: Any = None
+    view = fowh.View(
+        nothing, nothing, nothing, nothing, np.ones(1), malicious=True, modality="image"
+    )
+    judge: Any = SimpleNamespace(system=SimpleNamespace(planted=lambda module: None))
+    made = attempt(Planting(), view, judge, np.random.default_rng(0))
     assert made.status == "failed" and "SystemExit" in str(made.reason)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from fowh.core import npz as archives
-from fowh.core.cache import Arrays
+from fowh.core.cache import Arrays, content
 from fowh.core.errors import InputError
 from fowh.records import store
 
@@ -51,10 +51,10 @@ def resealed(text: str, arrays: Arrays | None = None) -> str:
     try:
         record = json.loads(text)
         record["id"] = store.record_id(record["spec"])
-        made = store.seal(record, arrays or {})
-        if arrays is None:
-            made["digests"]["observations"] = record["digests"]["observations"]
-        return json.dumps(made)
+        kept = record["digests"]["observations"] if arrays is None else content(arrays)
+        record["digests"] = {"observations": kept}
+        record["digests"]["record"] = store._digest(record)
+        return json.dumps(record)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return text
 

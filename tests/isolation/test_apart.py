@@ -131,7 +131,7 @@ def test_a_slack_crosses_with_its_gradient() -> None:
         gradients.append(gradient.numpy())
     # Another process may have another number of threads, which rounds otherwise.
     np.testing.assert_allclose(*values, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(*gradients, rtol=1e-5)
+    np.testing.assert_allclose(*gradients, rtol=1e-5, atol=1e-2)  # of sizes of a thousand
 
 
 def test_a_claim_about_its_own_scores_is_not_asked_for() -> None:

@@ -121,11 +121,11 @@ def test_targets_are_trained_once_and_before_all_cells(monkeypatch: pytest.Monke
     calls: list[tuple[str, Job]] = []
     said: list[str] = []
 
-    def train(job: Job, out: Path, device: str) -> Path:
+    def train(number: int, job: Job, out: Path, device: str) -> Path:
         calls.append(("target", job))
         return out
 
-    def run(job: Job, out: Path, device: str) -> Path:
+    def run(number: int, job: Job, out: Path, device: str) -> Path:
         calls.append(("cell", job))
         return out / str(job.seed)
 
@@ -147,7 +147,7 @@ def test_targets_are_trained_once_and_before_all_cells(monkeypatch: pytest.Monke
 
 
 def test_an_error_of_one_cell_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(job: Job, out: Path, device: str) -> Path:
+    def fail(number: int, job: Job, out: Path, device: str) -> Path:
         raise InputError("the dataset is too small")
 
     monkeypatch.setattr(running, "ProcessPoolExecutor", InProcess)
@@ -161,7 +161,7 @@ def test_an_error_of_one_cell_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> N
 BEGUN = """
 import json, os, sys, warnings
 from fowh.paper.jobs import _start
-_start()
+_start(None)
 import numpy, scipy.linalg, sklearn
 from threadpoolctl import threadpool_info
 warnings.warn("said in\\nseveral lines")

@@ -152,7 +152,7 @@ def test_the_protocol_follows_the_dataset(
     from fowh.paper import reproduce
 
     monkeypatch.setattr(reproduce, "run_all", lambda todo, *_: dict.fromkeys(todo, tmp_path))
-    monkeypatch.setattr(reproduce, "samples_of", lambda todo: {dataset: None})
+    monkeypatch.setattr(reproduce, "samples_of", lambda todo, note: {dataset: None})
     monkeypatch.setattr(reproduce, "check", lambda todo, samples: None)
     monkeypatch.setattr(kept, "of_record", lambda *_: None)
     monkeypatch.setattr(reproduce, "read_lines", lambda table, cells: [])

@@ -134,9 +134,11 @@ def test_the_order_in_which_cells_finish_does_not_matter(monkeypatch: pytest.Mon
     """Processes finish in any order; what they made comes back in the order of the jobs."""
     todo = jobs_of("table2", seeds=3)
     monkeypatch.setattr(running, "ProcessPoolExecutor", InProcess)
-    monkeypatch.setattr(running, "_train", lambda job, out, device: out)
-    monkeypatch.setattr(running, "_run", lambda job, out, device: Path(str(todo.index(job))))
-    monkeypatch.setattr(running, "as_completed", lambda tasks: reversed(list(tasks)))
+    monkeypatch.setattr(running, "_train", lambda number, job, out, device: out)
+    monkeypatch.setattr(
+        running, "_run", lambda number, job, out, device: Path(str(todo.index(job)))
+    )
+    monkeypatch.setattr(running.Ears, "completed", lambda self, tasks, *_: reversed(list(tasks)))
     backwards = run_all(todo, Path("out"), "cpu", 1, lambda text: None)
     assert list(backwards) == todo
     assert [str(folder) for folder in backwards.values()] == [str(n) for n in range(len(todo))]
