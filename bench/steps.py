@@ -4,7 +4,8 @@ python -m bench.steps keep RESULTS
 python -m bench.steps write
 
 ``keep`` runs the cells (synthetic irises, as in docs/versions.md) and keeps what each method said
-of its own held-out samples, none of which is attacked; ``write`` makes docs/paper-steps.md.
+of its own held-out samples, none of which is attacked; what is kept is not run again, so that a
+campaign of hours goes on where it was. ``write`` makes docs/paper-steps.md of what there is.
 """
 
 from __future__ import annotations
@@ -84,13 +85,17 @@ def attack(*given: str) -> str:
 
 def keep(out: Path) -> None:
     """Run what is not on record, and keep each method's own error."""
-    found: dict[str, Any] = {"commit": "", "errors": {}, "weights": {}}
+    found: dict[str, Any] = {"errors": {}, "weights": {}}
+    if KEPT.exists():
+        found = json.loads(KEPT.read_text(encoding="utf-8"))
     longer = {name: [attack(given, f"steps={n}") for n in STEPS] for name, given in METHODS.items()}
     varied = {name: [attack(METHODS[name], more) for more in VARIED.values()] for name in TRIED}
     for part, name, attacks in [
         *(("errors", *each) for each in longer.items()),
         *(("weights", *each) for each in varied.items()),
     ]:
+        if name in found[part] and found[part][name]["attacks"] == attacks:
+            continue
         cell = make_cell(
             "raw",
             dataset="iris",
@@ -100,29 +105,31 @@ def keep(out: Path) -> None:
             threat=Threat(samples=SAMPLES),
         )
         record = answer_or_run(cell, cell.dataset.load(), out, "cpu", False, _quiet).record
-        found["commit"] = commit_of(record["environment"])
         said = [" ".join(row["remarks"]) for row in record["attacks"].values()]
         parts = [SAID.search(text) for text in said]
-        found[part][name] = [(int(p[1]), float(p[2])) if p else None for p in parts]
-        print(name, found[part][name], file=sys.stderr, flush=True)
+        found[part][name] = {
+            "attacks": attacks,
+            "commit": commit_of(record["environment"]),
+            "said": [(int(p[1]), float(p[2])) if p else None for p in parts],
+        }
+        print(name, found[part][name]["said"], file=sys.stderr, flush=True)
         KEPT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def write() -> None:
     """Write the page from what is kept."""
     found = json.loads(KEPT.read_text(encoding="utf-8"))
-    longer = {name: [_said(part) for part in row] for name, row in found["errors"].items()}
-    varied = {
-        more: [_said(found["weights"][name][at]) for name in found["weights"]]
-        for at, more in enumerate(VARIED)
-    }
-    parts = [
-        HEAD,
-        _table(["method", *(f"{steps:,} updates" for steps in STEPS)], longer),
-        WEIGHTS,
-        _table(["setting", *found["weights"]], varied),
-        f"Measured at {found['commit']}.",
-    ]
+    errors, weights = found["errors"], found["weights"]
+    longer = {name: [_said(part) for part in errors[name]["said"]] for name in errors}
+    parts = [HEAD, _table(["method", *(f"{steps:,} updates" for steps in STEPS)], longer)]
+    if weights:
+        varied = {
+            more: [_said(row["said"][at]) for row in weights.values()]
+            for at, more in enumerate(VARIED)
+        }
+        parts += [WEIGHTS, _table(["setting", *weights], varied)]
+    commits = sorted({row["commit"] for row in (*errors.values(), *weights.values())})
+    parts.append(f"Measured at {', '.join(commits)}.")
     PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
 
 
