@@ -71,11 +71,11 @@ class Stored:
         best = np.sort(np.argsort(-together, kind="stable")[:most])
         return cls(kept[best], centre[best], scale[best])
 
-    def __call__(self, release: Release) -> Floats:
-        """(n, k) float32; what is no number counts as the mean."""
+    def __call__(self, release: Release, limit: float = LIMIT) -> Floats:
+        """(n, k) float32, none beyond the limit; what is no number counts as the mean."""
         held = columns(release)[:, self.kept]
         values = np.where(np.isfinite(held), held, self.centre)
-        out: Floats = np.clip((values - self.centre) / self.scale, -LIMIT, LIMIT).astype(np.float32)
+        out: Floats = np.clip((values - self.centre) / self.scale, -limit, limit).astype(np.float32)
         return out
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from fowh.core.leak import Setting
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import TemplateScheme
 from fowh.kit.pairing import another_reading, other_subject
-from fowh.kit.stored import Stored
+from fowh.kit.stored import LIMIT, Stored
 
 PAIRS = 1024  # that are verified in a fold, unless the scheme's cap is lower
 BLOCK = 16  # templates that meet all probes at once, as an attack's own samples do
@@ -21,6 +23,7 @@ TAUGHT, TRIED = (
     1024,
     256,
 )  # made-up people to learn from (at least), samples of held-out people to try it on
+FAR = 1e6  # standard deviations
 NEARLY = 0.99  # cosine from which an embedding is given back nearly exactly
 KEYS = 8  # that the former are enrolled under; the latter under two others
 
@@ -113,13 +116,8 @@ def in_clear(setting: Setting, scheme: TemplateScheme) -> dict[str, float]:
     keys = rng.integers(2**64, size=KEYS + 2, dtype=np.uint64)
     ours = scheme.enroll(made, keys[rng.integers(KEYS, size=len(made))], rng)
     theirs = scheme.enroll(values[held], keys[KEYS + rng.integers(2, size=len(held))], rng)
-    stored, mean = Stored.of(ours, made, len(made) // 2), made.mean(axis=0)
-    guess, truth = np.zeros_like(values[held]), values[held] - mean
-    if len(stored.kept):
-        # In double precision, and with no penalty: what is exact shall be found exactly.
-        known64 = stored(ours).astype(np.float64)
-        weights = np.linalg.lstsq(known64, made - mean, rcond=1e-6)[0]
-        guess = (stored(theirs) @ weights).astype(np.float32)
+    mean = made.mean(axis=0)
+    guess, truth = _mapped(ours, made, theirs), values[held] - mean
     said = unprotects(scheme) and _cosine(scheme.unprotect(theirs) - mean, truth) > NEARLY
     other = truth[other_subject(whose[held], rng)] if len(np.unique(whose[held])) > 1 else -truth
     return {
@@ -127,6 +125,74 @@ def in_clear(setting: Setting, scheme: TemplateScheme) -> dict[str, float]:
         "clear_permuted": _cosine(guess, other),
         "clear_said": float(said),
     }
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """Rows that were enrolled in one call: what is stored, of which embeddings, whose, which keys.
+
+    Attributes:
+        release: n rows.
+        embeddings: (n, d) behind them.
+        subjects, keys: (n,).
+    """
+
+    release: Release
+    embeddings: Floats
+    subjects: NDArray[np.int64]
+    keys: Keys
+
+
+def with_enrolled(
+    found: dict[str, float], calls: Sequence[Call], rng: np.random.Generator
+) -> dict[str, float]:
+    """The same, or what the rows that leak say, where they hold the embedding and it did not.
+
+    A scheme may tell an audit from enrolment. So it is learnt on half of the people of a call, and
+    tried on the others of that call and of the other one, where they have other keys. Of few people
+    a map is no more than this: each coordinate as one stored number says.
+    """
+    everybody = rng.permutation(np.unique(np.concatenate([call.subjects for call in calls])))
+    first = everybody[: len(everybody) // 2]
+    for one, other in product(calls, repeat=2):
+        known = np.flatnonzero(np.isin(one.subjects, first))[:TAUGHT]
+        tried = np.flatnonzero(~np.isin(other.subjects, first))[:TAUGHT]
+        people = len(np.unique(other.subjects[tried]))
+        if len(known) < 2 or people < 2 or np.isin(other.keys[tried], one.keys[known]).any():
+            continue
+        taught, rows = one.embeddings[known], other.release[tried]
+        truth = other.embeddings[tried] - taught.mean(axis=0)
+        for single in (False, True):
+            guess = _mapped(one.release[known], taught, rows, single)
+            cosine = _cosine(guess, truth)
+            if cosine > NEARLY > found["clear_cosine"]:
+                strangers = truth[other_subject(other.subjects[tried], rng)]
+                permuted = _cosine(guess, strangers)
+                found = found | {"clear_cosine": cosine, "clear_permuted": permuted}
+    return found
+
+
+def _mapped(ours: Release, made: Floats, theirs: Release, single: bool = False) -> Floats:
+    """What a linear map learnt on our rows makes of theirs, about the mean of ours.
+
+    ``single``: a map of the one stored number that goes best with each coordinate.
+    """
+    centred = made - made.mean(axis=0)
+    stored = Stored.of(ours, made) if single else Stored.of(ours, made, len(made) // 2)
+    if not len(stored.kept):
+        return np.zeros((len(theirs), made.shape[1]), np.float32)
+    # In double precision, and with no penalty: what is exact shall be found exactly.
+    limit = FAR if single else LIMIT  # few people say little of how far others are
+    known64 = stored(ours, limit).astype(np.float64)
+    if single:
+        along = known64.T @ centred / len(made)  # of columns about their mean, of variance one
+        best = np.abs(along).argmax(axis=0)
+        weights = np.zeros_like(along)
+        weights[best, np.arange(len(best))] = along[best, np.arange(len(best))]
+    else:
+        weights = np.linalg.lstsq(known64, centred, rcond=1e-6)[0]
+    out: Floats = (stored(theirs, limit) @ weights).astype(np.float32)
+    return out
 
 
 def _drawn(known: Floats, count: int, rng: np.random.Generator) -> Floats:

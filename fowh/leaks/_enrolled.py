@@ -22,7 +22,7 @@ from fowh.kit.again import compare_again
 from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_keys
 from fowh.kit.pairing import another_reading
 from fowh.kit.parts import counting, within
-from fowh.leaks._checked import Enrolment, in_clear, verified
+from fowh.leaks._checked import Call, Enrolment, in_clear, verified, with_enrolled
 from fowh.leaks._gallery import Gallery, chance, searched
 from fowh.metrics import FMRS, inversion, recognition
 from fowh.metrics.inversion import Outcome
@@ -76,6 +76,11 @@ class Enrolled(System):
         mate = another_reading(whose)[stolen]
         limits, counts = _thresholds(setting, scheme)
         known = Enrolment(templates[stolen], victims[stolen], victims, whose, fresh, stolen)
+        renewed = scheme.enroll(victims[mate], fresh[stolen], stream("renew"))
+        calls = (
+            Call(templates, victims, whose, keys),
+            Call(renewed, victims[mate], whose[stolen], fresh[stolen]),
+        )
         return cls(
             setting,
             scheme,
@@ -84,7 +89,7 @@ class Enrolled(System):
             fresh=fresh,
             keys=keys[stolen],
             release=templates[stolen],
-            renewed=scheme.enroll(victims[mate], fresh[stolen], stream("renew")),
+            renewed=renewed,
             alone=mate == stolen,
             mean=develop.mean(axis=0),
             terms={name: np.full(len(stolen), limit) for name, limit in limits.items()},
@@ -102,7 +107,7 @@ class Enrolled(System):
                 "development_subjects": len(np.unique(setting.subjects[fold.development])),
                 **chance(setting.subjects, fold),
                 **verified(scheme, known, stream("verified")),
-                **in_clear(setting, scheme),
+                **with_enrolled(in_clear(setting, scheme), calls, stream("enrolled in clear")),
                 "comparison_cap": scheme.comparison_cap,
             },
         )

@@ -14,9 +14,13 @@ TOLERATED = 1e-3  # of verified pairs that rounding may put on the other side of
 
 
 def found(facts: Sequence[Mapping[str, float]]) -> dict[str, Any]:
-    """What checks of the scheme's own word found, in all folds together."""
+    """What checks of the scheme's own word found, in all folds together.
+
+    A fold in which the embedding is in clear, unsaid, stands for all: others must not hide it.
+    """
+    unsaid = [each for each in facts if _in_clear(each)]
     made: dict[str, Any] = {
-        name: float(np.mean([each[name] for each in facts]))
+        name: float(np.mean([each[name] for each in unsaid or facts]))
         for name in ("clear_cosine", "clear_permuted", "clear_said")
     }
     for name in ("verified_pairs", "verified_unlike"):
@@ -29,7 +33,7 @@ def doubts(record: Mapping[str, Any]) -> Iterator[Doubt]:
     yield from _contradictions(record)
     data = record["data"]
     clear, other = (data.get(name) or 0.0 for name in ("clear_cosine", "clear_permuted"))
-    if clear > NEARLY > other and not data["clear_said"]:
+    if _in_clear(data):
         yield (
             "stored-in-clear",
             "a linear map that never saw a row's key gives the embedding back from what is "
@@ -37,6 +41,11 @@ def doubts(record: Mapping[str, Any]) -> Iterator[Doubt]:
             f"{other:.2f}): the row holds it in clear, and the scheme does "
             "not say so",
         )
+
+
+def _in_clear(found: Mapping[str, Any]) -> bool:
+    clear, other = (found.get(name) or 0.0 for name in ("clear_cosine", "clear_permuted"))
+    return bool(clear > NEARLY > other and not found["clear_said"])
 
 
 def _contradictions(record: Mapping[str, Any]) -> Iterator[Doubt]:

@@ -153,3 +153,28 @@ class Sealed(Distance):
 
     def score(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
         return (super().score(templates, probes, keys) >= -self.limit).astype(np.float32)
+
+
+FITTED = [False]  # whether this process fits and enrols
+CALLED: list[int] = []
+
+
+@dataclass(frozen=True)
+class Swapped(Sealed):
+    """Victims as they are; sealed whoever is enrolled later or elsewhere, as audits and own are."""
+
+    def fit(self, development: Floats) -> Swapped:
+        FITTED[0] = True
+        CALLED.clear()
+        return self
+
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        made = super().enroll(embeddings, keys, rng)
+        CALLED.append(len(keys))
+        plain = FITTED[0] and len(CALLED) == 1
+        tag = np.full((len(keys), 1), 0 if plain else 200, np.uint8)
+        return Release(packed(embeddings) if plain else made.code, {**made.aux, "v": tag}, keys)
+
+    def hidden(self, templates: Release) -> Floats:
+        raw = np.ascontiguousarray(templates.code).view("<f4")
+        return np.where(templates.aux["v"] == 0, raw, super().hidden(templates))

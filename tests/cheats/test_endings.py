@@ -26,6 +26,7 @@ SCHEMES: dict[str, set[str]] = {
     "hiding:Xored": {"broken"},
     "hiding:Halves": CLEAR,
     "hiding:Permuted": CLEAR,
+    "hiding:Swapped:limit=0.6": {"stored-in-clear"},
     "lying:Mute": {"broken"},
     "hiding:InTheKey": POOR,
     "remembering:Elsewhere": POOR,
