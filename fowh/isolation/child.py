@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 
 import numpy as np
@@ -34,6 +35,7 @@ def main() -> None:
             importlib.import_module(name)
     if len(sys.argv) > 2:
         _practise()
+    tempfile.gettempdir()  # libraries ask where that is; it is found by writing there
     for kind in APART:  # reading what is installed takes long; importing it is left to each process
         registry.names(kind)
     mine: set[int] = set()

@@ -12,7 +12,6 @@ from fowh.core import registry
 from fowh.core.errors import InputError
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import COMPARISONS, OutputScheme, Scheme, TemplateScheme
-from fowh.isolation import wire
 from fowh.isolation.host import Worker
 
 if TYPE_CHECKING:
@@ -37,6 +36,9 @@ class Places:
 @dataclass(frozen=True)
 class Apart(Scheme):
     """A third party's scheme.
+
+    It draws from children of the generators that it is given: whoever draws from those after it,
+    one of our attacks, draws what he would have, whatever a scheme does there.
 
     One process fits and enrols. Verification has others, which saw no enrolment: what enrolment
     kept in memory helps it nothing. Every fitted scheme begins with new ones. A deep copy, which is
@@ -102,11 +104,10 @@ class Apart(Scheme):
         return self._places.at(vars(self).get("_place") or usual, self)
 
     def _drawn(self, name: str, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:
-        """Rows that left, as many as went in; the generator is then where it would be."""
-        made, after = self.worker("enrol").ask("draw", name, values, keys, rng)
+        """Rows that left, as many as went in."""
+        made = self.worker("enrol").ask("call", name, values, keys, *rng.spawn(1))
         if not isinstance(made, Release) or len(made) != len(values):
             raise InputError(f"{self.who}: {name} did not return a release of {len(values)} rows")
-        wire.follow(rng, after)
         return made
 
     def _floats(self, name: str, shape: tuple[int, ...], *given: Any) -> Floats:
@@ -155,10 +156,9 @@ class OutputsApart(Apart, OutputScheme):
     """A third party's limit on answers."""
 
     def limit(self, answers: Floats, rng: np.random.Generator) -> Floats:
-        made, after = self.worker("enrol").ask("draw", "limit", answers, rng)
+        made = self.worker("enrol").ask("call", "limit", answers, *rng.spawn(1))
         if not isinstance(made, np.ndarray) or made.shape != answers.shape:
             raise InputError(f"{self.who}: limit did not return {answers.shape} answers")
-        wire.follow(rng, after)
         return made.astype(np.float32, copy=False)
 
     def release(self, values: Floats, keys: Keys, rng: np.random.Generator) -> Release:

@@ -84,10 +84,6 @@ class Desk:
         """A method of arrays to arrays."""
         return getattr(self._scheme, name)(*given)
 
-    def do_draw(self, name: str, *given: Any) -> Any:
-        """The same of a method whose last argument is a generator: it comes back as it is then."""
-        return [getattr(self._scheme, name)(*given), given[-1]]
-
     def do_slack(self, name: str, *given: Any) -> int:
         """Keep the slack that a method returns; its number."""
         self._count += 1

@@ -6,6 +6,7 @@ text keys, arrays of plain numbers or texts, releases and generators, or it is r
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import socket
@@ -19,7 +20,6 @@ from fowh.core.release import Release
 
 KINDS = "biufcSU"  # of arrays: numbers and texts, no objects
 MOST = 2**34  # bytes of one message
-SPAWNED = 1000  # children of a generator that one call may make
 HEAD = struct.Struct("<Q")
 PID = struct.Struct("<q")
 
@@ -123,30 +123,21 @@ def _release(code: Any, aux: Any, token: Any, each: Any) -> Release:
 
 
 def _state(rng: np.random.Generator) -> list[Any]:
-    """What a generator is at, so that the same numbers are drawn on the other side."""
+    """What a generator is at, so that the same numbers are drawn on the other side.
+
+    Its seed stays here: it says where every other stream of the cell begins, that of the keys for
+    one. What is spawned there comes from a digest of it.
+    """
     seeds: Any = rng.bit_generator.seed_seq
-    origin = [seeds.entropy, list(seeds.spawn_key), seeds.pool_size, seeds.n_children_spawned]
-    return [dict(rng.bit_generator.state), origin]
+    origin = [seeds.entropy, seeds.spawn_key, seeds.pool_size, seeds.n_children_spawned]
+    return [dict(rng.bit_generator.state), hashlib.sha256(repr(origin).encode()).hexdigest()]
 
 
-def _generator(state: dict[str, Any], origin: list[Any]) -> np.random.Generator:
-    entropy, spawn_key, pool_size, spawned = origin
-    seeds = np.random.SeedSequence(
-        entropy, spawn_key=spawn_key, pool_size=pool_size, n_children_spawned=spawned
-    )
+def _generator(state: dict[str, Any], origin: str) -> np.random.Generator:
     named = {"PCG64": np.random.PCG64, "SFC64": np.random.SFC64}
-    bits = named[state["bit_generator"]](seeds)
+    bits = named[state["bit_generator"]](np.random.SeedSequence(int(origin, 16)))
     bits.state = state
     return np.random.Generator(bits)
-
-
-def follow(rng: np.random.Generator, after: np.random.Generator) -> None:
-    """Bring a generator to where the other side's copy of it is."""
-    rng.bit_generator.state = after.bit_generator.state
-    mine, theirs = (each.bit_generator.seed_seq for each in (rng, after))
-    more = theirs.n_children_spawned - mine.n_children_spawned  # type: ignore[attr-defined]
-    if 0 < more <= SPAWNED:
-        mine.spawn(more)  # type: ignore[attr-defined]
 
 
 def _empty(dtype: str, shape: list[int]) -> NDArray[Any]:

@@ -1,13 +1,16 @@
-"""Attacks that carry over from fold to fold: who is attacked now was an own sample before."""
+"""Attacks that carry over: from fold to fold, whose samples were own ones; from the seed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 import fowh
+from attacks.preimage import Preimage
+from fowh.core.randomness import stream
 from fowh.core.release import Floats
+from fowh.kit.comparing import subject_keys
 from tests.cheats.reaching import guess, matching
 
 SEEN: list[tuple[np.ndarray, Floats]] = []  # subjects and embeddings of earlier folds
@@ -57,3 +60,21 @@ class Remembered(fowh.Attack):
             if np.array_equal(mine, view.embeddings):
                 break
         return matching(view, iter(before))
+
+
+@dataclass(frozen=True)
+class Seed(Preimage):
+    """Draws the victims' keys again, which did not leak: generators know the cell's seed."""
+
+    def unsupported(self, view: fowh.View) -> str | None:
+        return None
+
+    def run(self, view: fowh.View, rng: np.random.Generator) -> Floats:
+        entropy = np.ravel(rng.bit_generator.seed_seq.entropy)  # type: ignore[attr-defined]
+        told = bytes(int(word) % 256 for word in entropy[1:]).split(b"\0")
+        seed, number = int(entropy[0]), int(told[-2]) if len(told) > 1 else 0
+        each = np.bincount(view.subjects).max()
+        whose = np.arange(len(view.release)) // each
+        keys = subject_keys(whose, "subject", stream(seed, "keys", number))
+        known = replace(view.release, token=keys)
+        return super().run(replace(view, release=known), rng)

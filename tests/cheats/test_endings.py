@@ -139,6 +139,16 @@ def test_in_the_testbed_s_process_it_wins_and_is_flagged(name: str) -> None:
     assert "in-process" in within.flags
 
 
+def test_generators_keep_the_seed_that_keys_come_from() -> None:
+    cheat = PLUGINS + "carrying:Seed"
+    apart, within = (
+        evaluated("lsh:bits=512", (cheat,), leaked=False, trusted=trusted)
+        for trusted in (False, True)
+    )
+    assert not gains(apart, cheat) and ending(apart) == {"no-better-than-blind"}
+    assert rank1(within, cheat) > 0.5 and "in-process" in within.flags
+
+
 def test_who_calls_himself_blind_is_no_baseline() -> None:
     """Else a friend of the scheme could raise what all others have to beat."""
     cheat = PLUGINS + "claiming:Blind"

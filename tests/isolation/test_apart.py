@@ -56,6 +56,30 @@ class Dies(Raw):
         return super().score(templates, probes, keys)
 
 @dataclass(frozen=True)
+class Salted(Raw):
+    """Noise."""
+
+    def enroll(self, embeddings, keys, rng):
+        return fowh.Release(rng.random(embeddings.shape), token=keys)
+
+@dataclass(frozen=True)
+class Stuck(Raw):
+    """Leaves the generator where it draws the same for ever, or far ahead."""
+
+    ahead: int = 0
+
+    def enroll(self, embeddings, keys, rng):
+        made = super().enroll(embeddings, keys, rng)
+        state, times = rng.bit_generator.state, 0x2360ED051FC65DA44385DF649FCCF645
+        if self.ahead:
+            rng.bit_generator.advance(self.ahead)
+        else:
+            at = state["state"]["state"]
+            state["state"]["inc"] = at * (1 - times) % 2**128
+            rng.bit_generator.state = state
+        return made
+
+@dataclass(frozen=True)
 class Updates(UpdateScheme):
     """Gradients."""
 
@@ -71,6 +95,19 @@ class Nearest(fowh.Attack):
         if view.query is not None:
             view.query(view.samples[:2])
         return np.tile(kept["mean"], (len(view.release), 1)).astype(np.float32)
+
+@dataclass(frozen=True)
+class Trains(fowh.Attack):
+    """Takes a step with a library that looks for a place to write."""
+
+    def run(self, view, rng):
+        import torch
+
+        at = torch.zeros(len(view.release), view.embeddings.shape[1], requires_grad=True)
+        step = torch.optim.Adam([at])
+        at.sum().backward()
+        step.step()
+        return at.detach().numpy()
 '''
 DATASET = "gaussian:subjects=8,readings=3,dim=16,within=0.3"
 
@@ -116,6 +153,23 @@ def test_a_scheme_apart_gives_the_numbers_of_the_scheme() -> None:
     assert np.array_equal(near.features(mine), far.features(mine))
     copied = copy.deepcopy(far)
     assert np.array_equal(near.scores(mine, x), copied.scores(mine, x))
+
+
+@pytest.mark.parametrize("ahead", [0, 5, 2**30])
+def test_a_scheme_apart_moves_nobody_elses_draws(ahead: int) -> None:
+    """Else it could choose what an attack of ours draws after its own samples are enrolled."""
+    x, keys = people()
+    untouched, rng = (np.random.default_rng(1) for _ in range(2))
+    apart.load("scheme", f"standing:Stuck:ahead={ahead}").enroll(x, keys, rng)
+    assert np.array_equal(rng.random(8), untouched.random(8))
+
+
+def test_a_scheme_apart_draws_anew_in_every_call() -> None:
+    x, keys = people()
+    far = apart.load("scheme", "standing:Salted")
+    first, again = (np.random.default_rng(1) for _ in range(2))
+    one, two, three = (far.enroll(x, keys, rng).code for rng in (first, first, again))
+    assert np.array_equal(one, three) and not np.array_equal(one, two)
 
 
 def test_a_slack_crosses_with_its_gradient() -> None:
@@ -195,6 +249,12 @@ def test_an_attack_apart_sees_its_view_and_pays_for_its_queries() -> None:
     assert far.record["id"] != near.record["id"]
     assert "in-process" in near.flags and "in-process" not in far.flags
     assert [each["process"] for each in near.record["spec"]["attacks"]] == ["testbed"]
+
+
+def test_an_attack_apart_can_train() -> None:
+    done = fowh.evaluate("lsh", attacks=["standing:Trains"], dataset=DATASET, device="cpu")
+    row = done.record["attacks"]["standing:Trains"]
+    assert row["status"] == "ok", row["reason"]
 
 
 def test_a_network_that_does_not_cross_is_named() -> None:
