@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Iterable, Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,29 @@ def sources(plugin: Any) -> set[Path]:
     files = {_file(each) for part in _whole(plugin) for each in _classes(part)} - {None}
     for file in files:
         assert file is not None
-        found |= {file, *file.parent.glob("_*.py"), *file.parent.glob("_*/*.py")}
+        found |= _with_family(file)
     return found
+
+
+def located(module: str) -> set[Path]:
+    """The file of a module that is not loaded here, and what its family shares; none: not found.
+
+    It is looked for as an import would, in the working directory first, and nothing is run.
+    """
+    file, places, whole = None, [str(Path.cwd()), *sys.path], ""
+    for part in module.split("."):
+        whole = f"{whole}.{part}".lstrip(".")
+        found = PathFinder.find_spec(whole, places)
+        for finder in sys.meta_path if found is None else ():  # of what is installed for editing
+            found = found or finder.find_spec(whole, places if "." in whole else None)
+        if found is None:
+            return set()
+        file, places = found.origin, list(found.submodule_search_locations or ())
+    return _with_family(Path(file)) if file and Path(file).is_file() else set()
+
+
+def _with_family(file: Path) -> set[Path]:
+    return {file, *file.parent.glob("_*.py"), *file.parent.glob("_*/*.py")}
 
 
 def code_digest(plugins: Iterable[Any], folders: Iterable[Path] = ()) -> str:

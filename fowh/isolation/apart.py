@@ -7,10 +7,12 @@ offers; the plug-in's module is never loaded here. To all others it is a scheme 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from fowh.core import registry
 from fowh.core.errors import InputError, refusing
+from fowh.core.sources import located
 from fowh.core.trust import APART, ours_alone
 from fowh.isolation import attack as attacks
 from fowh.isolation import scheme as schemes
@@ -37,7 +39,9 @@ def load(kind: registry.Kind, text: str) -> Any:
         made = (_scheme if kind == "scheme" else _attack)(name, told)
         # Not what it calls itself: that could be one of ours.
         made.__module__, made.__name__ = module, class_name or str(told["class"])
-        made.files = tuple(map(str, told["files"]))
+        # Its own file whatever it says of that: a record answers for this code.
+        files = located(module) | {Path(str(each)) for each in told["files"]}
+        made.files = tuple(sorted(map(str, files)))
         plugin = made(**told["params"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):

@@ -56,8 +56,9 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"{metric.label} is as bad as {100 * record['headline']['useless']:.0f} % or worse: a "
             "system that no longer does its job is attacked for nothing",
         )
-    yield from _under_trained(attacks, record["rendered"], main)
-    yield from _surpassed(attacks, main)
+    ours = {name: row for name, row in attacks.items() if not _theirs(record["spec"], name)}
+    yield from _under_trained(attacks, ours, record["rendered"], main)
+    yield from _surpassed(ours, main)
     yield from _gains_nothing(record, ran, main)
     tried = [*attacks.values(), *record["rendered"].values()]
     worst = [_gain(row, main) for row in tried]
@@ -101,6 +102,12 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _plugins(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What a third party may have written and have run apart."""
     return [spec["scheme"], *spec["attacks"]]
+
+
+def _theirs(spec: Mapping[str, Any], row: str) -> bool:
+    """Whether a row is a third party's attack: what it says of itself accuses nobody else."""
+    names = [each["name"] for each in spec["attacks"] if "process" in each]
+    return any(row == name or row.startswith(f"{name}:") for name in names)
 
 
 def lost(record: Mapping[str, Any]) -> bool:
@@ -193,21 +200,21 @@ def _surpassed(attacks: Mapping[str, Any], main: str) -> Iterator[tuple[str, str
 
 
 def _under_trained(
-    attacks: Mapping[str, Any], rendered: Mapping[str, Any], main: str
+    attacks: Mapping[str, Any], ours: Mapping[str, Any], rendered: Mapping[str, Any], main: str
 ) -> Iterator[tuple[str, str]]:
-    """A learned attack that loses to the closed form, level by level (embeddings, samples).
+    """A learned attack that loses to a closed form of ours, level by level (embeddings, samples).
 
     Where no closed form ran, one that does no better than a blind guess: nothing says why.
     """
     best: dict[str, float] = {}
-    for name, row in attacks.items():
+    for name, row in ours.items():
         if row["closed_form"]:
             samples = rendered.get(name, {}) if row["yields"] == "embeddings" else row
             for level, part in ((row["yields"], row), ("samples", samples)):
                 value = value_of(part, main)
                 if value is not None:
                     best[level] = max(value, best.get(level, 0.0))
-    learned = [row for row in attacks.values() if row["learned"]]
+    learned = [row for row in ours.values() if row["learned"]]
     seeing = {row["yields"] for row in learned if (_gain(row, main) or 0) > 0}
     for name, row in attacks.items():
         mine, closed = value_of(row, main), best.get(row["yields"])

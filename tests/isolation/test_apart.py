@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 import fowh
 from fowh.core.capability import Inequalities, Shortcut, Unprotect
 from fowh.core.registry import describe, foreign, load
+from fowh.core.sources import sources
 from fowh.isolation import apart, host
 
 MODULE = '''
@@ -109,6 +111,17 @@ class Trains(fowh.Attack):
         step.step()
         return at.detach().numpy()
 '''
+NAMELESS = '''
+import inspect
+from dataclasses import dataclass
+from schemes.lsh import Lsh
+
+inspect.getsourcefile = lambda found: None
+
+@dataclass(frozen=True)
+class Mine(Lsh):
+    """Says that it has no file."""
+'''
 DATASET = "gaussian:subjects=8,readings=3,dim=16,within=0.3"
 
 
@@ -116,6 +129,9 @@ DATASET = "gaussian:subjects=8,readings=3,dim=16,within=0.3"
 def module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("theirs")
     (folder / "standing.py").write_text(MODULE)
+    (folder / "family").mkdir()
+    for name, text in (("nameless", NAMELESS), ("_shared", ""), ("other", "")):
+        (folder / "family" / f"{name}.py").write_text(text)
     sys.path.insert(0, str(folder))
     yield
     sys.path.remove(str(folder))
@@ -170,6 +186,13 @@ def test_a_scheme_apart_draws_anew_in_every_call() -> None:
     first, again = (np.random.default_rng(1) for _ in range(2))
     one, two, three = (far.enroll(x, keys, rng).code for rng in (first, first, again))
     assert np.array_equal(one, three) and not np.array_equal(one, two)
+
+
+def test_the_testbed_finds_a_plug_in_s_code_itself() -> None:
+    """Else its record would answer for any other code as well."""
+    far = apart.load("scheme", "family.nameless:Mine")
+    assert {Path(file).name for file in sources(far)} >= {"nameless.py", "_shared.py"}
+    assert not [name for name in sys.modules if name.startswith("family")]
 
 
 def test_a_slack_crosses_with_its_gradient() -> None:

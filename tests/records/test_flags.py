@@ -167,6 +167,23 @@ def test_without_a_closed_form_it_is_not_known_why_nothing_was_learned(
         assert "under-trained, or" in one["text"] and "not known" in one["text"]
 
 
+def test_a_third_party_s_word_of_its_attack_accuses_nobody_else() -> None:
+    """It may call any attack learned, or a closed form: ours are not held to that."""
+
+    def with_theirs(**said: bool) -> dict[str, Any]:
+        spec = SOUND["spec"] | {"attacks": [{"name": "their:Own", "process": "own"}]}
+        row = attack(1.0, **said)
+        return SOUND | {"spec": spec, "attacks": SOUND["attacks"] | {"their:Own:steps=3": row}}
+
+    assert raised(with_theirs(closed=True)) == raised(with_theirs(learned=True)) == []
+    blind = with_theirs(learned=True)
+    for metric, number in (("rank1", 0.5), ("advantage_rank1", 0.0)):
+        blind = changed(("attacks", "ridge", "metrics", metric), value(number, 0.0), blind)
+    assert raised(blind) == ["not-identifiable"]  # of ours none sees anything
+    poor = changed(("attacks", "their:Own:steps=3", *RANK1), 0.5, with_theirs(learned=True))
+    assert raised(poor) == ["under-trained"]  # theirs is held to ours
+
+
 def test_pictures_are_compared_with_pictures() -> None:
     """Of the closed forms: those that make pictures, and embeddings as they were rendered."""
     better = changed(("rendered", "preimage", *RANK1), 0.7)
