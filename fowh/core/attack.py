@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fowh.core.errors import InputError
 from fowh.core.release import Floats
+from fowh.core.trust import ran_in
 from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
 
@@ -82,6 +83,15 @@ class Renderer(Protocol):
     def render(self, view: View, embeddings: Floats, rng: np.random.Generator) -> NDArray[Any]:
         """(n, d) embeddings to n samples in the target's canonical form."""
         ...
+
+
+def inverter_of(attacks: Iterable[Attack]) -> Renderer | None:
+    """The attack that renders what others reconstruct: the first of ours that can, else the first.
+
+    Its pictures of true embeddings are what a witness is held to: no third party brings those.
+    """
+    able = [each for each in attacks if isinstance(each, Renderer)]
+    return min(able, key=lambda each: bool(ran_in(each, "attack")), default=None)
 
 
 @runtime_checkable

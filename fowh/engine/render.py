@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
-from fowh.core.attack import Attack, Renderer, unfit
+from fowh.core.attack import Attack, inverter_of, unfit
 from fowh.core.errors import contained
 from fowh.core.leak import Stream
 from fowh.core.protocol import Fold
@@ -30,7 +30,7 @@ def rendered(
     rng: Stream,
     say: Progress,
 ) -> list[Attempt]:
-    """Turn every embedding-level reconstruction into samples, with the first attack that can.
+    """Turn every embedding-level reconstruction into samples, with one attack (``inverter_of``).
 
     Args:
         cell: its attacks may hold a ``Renderer``.
@@ -46,10 +46,9 @@ def rendered(
         The rows, with their controls; one failed row of the renderer itself where it raised.
     """
     failed = {each.name for each in attempts if each.status == "failed"}
-    able = [a for a in cell.attacks if isinstance(a, Renderer) and row_name(a) not in failed]
-    if not able:
+    renderer = inverter_of(each for each in cell.attacks if row_name(each) not in failed)
+    if not isinstance(renderer, Attack):
         return []
-    renderer = able[0]
     view = grant(renderer, lambda text, done: None)
     made: list[Attempt] = []
     for section, name, wanted in _inputs(cell, plan, fold, attempts):
@@ -64,8 +63,8 @@ def rendered(
                 judged = judged_as("samples", samples, view, judge)
         except Exception:  # the embeddings' own results stand
             reason = traceback.format_exc()
-            lost = Attempt("attacks", row_name(renderer), "samples", None, "failed", reason)
-            return [*made, lost]
+            broken = Attempt("attacks", row_name(renderer), "samples", None, "failed", reason)
+            return [*made, broken]
         asked = (view.query.used if view.query else 0) - before
         made.append(Attempt(section, name, "samples", judged, queries=asked))
         if name == "unprotected_rendered":  # the renderer, given somebody else's embedding

@@ -10,7 +10,7 @@ from typing import Any
 
 from fowh.core.leak import Leak
 from fowh.metrics import BY_NAME
-from fowh.records.witnessed import able, adversarial, value_of
+from fowh.records.witnessed import able, adversarial, theirs, value_of
 
 Flag = dict[str, str]
 MARGIN = (
@@ -56,7 +56,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"{metric.label} is as bad as {100 * record['headline']['useless']:.0f} % or worse: a "
             "system that no longer does its job is attacked for nothing",
         )
-    ours = {name: row for name, row in attacks.items() if not _theirs(record["spec"], name)}
+    ours = {name: row for name, row in attacks.items() if not theirs(row)}
     yield from _under_trained(attacks, ours, record["rendered"], main)
     yield from _surpassed(ours, main)
     yield from _gains_nothing(record, ran, main)
@@ -102,12 +102,6 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _plugins(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What a third party may have written and have run apart."""
     return [spec["scheme"], *spec["attacks"]]
-
-
-def _theirs(spec: Mapping[str, Any], row: str) -> bool:
-    """Whether a row is a third party's attack: what it says of itself accuses nobody else."""
-    names = [each["name"] for each in spec["attacks"] if "process" in each]
-    return any(row == name or row.startswith(f"{name}:") for name in names)
 
 
 def lost(record: Mapping[str, Any]) -> bool:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fowh.core.attack import Attack, black_box
+from fowh.core.attack import Attack, black_box, inverter_of
 from fowh.core.cache import Arrays
 from fowh.core.dataset import Samples
 from fowh.core.leak import Observed
 from fowh.core.modality import Columns
 from fowh.core.randomness import stream
 from fowh.core.target import Progress, quiet
+from fowh.core.trust import ran_in
 from fowh.engine.cell import Cell, own_metrics, row_name, spec_of
 from fowh.engine.findings import Findings, Row, joined
 from fowh.engine.judge import CANDIDATES, TRIES
@@ -54,6 +55,8 @@ def summarise(
         if section == "controls":
             derived = name.startswith((SHUFFLED, PRIOR))
             entry |= {"blind": _is_blind(cell, name), "derived": derived}
+            if name.endswith(RENDERED):
+                entry |= _rendered_in(cell, found)
         sections[section][name] = entry
     sections["attacks"] = _attacks(cell, sections, found)
     for attack in cell.attacks if cell.threat.box == "white" else ():
@@ -155,6 +158,12 @@ def _measures(columns: Columns) -> Columns:
 def _is_blind(cell: Cell, name: str) -> bool:
     """Whether a control never read the row that it is judged against."""
     return name.removesuffix(RENDERED) in (*cell.protocol.controls, SHUFFLED, PRIOR)
+
+
+def _rendered_in(cell: Cell, found: Findings) -> dict[str, str]:
+    """Whose process made the pictures of controls, if a third party's inverter did; else {}."""
+    inverter = inverter_of(each for each in cell.attacks if row_name(each) not in found.failed)
+    return ran_in(inverter, "attack") if inverter else {}
 
 
 def _advantages(
@@ -263,6 +272,7 @@ def _attacks(
             "queries": found.queries.get(name, 0),
             "exhausted": name in found.exhausted,
             "remarks": list(found.remarks.get(name, ())),
+            **ran_in(attack, "attack"),
         }
         for status, reasons in (("skipped", found.skipped), ("failed", found.failed)):
             if name in reasons:

@@ -7,6 +7,7 @@ from typing import Any
 
 COLLAPSE = 0.25  # of the Rank-1 expected under the witness; below it a sample is adversarial
 TRUE = "unprotected_rendered"  # the control that is the inverter, given true embeddings
+ORIGINAL = "unprotected"  # the control that is the stolen samples themselves
 NOTICED = 0.1  # Rank-1 under the target from which a collapse means something
 
 
@@ -16,14 +17,20 @@ def value_of(row: Mapping[str, Any], metric: str, part: str = "value") -> float 
     return value
 
 
+def theirs(row: Mapping[str, Any]) -> bool:
+    """Whether a row is a third party's work: what it says of itself accuses or excuses nobody."""
+    return "process" in row
+
+
 def able(record: Mapping[str, Any], main: str, chance: float) -> bool:
     """Whether the witness can judge pictures, or there is nothing for it to judge.
 
     The inverter's pictures of true embeddings are no adversarial examples: a witness that does not
     recognise them does not know such pictures. It has to recognise surely (by the lower end of its
     interval) more of them than a quarter of what the target recognises, both beyond chance. Where
-    nothing renders embeddings, the attack's pictures that it knows best stand for them: what it
-    recognises was not made for the target alone.
+    nothing of ours renders embeddings, the pictures of ours that it knows best stand for them: what
+    it recognises was not made for the target alone. Where all pictures are third parties', the
+    originals do: who makes pictures must not bring what they are held to.
 
     Args:
         record: with its sections of rows.
@@ -38,8 +45,12 @@ def able(record: Mapping[str, Any], main: str, chance: float) -> bool:
 
 def _kept(record: Mapping[str, Any], main: str, chance: float) -> float:
     """What the witness surely keeps of a success beyond chance, on pictures beyond suspicion."""
-    tried = [row for row in record["attacks"].values() if not row.get("informed")]
-    rows = [record["controls"][TRUE]] if TRUE in record["controls"] else tried
+    attacks, controls = list(record["attacks"].values()), record["controls"]
+    rows = [row for row in attacks if not row.get("informed") and not theirs(row)]
+    if TRUE in controls and not theirs(controls[TRUE]):
+        rows = [controls[TRUE]]
+    elif any(map(theirs, attacks)) and all(value_of(row, "transfer_rank1") is None for row in rows):
+        rows = [controls.get(ORIGINAL, {})]
     kept = [0.0]
     for row in rows:
         mine, low = value_of(row, main), value_of(row, "transfer_rank1", "ci_low")

@@ -99,6 +99,21 @@ def test_pictures_that_are_weak_are_no_patterns(bits: int) -> None:
     assert rank1(found, "image_ridge", of="transfer_rank1") > 0.5 * rank1(found, "image_ridge")
 
 
+def test_patterns_alone_are_called_adversarial_as_well() -> None:
+    """Nothing renders, and no picture of ours is there that the witness could know."""
+    with undone():
+        found = fowh.evaluate(
+            "raw",
+            dataset=PEOPLE,
+            target=TARGET,
+            witness=WITNESS,
+            attacks=[Patterns(level=5)],
+            device="cpu",
+        )
+    assert called_adversarial(found) and "witness-unable" not in found.flags
+    assert not found.record["best"]["chosen"]
+
+
 def test_patterns_count_for_no_attack(witnessed: fowh.Result) -> None:
     """Else the strongest of them would be the best attack of the cell."""
     chosen = witnessed.record["best"]["chosen"]

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import fowh
+from fowh.core.attack import inverter_of
+from fowh.core.registry import load
 from fowh.core.target import Prepared
 from fowh.report import html, plots
 
@@ -163,6 +165,27 @@ def test_a_renderer_that_fails_leaves_the_embeddings_results() -> None:
     assert "no paint" in result.record["attacks"][name]["reason"]
     assert result.record["attacks"]["dictionary"]["status"] == "ok"
     assert result.record["rendered"] == {} and result.record["status"] == "failed"
+
+
+@dataclass(frozen=True)
+class Blank(Poor):
+    """Renders nothing, and says nothing."""
+
+    def render(self, view: fowh.View, embeddings: Any, rng: np.random.Generator) -> np.ndarray:
+        return self.run(view, rng)
+
+
+def test_ours_renders_before_a_third_party_s() -> None:
+    """Whose pictures of true embeddings are blank would make any witness unable."""
+    ours = load("attack", TINY)
+    assert inverter_of([Blank(), ours]) == ours and inverter_of([Blank()]) == Blank()
+    assert inverter_of([load("attack", "ridge")]) is None
+
+
+def test_controls_of_a_third_party_s_inverter_say_so(cell: fowh.Result) -> None:
+    controls = run("dictionary", Blank()).record["controls"]
+    assert controls["unprotected_rendered"]["process"] == "testbed"
+    assert not any("process" in row for row in cell.record["controls"].values())
 
 
 def test_a_tiny_budget_raises_the_flag() -> None:

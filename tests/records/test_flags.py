@@ -171,9 +171,8 @@ def test_a_third_party_s_word_of_its_attack_accuses_nobody_else() -> None:
     """It may call any attack learned, or a closed form: ours are not held to that."""
 
     def with_theirs(**said: bool) -> dict[str, Any]:
-        spec = SOUND["spec"] | {"attacks": [{"name": "their:Own", "process": "own"}]}
-        row = attack(1.0, **said)
-        return SOUND | {"spec": spec, "attacks": SOUND["attacks"] | {"their:Own:steps=3": row}}
+        row = attack(1.0, **said) | {"process": "own"}
+        return SOUND | {"attacks": SOUND["attacks"] | {"their:Own:steps=3": row}}
 
     assert raised(with_theirs(closed=True)) == raised(with_theirs(learned=True)) == []
     blind = with_theirs(learned=True)
@@ -315,6 +314,21 @@ def test_where_nothing_renders_what_it_knows_best_stands_for_it(low: float, flag
     record["attacks"]["lookup"] = attack(1.0) | {"informed": True, "metrics": shown}
     assert flag in raised(record)
     assert len({"adversarial", "witness-unable"} & set(raised(record))) == 1
+
+
+@pytest.mark.parametrize("known", [0.95, 0.1])
+def test_who_makes_pictures_does_not_bring_what_they_are_held_to(known: float) -> None:
+    """Blank pictures of true embeddings would make any witness unable; so the originals count."""
+    record = seen("attacks", "gan", mine=0.8, witness=0.0, true=(0.05, 0.0))
+    theirs = {"process": "own"}
+    record["controls"]["unprotected_rendered"] |= theirs
+    record["attacks"]["gan"] |= theirs
+    assert raised(record) == ["witness-unable"]  # nothing says what it knows
+    shown = {"rank1": value(0.97), "transfer_rank1": value(known)}
+    record["controls"]["unprotected"] = control() | {"blind": False, "metrics": shown}
+    assert raised(record) == ["adversarial" if known > 0.5 else "witness-unable"]
+    record["attacks"]["image_ridge"]["metrics"]["transfer_rank1"] = value(0.0)  # one of ours
+    assert raised(record) == ["witness-unable"]
 
 
 def test_a_witness_is_held_to_what_it_knows_and_beyond_chance() -> None:
