@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fowh.core.errors import InputError
-from fowh.core.registry import folder
+from fowh.core.trust import folder
 from fowh.scaffold import class_of, new
 
 

@@ -12,7 +12,6 @@ import ast
 import dataclasses
 import difflib
 import importlib
-import importlib.util
 import inspect
 import math
 import sys
@@ -25,29 +24,21 @@ from types import ModuleType, NoneType
 from typing import Any, Literal
 
 from fowh.core.errors import InputError, refusing
-from fowh.core.trust import refused
+from fowh.core.trust import PACKAGES, folder, ours, ran_in, refused
 
 Kind = Literal["dataset", "target", "leak", "scheme", "protocol", "attack", "modality"]
 
-_HOME: dict[str, tuple[str, str, str]] = {  # kind -> package, interface module, interface class
-    "dataset": ("fowh.datasets", "fowh.core.dataset", "Dataset"),
-    "target": ("fowh.targets", "fowh.core.target", "Target"),
-    "leak": ("fowh.leaks", "fowh.core.leak", "Leak"),
-    "scheme": ("schemes", "fowh.core.scheme", "Scheme"),
-    "protocol": ("fowh.protocols", "fowh.core.protocol", "Protocol"),
-    "attack": ("attacks", "fowh.core.attack", "Attack"),
-    "modality": ("fowh.modalities", "fowh.core.modality", "Modality"),
+_INTERFACES: dict[str, tuple[str, str]] = {  # kind -> module and class of the interface
+    "dataset": ("fowh.core.dataset", "Dataset"),
+    "target": ("fowh.core.target", "Target"),
+    "leak": ("fowh.core.leak", "Leak"),
+    "scheme": ("fowh.core.scheme", "Scheme"),
+    "protocol": ("fowh.core.protocol", "Protocol"),
+    "attack": ("fowh.core.attack", "Attack"),
+    "modality": ("fowh.core.modality", "Modality"),
 }
 SMALLEST, LARGEST = 1e-30, 2**53  # of a number: what float32 is not zero of, and JSON still tells
 KINDS: tuple[Kind, ...] = typing.get_args(Kind)
-
-
-def folder(kind: Kind) -> Path:
-    """The folder that is searched for plug-ins of this kind."""
-    spec = importlib.util.find_spec(_HOME[kind][0])
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"package {_HOME[kind][0]!r} is not installed: reinstall fowh")
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def plural(kind: Kind) -> str:
@@ -69,7 +60,7 @@ def foreign(kind: Kind, name: str) -> str | None:
     """Where a third party's plug-in of that name is, ``module`` or ``module:Class``; else None."""
     package, _, stem = name.partition(":")[0].rpartition(".")
     if ":" in name:
-        return None if package == _HOME[kind][0] and stem in _own(kind) else name
+        return None if package == PACKAGES[kind] and stem in _own(kind) else name
     theirs = None if name in _own(kind) else _third_party(kind).get(name)
     return None if theirs is None else theirs.value
 
@@ -104,7 +95,7 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
     if ":" in name:
         return usable(kind, name, _imported(kind, name, lambda: _named_class(name)))
     if name in _own(kind):
-        return _only_plugin(kind, importlib.import_module(f"{_HOME[kind][0]}.{name}"))
+        return _only_plugin(kind, importlib.import_module(f"{PACKAGES[kind]}.{name}"))
     if name in _third_party(kind):
         loaded = _imported(kind, name, _third_party(kind)[name].load)
         if inspect.ismodule(loaded):
@@ -118,7 +109,7 @@ def plugin_class(kind: Kind, name: str) -> type[Any]:
 
 def _named_class(name: str) -> Any:
     """``package.module:Class``, looked for in the working directory first."""
-    for package, _, _ in _HOME.values():  # a folder of the same name there must not hide ours
+    for package in PACKAGES.values():  # a folder of the same name there must not hide ours
         importlib.import_module(package)
     here = str(Path.cwd())  # the ``fowh`` script, unlike ``python -m``, has it not on its path
     if here not in sys.path[:1]:
@@ -134,7 +125,7 @@ def _imported(kind: Kind, name: str, load_it: Callable[[], Any]) -> Any:
 
 
 def _interface(kind: Kind) -> type[Any]:
-    _, module, name = _HOME[kind]
+    module, name = _INTERFACES[kind]
     interface: type[Any] = getattr(importlib.import_module(module), name)
     return interface
 
@@ -278,18 +269,25 @@ def _value(where: str, text: str, hint: Any) -> Any:
 
 
 def describe(plugin: Any, kind: Kind) -> dict[str, Any]:
-    """Name and hyper-parameters of a plug-in as JSON values; what a record's spec holds."""
+    """Name and hyper-parameters of a plug-in as JSON values."""
     found = type(plugin)
-    package = _HOME[kind][0]
     module = found.__module__
-    own = module.startswith(package + ".")
-    name = module.rpartition(".")[2] if own else _entry_name(kind, module, found.__name__)
+    name = (
+        module.rpartition(".")[2]
+        if ours(found, kind)
+        else _entry_name(kind, module, found.__name__)
+    )
     params = {
         field.name: getattr(plugin, field.name)
         for field in dataclasses.fields(found)
         if field.name != "public"
     }
     return {"name": name, "params": params}
+
+
+def described(plugin: Any, kind: Kind) -> dict[str, Any]:
+    """The same as a record's spec has it: of a third party's also in whose process it runs."""
+    return {**describe(plugin, kind), **ran_in(plugin, kind)}
 
 
 def _entry_name(kind: Kind, module: str, class_name: str) -> str:

@@ -13,12 +13,11 @@ from fowh.core.errors import InputError
 from fowh.core.leak import Leak
 from fowh.core.modality import Modality
 from fowh.core.protocol import Protocol
-from fowh.core.registry import Kind, describe, load
+from fowh.core.registry import Kind, describe, described, load
 from fowh.core.scheme import Scheme
 from fowh.core.sources import code_digest
 from fowh.core.target import Target
 from fowh.core.threat import Threat
-from fowh.core.trust import ran_in
 from fowh.metrics import Metric, candidates, learn
 
 HOME = Path(__file__).parents[1]
@@ -142,16 +141,16 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
     own = (cell.dataset, cell.leak, cell.scheme, cell.protocol, *cell.attacks, *blind)
     return {
         "dataset": {
-            **describe(cell.dataset, "dataset"),
+            **described(cell.dataset, "dataset"),
             "modality": samples.modality,
             "sha256": samples.sha256,
         },
         "target": _model(cell.target),
-        "leak": describe(cell.leak, "leak"),
-        "scheme": {**describe(cell.scheme, "scheme"), **ran_in(cell.scheme, "scheme")},
-        "protocol": {**describe(cell.protocol, "protocol"), "numbers": cell.protocol.numbers()},
+        "leak": described(cell.leak, "leak"),
+        "scheme": described(cell.scheme, "scheme"),
+        "protocol": {**described(cell.protocol, "protocol"), "numbers": cell.protocol.numbers()},
         "threat": dataclasses.asdict(cell.threat),
-        "attacks": [{**describe(a, "attack"), **ran_in(a, "attack")} for a in cell.attacks],
+        "attacks": [described(attack, "attack") for attack in cell.attacks],
         "witness": _model(cell.witness),
         "seed": cell.seed,
         # Without it a record would answer for code that has changed; targets digest their own.
@@ -162,7 +161,7 @@ def spec_of(cell: Cell, samples: Samples) -> dict[str, Any]:
 def _model(target: Target | None) -> dict[str, Any] | None:
     if target is None:
         return None
-    return {**describe(target, "target"), **target.notes(), "sha256": target.sha256}
+    return {**described(target, "target"), **target.notes(), "sha256": target.sha256}
 
 
 def control(name: str) -> Attack:

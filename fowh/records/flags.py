@@ -100,8 +100,11 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _plugins(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What a third party may have written and have run apart."""
-    return [spec["scheme"], *spec["attacks"]]
+    """What a third party may have written."""
+    one = [
+        spec.get(kind) for kind in ("scheme", "dataset", "target", "leak", "protocol", "witness")
+    ]
+    return [*filter(None, one), *spec["attacks"]]
 
 
 def lost(record: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from string import Template
 from fowh.core.errors import InputError
 from fowh.core.registry import KINDS as REGISTERED
 from fowh.core.registry import Kind, names
-from fowh.core.registry import folder as home
+from fowh.core.trust import folder as home
 
 KINDS: tuple[Kind, ...] = ("scheme", "attack")
 HOME = Path(__file__).parent

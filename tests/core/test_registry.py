@@ -23,6 +23,7 @@ from fowh.core.registry import (
     summary,
 )
 from fowh.core.sources import code_digest, sources
+from fowh.core.trust import ran_in
 
 ROOT = Path(__file__).parents[2]
 OWN = """from dataclasses import dataclass
@@ -46,6 +47,32 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path
+
+
+@pytest.mark.parametrize("package", ["schemes", "attacks"])
+def test_a_folder_that_hides_ours_is_refused_in_one_line(package: str, tmp_path: Path) -> None:
+    """Else what is in it would be ours, in the testbed's process and without a flag."""
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "lsh.py").write_text(OWN)
+    (tmp_path / package / "__init__.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-m", "fowh.cli", "list"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stdout
+    assert f"package '{package}' is found in {tmp_path / package}, expected" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_whose_a_class_is_depends_on_its_file(here: Path) -> None:
+    (here / "disguised.py").write_text(OWN + "Mine.__module__ = 'schemes.lsh'\n")
+    theirs = load("scheme", "disguised:Mine")
+    assert ran_in(theirs, "scheme") == {"process": "testbed"}
+    assert describe(theirs, "scheme")["name"] == "schemes.lsh:Mine"
+    assert ran_in(load("scheme", "lsh"), "scheme") == {}
 
 
 def test_every_plugin_of_every_kind_has_a_one_line_summary() -> None:

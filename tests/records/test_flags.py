@@ -510,12 +510,15 @@ def test_an_embedding_in_clear_is_a_doubt(
     assert raised(record) == flags
 
 
-@pytest.mark.parametrize("part", ["scheme", "attack"])
+KINDS = ("scheme", "attack", "dataset", "target", "leak", "protocol", "witness")
+
+
+@pytest.mark.parametrize("part", KINDS)
 def test_a_third_partys_code_beside_the_truth_is_flagged(part: str) -> None:
     for process, expected in (("testbed", ["in-process"]), ("own", [])):
-        theirs = {"name": "their:Own", "process": process}
+        theirs = {"name": "their:Own", "params": {}, "process": process}
         spec = {"target": None, "scheme": {"name": "iom"}, "attacks": [{"name": "ridge"}]}
-        spec = spec | ({"scheme": theirs} if part == "scheme" else {"attacks": [theirs]})
+        spec = spec | ({"attacks": [theirs]} if part == "attack" else {part: theirs})
         found = raise_flags(SOUND | {"spec": spec}, Templates())
         assert [flag["flag"] for flag in found] == expected
         assert all("their:Own" in flag["text"] for flag in found)
