@@ -13,6 +13,7 @@ from fowh.core.errors import InputError
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import COMPARISONS, OutputScheme, Scheme, TemplateScheme
 from fowh.isolation.host import Worker
+from fowh.kit.again import PAIRS
 
 if TYPE_CHECKING:
     from fowh.core.capability import Ids, Slack
@@ -134,7 +135,8 @@ class TemplatesApart(Apart, TemplateScheme):
 
     @property
     def comparison_cap(self) -> int:
-        return max(1, int(self._facts.get("comparison_cap", COMPARISONS)))
+        # No lower than what it is asked again: of few comparisons anything could be said.
+        return max(PAIRS, int(self._facts.get("comparison_cap", COMPARISONS)))
 
     def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
         # The token is the user's, and not where a scheme may put what it likes.

@@ -9,7 +9,9 @@ from fowh.core.release import Floats, Release
 from fowh.core.scheme import TemplateScheme
 from fowh.kit.comparing import Comparisons, halves
 
-PAIRS = 1024  # that are asked again in a fold, unless the scheme's cap is lower
+PAIRS = (
+    1024  # that are asked again in a fold, unless the scheme's cap is lower (a stand-in's is not)
+)
 READINGS = 2  # of each person and half, at most
 
 

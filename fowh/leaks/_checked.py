@@ -13,6 +13,7 @@ from fowh.core.capability import Shortcut, unprotects
 from fowh.core.leak import Setting
 from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import TemplateScheme
+from fowh.core.trust import ours
 from fowh.kit.pairing import another_reading, other_subject
 from fowh.kit.stored import LIMIT, Stored
 
@@ -111,13 +112,15 @@ def in_clear(setting: Setting, scheme: TemplateScheme) -> dict[str, float]:
     known = values[~np.isin(whose, people[: len(people) // 2])]
     if not len(held) or not len(known):
         return {"clear_cosine": 0.0, "clear_permuted": 0.0, "clear_said": 0.0}
-    count = min(max(TAUGHT, 4 * values.shape[1]), scheme.comparison_cap)
+    count = max(TAUGHT, 4 * values.shape[1])
+    if ours(type(scheme), "scheme"):  # who may be tested says nothing of how much
+        count = min(count, scheme.comparison_cap)
     made = _drawn(known, count, rng)
     keys = rng.integers(2**64, size=KEYS + 2, dtype=np.uint64)
-    ours = scheme.enroll(made, keys[rng.integers(KEYS, size=len(made))], rng)
+    known_rows = scheme.enroll(made, keys[rng.integers(KEYS, size=len(made))], rng)
     theirs = scheme.enroll(values[held], keys[KEYS + rng.integers(2, size=len(held))], rng)
     mean = made.mean(axis=0)
-    guess, truth = _mapped(ours, made, theirs), values[held] - mean
+    guess, truth = _mapped(known_rows, made, theirs), values[held] - mean
     said = unprotects(scheme) and _cosine(scheme.unprotect(theirs) - mean, truth) > NEARLY
     other = truth[other_subject(whose[held], rng)] if len(np.unique(whose[held])) > 1 else -truth
     return {
@@ -172,18 +175,18 @@ def with_enrolled(
     return found
 
 
-def _mapped(ours: Release, made: Floats, theirs: Release, single: bool = False) -> Floats:
-    """What a linear map learnt on our rows makes of theirs, about the mean of ours.
+def _mapped(known: Release, made: Floats, asked: Release, single: bool = False) -> Floats:
+    """What a linear map learnt on known rows makes of others, about the mean of the known.
 
     ``single``: a map of the one stored number that goes best with each coordinate.
     """
     centred = made - made.mean(axis=0)
-    stored = Stored.of(ours, made) if single else Stored.of(ours, made, len(made) // 2)
+    stored = Stored.of(known, made) if single else Stored.of(known, made, len(made) // 2)
     if not len(stored.kept):
-        return np.zeros((len(theirs), made.shape[1]), np.float32)
+        return np.zeros((len(asked), made.shape[1]), np.float32)
     # In double precision, and with no penalty: what is exact shall be found exactly.
     limit = FAR if single else LIMIT  # few people say little of how far others are
-    known64 = stored(ours, limit).astype(np.float64)
+    known64 = stored(known, limit).astype(np.float64)
     if single:
         along = known64.T @ centred / len(made)  # of columns about their mean, of variance one
         best = np.abs(along).argmax(axis=0)
@@ -191,7 +194,7 @@ def _mapped(ours: Release, made: Floats, theirs: Release, single: bool = False) 
         weights[best, np.arange(len(best))] = along[best, np.arange(len(best))]
     else:
         weights = np.linalg.lstsq(known64, centred, rcond=1e-6)[0]
-    out: Floats = (stored(theirs, limit) @ weights).astype(np.float32)
+    out: Floats = (stored(asked, limit) @ weights).astype(np.float32)
     return out
 
 

@@ -58,6 +58,14 @@ class Dies(Raw):
         return super().score(templates, probes, keys)
 
 @dataclass(frozen=True)
+class Slow(Raw):
+    """Says that it can be asked next to nothing."""
+
+    @property
+    def comparison_cap(self):
+        return 2
+
+@dataclass(frozen=True)
 class Salted(Raw):
     """Noise."""
 
@@ -178,6 +186,10 @@ def test_a_scheme_apart_moves_nobody_elses_draws(ahead: int) -> None:
     untouched, rng = (np.random.default_rng(1) for _ in range(2))
     apart.load("scheme", f"standing:Stuck:ahead={ahead}").enroll(x, keys, rng)
     assert np.array_equal(rng.random(8), untouched.random(8))
+
+
+def test_a_scheme_apart_cannot_shrink_its_audit() -> None:
+    assert apart.load("scheme", "standing:Slow").comparison_cap == 1024
 
 
 def test_a_scheme_apart_draws_anew_in_every_call() -> None:

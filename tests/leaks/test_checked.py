@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
+from fowh.core.randomness import stream
 from fowh.core.release import Release
-from fowh.leaks._checked import Call, with_enrolled
+from fowh.leaks._checked import Call, in_clear, with_enrolled
 from schemes.lsh import Lsh
+from tests.cheats.hiding import Shares
 
 NOTHING = {"clear_cosine": 0.1, "clear_permuted": 0.0, "clear_said": 0.0}
 WIDTH = 16
@@ -64,3 +70,23 @@ def test_under_one_key_for_all_only_another_key_tells() -> None:
     assert cosine(called(turned, 40, one)) == NOTHING["clear_cosine"]
     assert cosine(called(turned, 40, one), called(values, 40, other)) == NOTHING["clear_cosine"]
     assert cosine(called(values, 40, one), called(values, 40, other)) > 0.999
+
+
+@dataclass(frozen=True)
+class Slow(Shares):
+    """Says that it can be asked next to nothing."""
+
+    @property
+    def comparison_cap(self) -> int:
+        return 12
+
+
+def test_a_scheme_says_nothing_of_how_much_of_it_is_tried() -> None:
+    values, whose = people(40)
+    setting: Any = SimpleNamespace(
+        stream=lambda *stage: stream(0, *stage),
+        fold=SimpleNamespace(development=np.arange(len(values))),
+        values=values,
+        subjects=whose,
+    )
+    assert in_clear(setting, Slow())["clear_cosine"] > 0.99
