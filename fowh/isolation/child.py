@@ -70,6 +70,7 @@ def _nurse(control: socket.socket, mine: set[int]) -> None:
             _end_with(me)
             if "numba" in sys.modules:  # its machine code would be kept where no file can be made
                 sys.modules["numba.core.caching"].Cache.save_overload = _nowhere  # type: ignore
+                sys.modules["numba.core.dispatcher"].Dispatcher.enable_caching = _nowhere  # type: ignore
             _serve(socket.socket(fileno=sockets[0]))
         with contextlib.suppress(OSError):  # the child was faster
             os.setpgid(number, number)

@@ -105,7 +105,7 @@ def heavy(plugins: Iterable[Any]) -> bool:
 
     It is read, not run; a wrong guess costs time and alters nothing.
     """
-    words = ("torch", "faiss", "numba", "fowh.kit")
+    words = ("torch", "faiss", "numba", "galois", "fowh.kit")
     files = [file for plugin in plugins for file in sources(plugin)]
     texts = (file.read_text(encoding="utf-8", errors="replace") for file in files)
     return any(word in text for text in texts for word in words)

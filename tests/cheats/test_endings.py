@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cheats.pictures import POPULATION, Blobs
-from tests.cheats.world import PLUGINS, SUITE, ending, evaluated, fnmr, gains, rank1
+from tests.cheats.world import PLUGINS, SUITE, ending, evaluated, fnmr, gains, lie_about, rank1
 
 CLEAR = {"broken", "stored-in-clear"}
 POOR = {"utility-too-poor", "no-better-than-blind"}  # it recognises nobody
@@ -105,24 +105,24 @@ def test_what_only_its_own_process_catches(name: str) -> None:
     assert "in-process" in found.flags
 
 
-# name of the plug-in: whether it wins in the testbed's process
-ATTACKS: dict[str, bool] = {
-    "reaching:Stack": True,
-    "reaching:Garbage": True,
-    "reaching:Memory": True,
-    "reaching:Globals": False,
-    "reaching:Beyond": False,
-    "patching_judge:PatchedJudge": True,
-    "patching_metric:PatchedMetric": True,
-    "patching_grant:PatchedGrant": True,
-    "carrying:Folds": True,
-    "carrying:Order": True,
-    "carrying:Remembered": True,
-}
+ATTACKS = (
+    *("reaching:Stack", "reaching:Garbage", "reaching:Memory"),
+    *("reaching:Globals", "reaching:Beyond"),
+    *("patching_judge:PatchedJudge", "patching_metric:PatchedMetric"),
+    "patching_grant:PatchedGrant",
+    *("carrying:Folds", "carrying:Order", "carrying:Remembered"),
+)
+# These find nothing in the testbed's process either: it leaves nothing there. So that they could is
+# seen, the truth is put where they look.
+NOTHING_LIES = ("reaching:Globals", "reaching:Beyond")
 
 
-@pytest.mark.parametrize("name", map(marked, ATTACKS))
-def test_a_cheating_attack_ends_blind_and_flagged(name: str) -> None:
+@pytest.mark.parametrize("name", [*map(marked, ATTACKS)])
+def test_a_cheating_attack_ends_blind_and_flagged(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name in NOTHING_LIES:
+        lie_about(monkeypatch)
     cheat = PLUGINS + name
     apart = evaluated("lsh:bits=512", (cheat,))
     assert not gains(apart, cheat)
@@ -132,10 +132,15 @@ def test_a_cheating_attack_ends_blind_and_flagged(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ATTACKS)
-def test_in_the_testbed_s_process_it_wins_and_is_flagged(name: str) -> None:
+def test_in_the_testbed_s_process_it_wins_and_is_flagged(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cheat = PLUGINS + name
+    if name in NOTHING_LIES:
+        assert rank1(evaluated("lsh:bits=512", (cheat,), trusted=True), cheat) < 0.5
+        lie_about(monkeypatch)
     within = evaluated("lsh:bits=512", (cheat,), trusted=True)
-    assert (rank1(within, cheat) > 0.5) == ATTACKS[name]
+    assert rank1(within, cheat) > 0.5
     assert "in-process" in within.flags
 
 

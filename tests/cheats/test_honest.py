@@ -10,7 +10,7 @@ import pytest
 import fowh
 from fowh.core.registry import attribute, names
 from tests.cheats.pictures import Blobs, Blocks
-from tests.cheats.world import CHEAT_FLAGS
+from tests.cheats.world import CHEAT_FLAGS, PLUGINS
 
 PEOPLE = "gaussian:subjects=25,readings=3,dim=24,within=0.4,offset=1"
 SMALL: Mapping[str, str] = {
@@ -43,12 +43,19 @@ def quick(name: str) -> str:
     return f"{name}:{params}" if params else name
 
 
+FEW = ("preimage", "ridge:synthetic=300", "score_regression:probes=300")
 ALL = [name for name in names("attack") if not attribute("attack", name, "blind")]
 
 
-def accused(result: fowh.Result) -> set[str]:
+def accused(result: fowh.Result, *expected: str) -> set[str]:
+    """Flags that say of a plug-in that it cheats, or of a witness that it cannot tell."""
     assert result.record["status"] == "ok", result.record["reason"]
-    return (CHEAT_FLAGS | {"witness-unable", "adversarial"}) & set(result.flags)
+    found = (CHEAT_FLAGS | {"witness-unable", "adversarial"}) & set(result.flags)
+    assert found >= set(expected)
+    return found - set(expected)
+
+
+OURS_TO_TEST = "in-process"  # pictures and their recognisers are no plug-ins of ours: that is said
 
 
 @pytest.mark.parametrize(
@@ -66,18 +73,52 @@ def test_schemes_and_attacks_on_templates(name: str) -> None:
     assert not any("not believed" in text for text in remarks)
 
 
-def test_all_attacks_on_pictures_before_a_witness() -> None:
-    """Those that need something else say so, and are skipped."""
+@pytest.mark.parametrize(
+    ("attack", "people"),
+    [
+        ("image_ridge", 20),
+        pytest.param(
+            "morph_gan:queries=300,steps=20,batch=8,rate=1e-3,channels=4",
+            16,
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_pictures_before_a_witness(attack: str, people: int) -> None:
+    """Of the linear map, and of the generator that renders the others' embeddings as well."""
     found = fowh.evaluate(
         "lsh:bits=96",
-        dataset=Blobs(people=20, readings=3),
+        dataset=Blobs(people=people, readings=3),
         target=Blocks(),
         witness=Blocks(seed=4),
-        attacks=["image_ridge", "preimage", "ridge", "dictionary"],
+        attacks=[attack, "preimage", "ridge", "dictionary"],
         device="cpu",
     )
+    assert not accused(found, OURS_TO_TEST)
+    row, *_ = found.record["attacks"].values()
+    assert row["metrics"]["transfer_rank1"]["value"] > 0.5
+    assert set(found.record["rendered"]) == (
+        set() if attack == "image_ridge" else {"preimage", "ridge", "dictionary"}
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Bits",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in (*("Steps", "Index:hashes=150", "Clear", "Hashed:step=0.5"),)
+        ),
+    ],
+)
+def test_a_copy_of_an_honest_scheme_in_processes_of_its_own(name: str) -> None:
+    """All that is asked of a third party's scheme, asked of one of ours."""
+    scheme = f"{PLUGINS}honest:{name}"
+    found = fowh.evaluate(scheme, dataset=PEOPLE, attacks=FEW, device="cpu")
+    assert found.record["spec"]["scheme"]["process"] == "own"
+    assert found.record["data"]["mated_again"]  # it was asked again
     assert not accused(found)
-    assert found.record["attacks"]["image_ridge"]["metrics"]["transfer_rank1"]["value"] > 0.5
 
 
 ELSEWHERE: Mapping[str, Mapping[str, Any]] = {
@@ -106,7 +147,7 @@ def test_schemes_and_attacks_elsewhere(leak: str, scheme: str) -> None:
     found = fowh.evaluate(scheme, attacks=attacks, device="cpu", **ELSEWHERE[leak])
     failed = {k: v["reason"] for k, v in found.record["attacks"].items() if v["status"] == "failed"}
     assert not failed
-    assert not CHEAT_FLAGS & set(found.flags)
+    assert not accused(found, *([OURS_TO_TEST] if "witness" in ELSEWHERE[leak] else []))
 
 
 def test_no_scheme_is_left_out() -> None:

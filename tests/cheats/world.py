@@ -6,7 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
+
+import pytest
 
 import fowh
 from fowh.engine import fold
@@ -50,6 +54,25 @@ def undone() -> Iterator[None]:
         os.environ.pop(remembering.NAME, None)
         for name in ("patching", "patching_judge", "patching_grant", "patching_metric"):
             sys.modules.pop(PLUGINS + name, None)
+
+
+LYING: list[Any] = []  # what a name of a module refers to
+
+
+def lie_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the testbed had left the truth where an attack may look: in a name, and in a handle."""
+    granted = fold.grant
+
+    def grant(cell: Any, plan: Any, rows: Any, *rest: Any) -> fowh.View:
+        view, truth = granted(cell, plan, rows, *rest), plan.values[rows.stolen]
+        LYING[:] = [truth]
+        return replace(view, progress=partial(_told, truth))
+
+    monkeypatch.setattr(fold, "grant", grant)
+
+
+def _told(truth: Any, text: str, done: float) -> None:
+    """Holds the truth, and says nothing."""
 
 
 def ending(result: fowh.Result) -> set[str]:

@@ -57,6 +57,18 @@ class Dies(Raw):
             return [object()]
         return super().score(templates, probes, keys)
 
+def twice(x):
+    return 2 * x
+
+@dataclass(frozen=True)
+class Compiles(Raw):
+    """As libraries do that keep their machine code on disk."""
+
+    def enroll(self, embeddings, keys, rng):
+        import numba
+
+        return super().enroll(numba.njit(cache=True)(twice)(embeddings), keys, rng)
+
 @dataclass(frozen=True)
 class Slow(Raw):
     """Says that it can be asked next to nothing."""
@@ -186,6 +198,13 @@ def test_a_scheme_apart_moves_nobody_elses_draws(ahead: int) -> None:
     untouched, rng = (np.random.default_rng(1) for _ in range(2))
     apart.load("scheme", f"standing:Stuck:ahead={ahead}").enroll(x, keys, rng)
     assert np.array_equal(rng.random(8), untouched.random(8))
+
+
+def test_a_scheme_apart_can_compile() -> None:
+    """Where numba would keep its machine code, nothing can be written."""
+    x, keys = people()
+    made = apart.load("scheme", "standing:Compiles").enroll(x, keys, np.random.default_rng(0))
+    assert np.array_equal(made.code, 2 * x)
 
 
 def test_a_scheme_apart_cannot_shrink_its_audit() -> None:
