@@ -89,10 +89,18 @@ def asked(record: Record) -> dict[str, str]:
         "target": where(record),
         "data": size,
         "stolen": _stolen(record),
-        "witness": called(spec["witness"]) if spec["witness"] else "",
+        "witness": called(spec["witness"]) if spec["witness"] else _unseen(record),
         "cell": f"{record['id']}, protocol {called(spec['protocol'])}, seed {spec['seed']}",
     }
     return {name: text for name, text in found.items() if text}
+
+
+def _unseen(record: Record) -> str:
+    """That nobody but the target judged pictures, where some count."""
+    tried = [*record["attacks"].values(), *record["rendered"].values()]
+    if not any(row["yields"] == "samples" and row["metrics"] for row in tried):
+        return ""
+    return "none: patterns that the target alone believes would count as reconstructions"
 
 
 def _stolen(record: Record) -> str:

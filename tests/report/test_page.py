@@ -214,6 +214,15 @@ def test_places_hold_what_a_cell_is_compared_with() -> None:
     assert place.axes == ("Accuracy, as they leave", "best attack, Named by the target")
 
 
+def test_pictures_that_no_witness_saw_are_told() -> None:
+    """The default run has none, and what only the target believes would count."""
+    seen = broken()
+    assert page(seen).asked["witness"].startswith("none: patterns that the target alone believes")
+    seen["spec"]["witness"] = {"name": "dlib", "params": {}}
+    assert page(seen).asked["witness"] == "dlib"
+    assert "witness" not in page(resisting()).asked
+
+
 def test_what_was_asked_is_in_words() -> None:
     asked = page(broken()).asked
     assert asked["data"] == "400 samples of 40 subjects, 128 dimensions; detection failed on 3"
@@ -222,7 +231,6 @@ def test_what_was_asked_is_in_words() -> None:
         "black box, 10,000 queries"
     )
     assert asked["cell"] == "0f3a9c41d2e87b65, protocol standard, seed 0"
-    assert "witness" not in asked
     other = page(answering()).asked
     assert other["witness"] == "resnet:epochs=2"
     assert other["stolen"].startswith("87 outputs; at most")
