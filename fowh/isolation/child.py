@@ -60,8 +60,10 @@ def _nurse(control: socket.socket, mine: set[int]) -> None:
         _bury(mine)
         if not sockets:
             (number,) = wire.PID.unpack(text)
-            if number in mine:
+            if number in mine:  # waited for: even one that is no more has a name until then
                 _kill(number)
+                os.waitpid(number, 0)
+                mine.discard(number)
             continue
         number = os.fork()
         if not number:

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from fowh.core.sources import sources
 from fowh.isolation import wire
 from fowh.kit.parallel import unsignalled
 
+PATIENCE = 10_000  # milliseconds for a process to end in, once it is killed
 SILENCE = 3600.0  # seconds that a plug-in may work without a word
 HINT = "give --trusted to run it in the testbed's own process"
 HEAVY = ("torch", "fowh.kit.kernels", "fowh.kit.projection", "fowh.kit.ridge")
@@ -186,6 +188,14 @@ class Worker:
     def close(self) -> None:
         """End the process; what it had in memory is gone."""
         self._end()
+
+    def finish(self) -> None:
+        """The same, and wait until it is no more: nobody else finds a trace of it."""
+        self.close()
+        with contextlib.suppress(ProcessLookupError):
+            for _ in range(PATIENCE):
+                os.kill(self._number, 0)
+                time.sleep(0.001)
 
     def later(self, name: str, *given: Any) -> None:
         """Have a method called before the next one that is waited for."""

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from fowh.core.capability import Ids, Slack
 
 
+# Who is ended before whom is asked: what the former know must reach the latter in no way. Of two
+# that are there at once one could tell the other, by a lock on a file or by its own name.
+ENDS: dict[str, tuple[str, ...]] = {
+    "enrol": ("verify 1", "verify 2", "again", "judge"),
+    "verify 1": ("enrol", "again", "judge"),
+    "verify 2": ("enrol", "again", "judge"),
+    "again": ("enrol", "verify 1", "verify 2", "judge"),
+    "judge": ("enrol", "verify 1", "verify 2", "again"),
+}
+
+
 class Places:
     """Processes of one fitted scheme, by what they are for; each begins when it is first needed."""
 
@@ -27,6 +38,9 @@ class Places:
 
     def at(self, name: str, scheme: Apart) -> Worker:
         """The process of that name, with the scheme in it."""
+        for other in ENDS.get(name, ()):
+            if other in self._workers:
+                self._workers.pop(other).finish()
         known = self._workers.get(name)
         if known is None or not known.alive:
             known = self._workers[name] = Worker(scheme.who, scheme.heavy)

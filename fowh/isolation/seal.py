@@ -18,6 +18,7 @@ NO_NEW_PRIVILEGES, PATH_BENEATH = 38, 1
 WRITE, TRUNCATE = 1 << 1, 1 << 14
 CHANGES = sum(1 << bit for bit in (1, *range(4, 13)))  # writing, removing and making of any kind
 SINCE = ((2, 1 << 13), (3, TRUNCATE))  # version, and what it adds: moving, cutting
+USER, IPC, NET = 1 << 28, 1 << 27, 1 << 30  # of unshare: spaces that a process may have alone
 TCP, OTHERS = 0b11, 0b11  # bind and connect (version 4); foreign sockets and signals (version 6)
 DEVICES = ("null", "nvidia*")  # below /dev
 
@@ -32,6 +33,7 @@ def seal() -> bool:
     """
     if sys.platform != "linux":
         return False
+    _alone()
     call = ctypes.CDLL(None, use_errno=True).syscall
     call.restype = ctypes.c_long
     version = call(CREATE, None, ctypes.c_size_t(0), 1)
@@ -51,3 +53,21 @@ def seal() -> bool:
     done: bool = call(RESTRICT, rules, 0) == 0
     os.close(rules)
     return done and version >= 6
+
+
+def _alone() -> None:
+    """Have shared memory, message queues and a network of its own, where that is permitted.
+
+    Memory of System V outlives the process that made it, and Landlock knows neither it nor UDP.
+    """
+    leave = ctypes.CDLL(None).unshare
+    if leave(IPC | NET) == 0:
+        return
+    user, group = os.getuid(), os.getgid()
+    if leave(IPC | NET | USER) == 0:  # for which it need not be root, but has to say who it is
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{user} {user} 1"),
+            ("gid_map", f"{group} {group} 1"),
+        ):
+            Path(f"/proc/self/{name}").write_text(text)

@@ -74,13 +74,16 @@ class Enrolled(System):
         rate = len(victims) / (time.perf_counter() - started)
         stolen = np.searchsorted(fold.victims, fold.stolen)
         mate = another_reading(whose)[stolen]
-        limits, counts = _thresholds(setting, scheme)
         known = Enrolment(templates[stolen], victims[stolen], victims, whose, fresh, stolen)
         renewed = scheme.enroll(victims[mate], fresh[stolen], stream("renew"))
         calls = (
             Call(templates, victims, whose, keys),
             Call(renewed, victims[mate], whose[stolen], fresh[stolen]),
         )
+        developed = _developed(setting, scheme)
+        clear = with_enrolled(in_clear(setting, scheme), calls, stream("enrolled in clear"))
+        speed = _speed(scheme, templates, develop)
+        limits, counts = _thresholds(setting, scheme, developed)  # all that is enrolled is by now
         return cls(
             setting,
             scheme,
@@ -97,7 +100,7 @@ class Enrolled(System):
                 **_population(develop, setting.subjects[fold.development], limits),
                 **counts,
                 "enrolments_per_s": rate,
-                "verifications_per_s": _speed(scheme, templates, develop),
+                "verifications_per_s": speed,
                 "bytes_per_template": templates.bytes_each,
                 "dimension": victims.shape[1],
                 "own": len(fold.attacker),
@@ -107,7 +110,7 @@ class Enrolled(System):
                 "development_subjects": len(np.unique(setting.subjects[fold.development])),
                 **chance(setting.subjects, fold),
                 **verified(scheme, known, stream("verified")),
-                **with_enrolled(in_clear(setting, scheme), calls, stream("enrolled in clear")),
+                **clear,
                 "comparison_cap": scheme.comparison_cap,
             },
         )
@@ -190,8 +193,16 @@ def outcome_of(columns: Columns) -> Outcome:
     return Outcome(**{name: columns[name] for name in Outcome.__dataclass_fields__})
 
 
+def _developed(setting: Setting, scheme: TemplateScheme) -> Release:
+    """Templates of the development people."""
+    rows, stream = setting.fold.development, setting.stream
+    keys = subject_keys(setting.subjects[rows], setting.threat.keys, stream("development keys"))
+    setting.note(f"enrolling {len(rows):,} samples of development subjects", 0.1)
+    return scheme.enroll(setting.values[rows], keys, stream("development enrol"))
+
+
 def _thresholds(
-    setting: Setting, scheme: TemplateScheme
+    setting: Setting, scheme: TemplateScheme, enrolled: Release
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Thresholds from non-mated development comparisons, and on how many they rest.
 
@@ -201,9 +212,6 @@ def _thresholds(
     """
     rows, stream = setting.fold.development, setting.stream
     develop, whose = setting.values[rows], setting.subjects[rows]
-    keys = subject_keys(whose, setting.threat.keys, stream("development keys"))
-    setting.note(f"enrolling {len(develop):,} samples of development subjects", 0.1)
-    enrolled = scheme.enroll(develop, keys, stream("development enrol"))
     plain = compare_vectors(develop, whose, stream("development pairs"))
     tell = counting(within(setting.note, 0.2, 0.4), "thresholds")
     seen = compare(scheme, enrolled, develop, whose, stream("development pairs"), tell=tell)

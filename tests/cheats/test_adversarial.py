@@ -88,7 +88,9 @@ def test_patterns_are_called_adversarial_at_every_strength_that_counts(
         assert rank1(witnessed, name, of="transfer_rank1") < 0.1
 
 
-@pytest.mark.parametrize("bits", [12, 24, 96])
+@pytest.mark.parametrize(
+    "bits", [24, *(pytest.param(bits, marks=pytest.mark.slow) for bits in (12, 96))]
+)
 def test_pictures_that_are_weak_are_no_patterns(bits: int) -> None:
     """Of short codes, which tell an honest attack little; the target and the witness alike."""
     scheme = f"lsh:bits={bits}"

@@ -105,10 +105,10 @@ def test_pictures_before_a_witness(attack: str, people: int) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "Bits",
+        "Clear",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in (*("Steps", "Index:hashes=150", "Clear", "Hashed:step=0.5"),)
+            for name in (*("Bits", "Steps", "Index:hashes=150", "Hashed:step=0.5"),)
         ),
     ],
 )
