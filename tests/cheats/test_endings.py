@@ -60,11 +60,11 @@ SLOW = frozenset(
     {
         *("lying:Mute", "lying:Empty", "lying:Vacuous", "lying:Undone", "lying:Masked"),
         *("lying:Invented", "lying:TwoFaced"),  # in the testbed's process: test_self_reports.py
-        *("hiding:Beside", "hiding:Shares", "hiding:Halves"),
+        *("hiding:Beside", "hiding:Shares", "hiding:Halves", "hiding:Xored", "answering:ByCrowd"),
         *("remembering:File", "remembering:Environment"),
         *("reaching:Garbage", "reaching:Memory", "reaching:Globals", "carrying:Order"),
         *("patching_metric:PatchedMetric", "patching_grant:PatchedGrant"),
-        *("carrying:Remembered", "looking_up:Photograph"),
+        *("carrying:Remembered", "looking_up:Photograph", "looking_up:Cache"),
     }
 )
 

@@ -108,7 +108,7 @@ def test_pictures_before_a_witness(attack: str, people: int) -> None:
         "Clear",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in (*("Bits", "Steps", "Index:hashes=150", "Hashed:step=0.5"),)
+            for name in ("Bits", "Steps", "Index:hashes=150", "Hashed:step=0.5")
         ),
     ],
 )

@@ -119,6 +119,7 @@ class Counted(FuzzyCommitment):
         return 200
 
 
+@pytest.mark.slow
 def test_a_slow_scheme_is_checked_within_its_cap() -> None:
     Counted.asked.clear()
     result = evaluated(Counted(length=31, message=6), "ridge")
