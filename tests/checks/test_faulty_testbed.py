@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fowh.checks import world
+from fowh.core import registry
 from fowh.core.cache import digest
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
@@ -22,6 +23,7 @@ from fowh.core.protocol import Fold
 from fowh.core.release import Floats
 from fowh.core.target import Lessons, Prepared, Progress, Target
 from fowh.core.threat import Threat
+from fowh.core.trust import PACKAGES
 from fowh.leaks.outputs import Outputs
 from fowh.leaks.templates import Templates
 from fowh.modalities.vector import Vector
@@ -34,6 +36,16 @@ COUNTER = itertools.count()
 def variant(base: type[Any], name: str, **changes: Any) -> Any:
     """An object of a class that differs from its base in these attributes, not in its name."""
     return type(name, (base,), {"__module__": base.__module__, **changes})()
+
+
+@pytest.fixture(autouse=True)
+def named_as_their_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variant is in no file: by its file it would be a third party's, of another name."""
+
+    def ours(found: type, kind: str) -> bool:
+        return found.__module__.startswith(f"{PACKAGES[kind]}.")
+
+    monkeypatch.setattr(registry, "ours", ours)
 
 
 # -- datasets
