@@ -44,7 +44,7 @@ and schemes were chosen on other people ([gradients](gradients.md)). Below each 
 commit that measured it: clients, controls and epsilon have changed since (CHANGELOG.md), and all
 tables are to be measured again.
 """
-BUSY = "Seconds are of 80 updates on one thread of a machine that had other work."
+BUSY = "Seconds are of 80 updates on one core, beside other work on the other."
 NOTES = {  # what is true of these people, or of this machine, alone
     "exact": (
         "8 clients of 64 samples each would be 512 samples of a fold's 16 people, who have 112: "

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection, parent_process
 
-TRAINING = 2  # threads of every training, whatever the machine has
+TRAINING = 1  # threads of every training, whatever the machine has
 
 
 def spare_the_cores() -> None:
@@ -48,11 +48,14 @@ def _workers(threads: int, process: int) -> ThreadPoolExecutor:
 
 @contextmanager
 def training_threads() -> Iterator[None]:
-    """Torch on as many threads as every training has.
+    """Torch on as many threads as every training has: one.
 
     A gradient is a sum over the batch, which is added up in as many parts as there are threads.
     The rounding differs, and a training makes it grow: after a few epochs embeddings differ in the
     third digit. So the number is fixed, and does not follow the machine or what runs beside it.
+
+    Two would gain little, and cost much where they share a core, with each other or with another
+    job: the gradient of a convolution waits for its other threads without giving the core away.
     """
     import torch
 

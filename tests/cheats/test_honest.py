@@ -132,7 +132,7 @@ ELSEWHERE: Mapping[str, Mapping[str, Any]] = {
         "dataset": "iris:people=24,readings=6,side=32",
         "target": "mlp",
         "leak": "gradients:batch=2,round=2",
-        "candidates": 40,
+        "candidates": 25,
         "witness": Blocks(seed=4),
     },
 }

@@ -1,7 +1,7 @@
 """The kill driver: however and whenever a run is ended, nothing is lost, wrong or left over.
 
 The default run ends quick parts of runs at steps on the disk; ``--run-slow`` ends whole commands at
-every step, and at any time.
+more of them, and at any time. ``FOWH_THOROUGH=1`` ends each at every step.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ dataset = "{WORLD}"
 attacks = ["preimage", "mlp:steps=20"]
 """
 QUICK = {"cache": 3, "train": 6, "record": 36}  # every so-many-th step of each
+THOROUGH = "FOWH_THOROUGH" in os.environ
 
 
 @pytest.fixture(scope="module")
@@ -317,9 +318,11 @@ def test_work_may_end_at_any_step(
     assert done.code == 0, done.err
     whole = content(tmp_path / "whole")
     step = 1
-    if what in COMMANDS:  # they take long: every step is some signal's, or every other one
-        step = len(SIGNALS) * (1 if "FOWH_THOROUGH" in os.environ else 2)
-    for at in range(SIGNALS.index(number) % step, done.changes, step):
+    if what in COMMANDS:  # they take long: every step is some signal's
+        step = len(SIGNALS)
+    if not THOROUGH:  # six of each, the three signals in turn
+        step = max(step, done.changes // 6)
+    for at in range(SIGNALS.index(number) * step // len(SIGNALS), done.changes, step):
         how = {"number": number, "at": at}
         kill_and_finish(forks, work, begin(str(at)), whole, how)
         shutil.rmtree(tmp_path / str(at))
@@ -338,12 +341,12 @@ def test_a_whole_command_may_end_at_any_time(
         assert forks.run(work, tmp_path / name).code == 0
         took = time.monotonic() - started
     whole = content(tmp_path / "whole")
-    ended = 0
-    for at, part in enumerate(np.random.default_rng(number).uniform(0.02, 0.6, 20)):
+    ended, times = 0, 20 if THOROUGH else 6
+    for at, part in enumerate(np.random.default_rng(number).uniform(0.02, 0.6, times)):
         (tmp_path / str(at)).mkdir()
         how = {"number": number, "after": part * took}
         ended += kill_and_finish(forks, work, tmp_path / str(at), whole, how)
-    assert ended >= 10
+    assert ended >= times // 2
 
 
 @pytest.mark.slow
@@ -378,10 +381,13 @@ def test_reproduce_may_end_at_any_time(tmp_path: Path) -> None:
     assert code == 0, said
     took = time.monotonic() - started
     records = content(tmp_path / "whole" / "r")
-    for number in SIGNALS:
-        folder, ended = tmp_path / number.name, 0
+    rounds = [zip(SIGNALS, (0.2, 0.35, 0.5), strict=True)]  # each goes on from the one before
+    if THOROUGH:
+        rounds += [zip([number] * 4, (0.2, 0.35, 0.5, 0.65), strict=True) for number in SIGNALS]
+    for at, ends in enumerate(rounds):
+        folder, ended = tmp_path / str(at), 0
         folder.mkdir()
-        for part in (0.2, 0.35, 0.5, 0.65):  # each goes on from the one before
+        for number, part in ends:
             code, said = run(folder, number, part * took)
             ended += code != 0
             assert code in (0, CODES[number]) and "Traceback" not in said, said
