@@ -23,6 +23,7 @@ class Samples:
             (ready embeddings), (n, h, w[, 3]) uint8 images.
         modality: name of the plug-in that knows what such samples are.
         traits: what else is known of the subjects, each (s,); a protocol may ask for some.
+        left_out: how many samples of the source could not be used, and are not here.
     """
 
     subjects: NDArray[np.int64]
@@ -31,6 +32,7 @@ class Samples:
     values: NDArray[Any]
     modality: str
     traits: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.subjects)

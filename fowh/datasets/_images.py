@@ -19,6 +19,7 @@ from fowh.core.memory import fits
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+SPARED = 0.05  # share of images that may be unusable: they are left out, and counted
 LEAST = 4  # subjects: fewer leave no disjoint development and evaluation subjects
 # Pillow knows these by their first bytes only, or hands them to another program
 NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -107,15 +108,12 @@ def load(
     Returns:
         Samples by subject's name, then in the order given; images (n, *shape) uint8.
 
+    Few images that cannot be decoded or cut are left out, counted, and named in a warning.
+
     Raises:
-        InputError: too few subjects, or images that cannot be decoded or cut.
+        InputError: too few subjects, or more than ``SPARED`` of the images unusable.
     """
-    kept = {name: found[name] for name in sorted(found) if len(found[name]) >= readings}
-    if len(kept) < LEAST:
-        raise InputError(
-            f"{root}: {len(kept)} of {len(found)} subjects with {readings} images or more; "
-            f"expected {LEAST} subjects or more: add images, or lower readings"
-        )
+    kept = _with_enough(root, found, readings)
     files = [file for each in kept.values() for file in each]
     fits(f"{root}: images, side", (len(files), *shape), 1)
     side, images = shape[0], np.empty((len(files), *shape), dtype=np.uint8)
@@ -136,15 +134,45 @@ def load(
     # decoders release the interpreter's lock; their warnings would only blur the one line below
     with ThreadPoolExecutor() as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bad = [problem for problem in pool.map(decode, range(len(files))) if problem]
-    refuse(root, bad, len(files), "unusable", "expected intact images: replace or remove them")
+        bad = [*pool.map(decode, range(len(files)))]
+    wrong = [problem for problem in bad if problem]
+    if len(wrong) > SPARED * len(files):
+        refuse(
+            root, wrong, len(files), "unusable", "expected intact images: replace or remove them"
+        )
+    sound = np.array([problem is None for problem in bad])
+    if wrong:
+        warnings.warn(
+            f"{root}: {len(wrong)} of {len(files):,} images are unusable and left out (the first "
+            f"is {wrong[0]})",
+            stacklevel=2,
+        )
+        good = dict(zip(files, sound, strict=True))
+        left_in = {name: [file for file in kept[name] if good[file]] for name in kept}
+        kept = _with_enough(root, left_in, readings)
+        whose = np.repeat(list(left_in), [len(found[name]) for name in left_in])
+        images = images[sound & np.isin(whose, list(kept))]
     names, sizes = tuple(kept), [len(each) for each in kept.values()]
     codes = np.repeat(np.arange(len(kept), dtype=np.int64), sizes)
     if left is None:
-        return Samples(codes, names, digest(names, codes, images), images, "image")
+        whole = digest(names, codes, images)
+        return Samples(codes, names, whole, images, "image", left_out=len(wrong))
     sides = np.array([left(name) for name in names])
     whole = digest(names, codes, images, sides)
-    return Samples(codes, names, whole, images, "image", {"left": sides})
+    return Samples(codes, names, whole, images, "image", {"left": sides}, len(wrong))
+
+
+def _with_enough(
+    root: Path, found: Mapping[str, Sequence[Path]], readings: int
+) -> dict[str, Sequence[Path]]:
+    """Images of the subjects that have enough of them, by name."""
+    kept = {name: found[name] for name in sorted(found) if len(found[name]) >= readings}
+    if len(kept) < LEAST:
+        raise InputError(
+            f"{root}: {len(kept)} of {len(found)} subjects with {readings} images or more; "
+            f"expected {LEAST} subjects or more: add images, or lower readings"
+        )
+    return kept
 
 
 def central_square(image: Image, file: Path) -> Image:

@@ -20,7 +20,8 @@ MEASURED = {
 NAMING = ("table1", "table2", "slots", "dropout", "alignment")  # those that classifiers have too
 SHARED = ("table1", "table2", "section6.3")  # tables whose rows are in the same cells
 FAMILIES = {"afm_iris": "iris", "afm_face": "face"}  # protocol -> whose numbers stand beside ours
-PROTOCOLS = {"iris": "afm_iris", "nd_iris": "afm_iris"}  # by dataset; of all others USUAL_PROTOCOL
+# By dataset; of all others USUAL_PROTOCOL.
+PROTOCOLS = dict.fromkeys(("iris", "nd_iris", "casia_iris"), "afm_iris")
 USUAL_PROTOCOL = "afm_face"
 SIZES = (500, 2000)  # the attacker's samples; the first one is the default
 # The seeds of the target and of the attacker, run by run: after three runs every seed has been used

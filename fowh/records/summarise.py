@@ -73,6 +73,7 @@ def summarise(
         "samples": len(samples),
         "subjects": len(samples.names),
         "not_found": found.not_found,
+        "left_out": samples.left_out,
         "target_sha256": found.target,
         "stolen": int(sum(map(len, found.stolen))),
         "keyed": cell.scheme.keyed,

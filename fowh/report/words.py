@@ -82,6 +82,8 @@ def asked(record: Record) -> dict[str, str]:
     size = f"{count(data['samples'])} samples of {count(data['subjects'])} subjects"
     if data.get("dimension"):
         size += f", {data['dimension']} dimensions"
+    if data.get("left_out"):
+        size += f"; {count(data['left_out'])} more could not be used"
     if data["not_found"]:
         size += f"; detection failed on {data['not_found']:.0f}"
     found = {

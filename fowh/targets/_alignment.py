@@ -100,7 +100,7 @@ def cut(picture: NDArray[np.uint8], points: Points, side: int) -> NDArray[np.uin
 
 
 def five(scene: NDArray[np.uint8]) -> Points | None:
-    """The five points (5, 2) of the likeliest face of a scene; None where there is no face."""
+    """The five points (5, 2) of the most central face of a scene; None where there is no face."""
     found = _faces.find(scene, LANDMARKS)
     if found is None:
         return None
@@ -123,14 +123,12 @@ def align(samples: NDArray[np.uint8], side: int) -> Prepared:
     Raises:
         InputError: dlib or its weights are not installed.
     """
-    made = np.empty((len(samples), side, side, *samples.shape[3:]), dtype=np.uint8)
-    found = np.zeros(len(samples), dtype=np.bool_)
-    for row, image in enumerate(samples):
-        scene = _faces.enlarge(image)
+
+    def laid(scene: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         points = five(scene)
-        found[row] = points is not None
-        made[row] = _faces.centre(image, side) if points is None else cut(scene, points, side)
-    return Prepared(made, found)
+        return None if points is None else cut(scene, points, side)
+
+    return _faces.cut_out(samples, side, laid)
 
 
 def alignment(side: int) -> str:

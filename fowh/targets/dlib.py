@@ -48,17 +48,12 @@ class Dlib(Target):
             InputError: wrong shape or dtype, dlib or its weights are not installed.
         """
         _faces.check(samples)
-        chips = np.empty((len(samples), CHIP, CHIP, *samples.shape[3:]), dtype=np.uint8)
-        found = np.zeros(len(samples), dtype=np.bool_)
-        for row, image in enumerate(samples):
-            scene = _faces.enlarge(image)
+
+        def chip(scene: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
             face = _faces.find(scene, LANDMARKS)
-            found[row] = face is not None
-            if found[row]:
-                chips[row] = _faces.dlib().get_face_chip(scene, face, CHIP)
-            else:
-                chips[row] = _faces.centre(image, CHIP)
-        return Prepared(chips, found)
+            return None if face is None else _faces.dlib().get_face_chip(scene, face, CHIP)
+
+        return _faces.cut_out(samples, CHIP, chip)
 
     def embed(self, samples: NDArray[np.uint8], device: str = "cpu") -> NDArray[np.float32]:
         """Embed chips; (n, 128) float32, as dlib scales them (not unit length)."""

@@ -88,7 +88,7 @@ def test_what_the_experiment_names_is_there() -> None:
     for scheme in SCHEMES:
         assert load("scheme", scheme).protects == "templates"
     for dataset, protocol in PROTOCOLS.items():
-        load("dataset", dataset if dataset != "nd_iris" else "nd_iris:root=/nowhere")
+        load("dataset", dataset if dataset == "iris" else f"{dataset}:root=/nowhere")
         assert FAMILIES[protocol] == "iris"
     for protocol in (*FAMILIES, USUAL_PROTOCOL):
         load("protocol", protocol)
