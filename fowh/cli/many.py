@@ -151,7 +151,10 @@ def reproduce(
         ),
     ],
     dataset: Annotated[
-        str, typer.Option(help="Default: iris (lfw:root=..., nd_iris:root=...); of updates: orl.")
+        str,
+        typer.Option(
+            help="Default: iris (lfw:root=...,cut=face, casia_iris:root=...); of updates: orl."
+        ),
     ] = "",
     target: Annotated[str, typer.Option(help="A target that is trained here.")] = "densenet",
     protocol: Annotated[

@@ -1,10 +1,11 @@
-"""Labeled Faces in the Wild, deep-funnelled: people with enough photographs, face region only."""
+"""Labeled Faces in the Wild, deep-funnelled: people with enough photographs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.texts import path_of
@@ -22,8 +23,9 @@ FACE = 128
 class Lfw(Dataset):
     """Photographs ``lfw-deepfunneled/First_Last/First_Last_0001.jpg``, 250 x 250 RGB (Huang 2012).
 
-    Kept are the central 128 x 128 pixels, where the alignment has put the face. Ahmad et al.
-    (2022, section 5) cut to 128 x 128 for the face alone and do not say where.
+    A target that finds faces itself (dlib, onnx) wants the whole photograph. For one that is
+    trained here ``cut=face`` keeps the central 128 x 128 pixels, where the alignment has put the
+    face. Ahmad et al. (2022, section 5) cut to 128 x 128 for the face alone and do not say where.
 
     On who is kept their text disagrees with itself: people with more than 15 photographs (3,482
     of them) in section 5, with at least 15 (3,632) in 5.1, 89 classes in both. The default is the
@@ -32,15 +34,17 @@ class Lfw(Dataset):
     Attributes:
         root: the folder of people, or the one that ``lfw-deepfunneled`` lies in.
         readings: people with fewer photographs are left out.
-        side: pixels; at another value than 128 the face region is resized to it.
+        cut: photograph, or face.
+        side: pixels of the square, which is resized; 0: as many as it has, 250 or 128.
     """
 
     root: str
     readings: int = 15
-    side: int = FACE
+    cut: Literal["photograph", "face"] = "photograph"
+    side: int = 0
 
     def __post_init__(self) -> None:
-        _images.check("lfw", readings=(self.readings, 1, 530), side=(self.side, 8, PHOTOGRAPH))
+        _images.check("lfw", readings=(self.readings, 1, 530), side=(self.side or 8, 8, PHOTOGRAPH))
 
     def load(self) -> Samples:
         """Read the photographs of everyone with enough of them.
@@ -57,11 +61,15 @@ class Lfw(Dataset):
         while root / DISTRIBUTED in _images.entries(root, folders=True):
             root /= DISTRIBUTED
         found = _images.by_folder(root)
-        return _images.load(root, found, self.readings, (self.side, self.side, 3), _face_region)
+        side = self.side or (FACE if self.cut == "face" else PHOTOGRAPH)
+        cut = partial(_square, self.cut == "face")
+        return _images.load(root, found, self.readings, (side, side, 3), cut)
 
 
-def _face_region(image: Image, file: Path) -> Image:
+def _square(face: bool, image: Image, file: Path) -> Image:
     if image.size != (PHOTOGRAPH, PHOTOGRAPH):
         raise ValueError(f"{image.width} x {image.height} pixels, expected 250 x 250")
+    if not face:
+        return image
     start = (PHOTOGRAPH - FACE) // 2
     return image.crop((start, start, start + FACE, start + FACE))

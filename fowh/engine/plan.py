@@ -19,6 +19,7 @@ from fowh.core.target import Lessons, Progress, Target
 from fowh.engine.cell import Cell, modality_of
 from fowh.kit.parts import in_parts, within
 
+PART = 256  # samples that are prepared at a time, and then kept
 NOBODY = np.empty(0, dtype=np.intp)
 
 
@@ -108,16 +109,18 @@ def _trained(judge: Target, device: str) -> Target:
 
 
 def _prepared(samples: Samples, target: Target, tell: Progress) -> tuple[NDArray[Any], ...]:
-    """Samples as the target takes them, and which were found: cached by the content of both."""
-    names = ("samples", "found")
+    """Samples as the target takes them, and which were found: cached by the content of both.
 
-    def build() -> dict[str, NDArray[Any]]:
-        prepare, asked = target.prepare, (len(samples), target.batch, tell, "preparing samples")
-        made = in_parts(lambda rows: prepare(samples.values[rows]), *asked)
-        return {name: np.concatenate([vars(part)[name] for part in made]) for name in names}
+    Part by part: finding thousands of faces takes minutes, and goes on where it was.
+    """
+    key = (samples.sha256, target.preparation)
 
-    stored = cached("prepared", digest(samples.sha256, target.preparation), build)
-    return tuple(stored[name] for name in names)
+    def part(rows: slice) -> dict[str, NDArray[Any]]:
+        place = digest(*key, rows.start, rows.stop)
+        return cached("prepared", place, lambda: vars(target.prepare(samples.values[rows])))
+
+    made = in_parts(part, len(samples), max(PART, target.batch), tell, "preparing samples")
+    return tuple(np.concatenate([each[name] for each in made]) for name in ("samples", "found"))
 
 
 def _embedded(

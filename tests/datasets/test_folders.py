@@ -349,7 +349,7 @@ def test_only_formats_that_are_decoded_here_count_as_images() -> None:
 def test_lfw_is_the_centre_of_people_with_enough_photographs(tmp_path: Path) -> None:
     root = tmp_path / "lfw-deepfunneled"
     faces(root, {"Di_Doe": 15, "Al_Ray": 16, "Cy_Poe": 15, "Bo_Lee": 15, "Ed_Few": 14})
-    samples = Lfw(str(root)).load()
+    samples = Lfw(str(root), cut="face").load()
     assert samples.names == ("Al_Ray", "Bo_Lee", "Cy_Poe", "Di_Doe") and not samples.traits
     assert np.bincount(samples.subjects).tolist() == [16, 15, 15, 15]
     images = pixels(samples)
@@ -357,7 +357,10 @@ def test_lfw_is_the_centre_of_people_with_enough_photographs(tmp_path: Path) -> 
     for row, name, number in ((0, "Al_Ray", 1), (15, "Al_Ray", 16), (60, "Di_Doe", 15)):
         with Image.open(root / name / f"{name}_{number:04d}.jpg") as image:
             assert np.array_equal(images[row], np.asarray(image)[61:189, 61:189])
-    assert Lfw(str(tmp_path)).load().sha256 == samples.sha256  # the parent will do
+    assert Lfw(str(tmp_path), cut="face").load().sha256 == samples.sha256  # the parent will do
+    whole = pixels(Lfw(str(root)).load())  # for whoever finds faces himself
+    assert whole.shape == (61, 250, 250, 3)
+    assert np.array_equal(whole[:, 61:189, 61:189], images)
     assert "1 of 5 subjects with 16 images" in line(Lfw(str(root), readings=16))
 
 
@@ -366,7 +369,7 @@ def test_lfw_resizes_the_same_region(tmp_path: Path) -> None:
     values = np.full((250, 250, 3), 255, np.uint8)
     values[61:189, 61:189] = (10, 20, 30)
     Image.fromarray(values).save(tmp_path / "al" / "al_0001.jpg", quality=100, subsampling=0)
-    images = pixels(Lfw(str(tmp_path), readings=1, side=32).load())
+    images = pixels(Lfw(str(tmp_path), readings=1, cut="face", side=32).load())
     assert images.shape == (4, 32, 32, 3)
     assert np.abs(images[0][2:-2, 2:-2].astype(int) - (10, 20, 30)).max() < 6
 

@@ -11,7 +11,8 @@ import pytest
 
 import fowh
 from fowh.cells import make_cell
-from fowh.engine.plan import Plan, make_plan
+from fowh.core.target import quiet
+from fowh.engine.plan import PART, Plan, _prepared, make_plan
 
 
 @dataclass(frozen=True)
@@ -133,3 +134,33 @@ def test_the_standard_protocol_knows_no_closed_set() -> None:
     with pytest.raises(fowh.InputError, match="a closed set wants a protocol that trains"):
         plan(scheme="full_scores", leak="outputs")
     assert Level.asked == []  # before anything takes time
+
+
+class Seen:
+    """What ``_prepared`` needs of a target; notes which samples it was given."""
+
+    batch, preparation = 8, "halved"
+
+    def __init__(self, most: int) -> None:
+        self.most, self.rows = most, 0
+
+    def prepare(self, values: np.ndarray) -> fowh.Prepared:
+        if self.rows >= self.most:
+            raise KeyboardInterrupt
+        self.rows += len(values)
+        return fowh.Prepared(values // 2, values[:, 0] > 3)
+
+
+def test_preparing_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))
+    values = np.random.default_rng(0).integers(0, 256, (3 * PART + 5, 4), dtype=np.uint8)
+    samples = fowh.Samples(np.arange(len(values)), ("a",), "some", values, "image")
+    first, second, third = Seen(2 * PART), Seen(10**6), Seen(0)
+    with pytest.raises(KeyboardInterrupt):
+        _prepared(samples, first, quiet)  # type: ignore[arg-type]
+    prepared, found = _prepared(samples, second, quiet)  # type: ignore[arg-type]
+    assert (first.rows, second.rows) == (2 * PART, PART + 5)
+    np.testing.assert_array_equal(prepared, values // 2)
+    np.testing.assert_array_equal(found, values[:, 0] > 3)
+    again, _ = _prepared(samples, third, quiet)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(again, prepared)
