@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fowh.cells import make_cell
 from fowh.core.attack import Attack
 from fowh.core.cache import Arrays
-from fowh.core.dataset import Dataset
+from fowh.core.dataset import Dataset, read
 from fowh.core.errors import InputError, contained
 from fowh.core.leak import Leak
 from fowh.core.protocol import Protocol
@@ -145,7 +145,7 @@ def evaluate(
         trusted=trusted,
     )
     with contained():  # an exit of somebody's plug-in must not be the caller's
-        samples = cell.dataset.load()
+        samples = read(cell.dataset, note)
         if out is not None:
             done = answer_or_run(cell, samples, Path(out), device, force, note)
             return Result(done.record, store.load_observations(done.folder))

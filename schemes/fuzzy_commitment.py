@@ -18,6 +18,7 @@ import numpy as np
 
 from fowh.core.capability import Ids, Slack
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
 from fowh.core.release import Floats, Keys, Release, by_key, known_token
 from fowh.core.scheme import TemplateScheme
 from fowh.kit import hashing
@@ -85,7 +86,9 @@ class FuzzyCommitment(TemplateScheme):
     def bits(self, embeddings: Floats, keys: Keys) -> Bits:
         """Each row's bits under its own key; (n, repeat, length), a group in each column."""
         centred = self.centre(embeddings)
-        out = np.empty((len(centred), self.repeat, self.length), dtype=np.uint8)
+        shape = (len(centred), self.repeat, self.length)
+        fits("projections: samples, repeat, length", shape)
+        out = np.empty(shape, dtype=np.uint8)
         for key, rows in by_key(keys):
             planes = self._planes(key, centred.shape[1])
             out[rows] = np.einsum("nd,drl->nrl", centred[rows], planes, optimize=True) > 0

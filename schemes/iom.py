@@ -79,9 +79,10 @@ class Iom(ProjectionScheme):
 
     def features(self, release: Release) -> Floats:
         """The digits one-hot; (n, hashes * group) float32."""
-        one_hot = release.code[:, :, None] == np.arange(self.group, dtype=np.uint8)
-        features: Floats = one_hot.reshape(len(release), -1).astype(np.float32)
-        return features
+        shape = (len(release), self.hashes, self.group)
+        features = empty("features: templates, hashes, group", shape, np.float32)
+        np.equal(release.code[:, :, None], np.arange(self.group, dtype=np.uint8), out=features)
+        return features.reshape(len(release), -1)
 
     def slack(self, templates: Release) -> Slack:
         """The chosen projection minus each of its group; (n, hashes * group)."""

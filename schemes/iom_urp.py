@@ -85,7 +85,9 @@ class IomUrp(ProjectionScheme):
         """
         wide = self.hashes * self.window
         columns = np.arange(self.hashes) * self.window + release.code
-        out = np.zeros((len(release), min(wide, WIDEST)), dtype=np.float32)
+        shape = (len(release), min(wide, WIDEST))
+        fits("features: templates, columns", shape)
+        out = np.zeros(shape, dtype=np.float32)
         np.add.at(out, (np.arange(len(out))[:, None], columns % WIDEST), 1)
         return out
 
@@ -123,4 +125,4 @@ def permutations(key: int, count: int, dimension: int) -> NDArray[np.int64]:
     """The key's random permutations of 0 .. dimension - 1; (count, dimension)."""
     fits("permutations of a key", (count, dimension), 8)
     rows = np.tile(np.arange(dimension), (count, 1))
-    return key_stream(key, "iom_urp").permuted(rows, axis=1)
+    return key_stream(key, "iom_urp").permuted(rows, axis=1, out=rows)

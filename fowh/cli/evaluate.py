@@ -66,6 +66,7 @@ def evaluate(
     """Evaluate one cell: does SCHEME keep the system useful, and what does a thief get back?"""
     from fowh.cells import make_cell
     from fowh.cli.progress import progress
+    from fowh.core.dataset import read
     from fowh.core.threat import Threat
     from fowh.run import answer_or_run, check_writable
 
@@ -85,7 +86,7 @@ def evaluate(
     check_writable(out)
     with progress() as note:
         note("loading the dataset", 0.0)
-        done = answer_or_run(cell, cell.dataset.load(), out, device, force, note)
+        done = answer_or_run(cell, read(cell.dataset, note), out, device, force, note)
     if done.answered:
         tell(f"answered from the record of an earlier run: {done.folder}")
     if as_json:

@@ -95,13 +95,16 @@ def _loaded(cells: list[Cell], note: Progress) -> dict[int, Samples | Exception]
 
     Of one that raises what it raised: its cells fail, and the others are run.
     """
+    from fowh.core.dataset import read
+
     made: dict[int, Samples | Exception] = {}
     every = {id(cell.dataset): cell.dataset for cell in cells}
     for number, dataset in enumerate(every.values()):
-        note(f"loading dataset {number + 1} of {len(every)}", number / len(every))
+        done, told = number / len(every), f"loading dataset {number + 1} of {len(every)}"
+        note(told, done)
         try:
             with contained():
-                made[id(dataset)] = dataset.load()
+                made[id(dataset)] = read(dataset, note, done)
         except InputError:
             raise
         except Exception as error:

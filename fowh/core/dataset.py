@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fowh.core.target import Progress, quiet
+
+_listener: ContextVar[Progress] = ContextVar("who is told how far a reading is", default=quiet)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,3 +62,17 @@ class Dataset(ABC):
         Raises:
             InputError: in one line, for anything unreadable or unusable.
         """
+
+
+def read(dataset: Dataset, note: Progress, done: float = 0.0) -> Samples:
+    """Load a dataset; its own words go to ``note``, with what is ``done`` of a longer work."""
+    token = _listener.set(lambda text, part: note(text, done))
+    try:
+        return dataset.load()
+    finally:
+        _listener.reset(token)
+
+
+def tell_reading(text: str, part: float) -> None:
+    """For a dataset that takes its time: how far it is, to whoever asked for it."""
+    _listener.get()(text, part)

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fowh.core.cache import digest
-from fowh.core.dataset import Samples
+from fowh.core.dataset import Samples, tell_reading
 from fowh.core.errors import InputError
 from fowh.core.memory import fits
+from fowh.kit.parts import counting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 SPARED = 0.05  # share of images that may be unusable: they are left out, and counted
+TOLD = 64  # after so many images it is told how far the reading is
 LEAST = 4  # subjects: fewer leave no disjoint development and evaluation subjects
 # Pillow knows these by their first bytes only, or hands them to another program
 NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -134,7 +136,11 @@ def load(
     # decoders release the interpreter's lock; their warnings would only blur the one line below
     with ThreadPoolExecutor() as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        bad = [*pool.map(decode, range(len(files)))]
+        say, bad = counting(tell_reading, f"reading {root.name}"), []
+        for row, problem in enumerate(pool.map(decode, range(len(files))), start=1):
+            bad.append(problem)
+            if row % TOLD == 0:
+                say(row, len(files))
     wrong = [problem for problem in bad if problem]
     if len(wrong) > SPARED * len(files):
         refuse(

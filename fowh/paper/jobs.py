@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fowh.cells import make_cell
-from fowh.core.dataset import Samples
+from fowh.core.dataset import Samples, read
 from fowh.core.errors import InputError
 from fowh.core.registry import load
 from fowh.core.target import Progress, quiet
@@ -111,7 +111,8 @@ def samples_of(todo: list[Job], note: Progress = quiet) -> dict[str, Samples]:
     made = {}
     for number, name in enumerate(names):
         note(f"loading {name}", number / len(names))
-        made[name] = load("dataset", name).load()
+        done = number / len(names)
+        made[name] = read(load("dataset", name), note, done)
     return made
 
 

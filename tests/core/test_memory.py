@@ -14,6 +14,7 @@ import pytest
 from fowh.core import memory
 from fowh.core.errors import InputError
 from fowh.core.registry import load
+from fowh.core.release import Release
 from fowh.kit import projection
 from fowh.kit.vectors import check_embeddings
 
@@ -99,6 +100,30 @@ def test_codes_that_do_not_fit_are_refused_before_they_are_allocated(
     assert len(made.protect(vectors[:10], 1)) == 10
     with pytest.raises(InputError, match=r"codes: 3000 x .* give less"):
         made.protect(vectors, 1)
+
+
+@pytest.mark.parametrize("scheme", ["iom:hashes=100", "iom_urp:hashes=1000,window=2"])
+def test_features_that_do_not_fit_are_refused_before_they_are_allocated(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = load("scheme", scheme)
+    release = Release(made.protect(np.ones((400, 4), dtype=np.float32), 1))
+    monkeypatch.setattr(memory, "limit", lambda: 1_000_000)
+    assert len(made.features(release[:10])) == 10
+    with pytest.raises(InputError, match=r"features: .*400 x .* give less"):
+        made.features(release)
+
+
+def test_projections_of_a_commitment_that_do_not_fit_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = load("scheme", "fuzzy_commitment:length=31,message=6,centred=false")
+    vectors = np.ones((9000, 4), dtype=np.float32)
+    keys = np.zeros(len(vectors), dtype=np.uint64)
+    monkeypatch.setattr(memory, "limit", lambda: 1_000_000)
+    assert made.bits(vectors[:10], keys[:10]).shape == (10, 1, 31)
+    with pytest.raises(InputError, match=r"projections: .*9000 x 1 x 31"):
+        made.bits(vectors, keys)
 
 
 @pytest.mark.parametrize("how", ["float64", "unsorted", "fortran"])

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fowh.core import registry
 from fowh.core.cache import digest
-from fowh.core.dataset import Dataset, Samples
+from fowh.core.dataset import Dataset, Samples, read
 from fowh.core.errors import InputError
 from fowh.datasets import _images
 from fowh.datasets.folder import Folder
@@ -194,6 +194,18 @@ def test_other_files_change_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     after = Folder(str(tmp_path), side=8).load()
     assert after.sha256 == before.sha256 and after.names == PEOPLE
+
+
+def test_a_long_reading_is_told(tmp_path: Path) -> None:
+    told: list[tuple[str, float]] = []
+    people(tmp_path, each=_images.TOLD)
+    samples = read(Folder(str(tmp_path), side=8), lambda text, done: told.append((text, done)), 0.3)
+    assert len(told) == len(samples) // _images.TOLD >= 3
+    assert {done for _, done in told} == {0.3}
+    assert told[0][0].startswith(f"reading {tmp_path.name}: 64 of {len(samples)}, ")
+    told.clear()
+    Folder(str(tmp_path), side=8).load()  # nobody listens any more
+    assert not told
 
 
 @pytest.mark.parametrize("make", ["folder", "lfw", "nd_iris"])
