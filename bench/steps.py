@@ -50,7 +50,7 @@ VARIED = {
     "no adversary": "adversarial=0",
     "adversarial 0.06": "adversarial=0.06",
 }
-TRIED = ("single", "srwal")
+TRIED, TRIED_FOR = ("single", "srwal"), 1000  # updates
 SAID = re.compile(r"weights after (\d+) of \d+ updates, held-out error ([\d.]+)")
 HEAD = """# How long a training has to be, and with which weights
 
@@ -71,7 +71,7 @@ tables use. Nothing here was measured on those who are attacked.
 
 WEIGHTS = """## Weights
 
-The same after 2,000 updates, where one setting is another. The weights that all tables use were
+The same after 1,000 updates, where one setting is another. The weights that all tables use were
 once chosen by what they gave on the templates of one run, which the tables attack as well: this
 table asks own samples instead.
 """
@@ -89,7 +89,10 @@ def keep(out: Path) -> None:
     if KEPT.exists():
         found = json.loads(KEPT.read_text(encoding="utf-8"))
     longer = {name: [attack(given, f"steps={n}") for n in STEPS] for name, given in METHODS.items()}
-    varied = {name: [attack(METHODS[name], more) for more in VARIED.values()] for name in TRIED}
+    few = f"steps={TRIED_FOR}"
+    varied = {
+        name: [attack(METHODS[name], more, few) for more in VARIED.values()] for name in TRIED
+    }
     for part, name, attacks in [
         *(("errors", *each) for each in longer.items()),
         *(("weights", *each) for each in varied.items()),
