@@ -50,7 +50,9 @@ VARIED = {
     "no adversary": "adversarial=0",
     "adversarial 0.06": "adversarial=0.06",
 }
-TRIED, TRIED_FOR = ("single", "srwal"), 1000  # updates
+ALIGNED = {"alignment 0.03": "alignment=0.03", "alignment 0.3": "alignment=0.3"}  # srwal's alone
+TRIED = ("single", "rand", "concat, final, imputed", "sr", "srwal", "slot dropout, final")
+TRIED_FOR = 1000  # updates
 SAID = re.compile(r"weights after (\d+) of \d+ updates, held-out error ([\d.]+)")
 HEAD = """# How long a training has to be, and with which weights
 
@@ -83,6 +85,11 @@ def attack(*given: str) -> str:
     return f"gan:{more}" if more else "gan"
 
 
+def settings(name: str) -> dict[str, str]:
+    """What is tried of a method."""
+    return {**VARIED, **ALIGNED} if name == "srwal" else VARIED
+
+
 def keep(out: Path) -> None:
     """Run what is not on record, and keep each method's own error."""
     found: dict[str, Any] = {"errors": {}, "weights": {}}
@@ -91,7 +98,8 @@ def keep(out: Path) -> None:
     longer = {name: [attack(given, f"steps={n}") for n in STEPS] for name, given in METHODS.items()}
     few = f"steps={TRIED_FOR}"
     varied = {
-        name: [attack(METHODS[name], more, few) for more in VARIED.values()] for name in TRIED
+        name: [attack(METHODS[name], more, few) for more in settings(name).values()]
+        for name in TRIED
     }
     for part, name, attacks in [
         *(("errors", *each) for each in longer.items()),
@@ -126,9 +134,12 @@ def write() -> None:
     longer = {name: [_said(part) for part in errors[name]["said"]] for name in errors}
     parts = [HEAD, _table(["method", *(f"{steps:,} updates" for steps in STEPS)], longer)]
     if weights:
+        said = {
+            name: dict(zip(settings(name), weights[name]["said"], strict=True)) for name in weights
+        }
         varied = {
-            more: [_said(row["said"][at]) for row in weights.values()]
-            for at, more in enumerate(VARIED)
+            more: [_said(said[name].get(more)) for name in weights]
+            for more in {**VARIED, **ALIGNED}
         }
         parts += [WEIGHTS, _table(["setting", *weights], varied)]
     commits = sorted({row["commit"] for row in (*errors.values(), *weights.values())})

@@ -1,6 +1,6 @@
-"""Security bounds in bits, which hold for every scheme with the same acceptance region.
+"""What guessing costs, in bits, of any scheme with the same acceptance region.
 
-They are ceilings: an attack may do far better, and the unprotected geometry never worse.
+These are estimates of the work of who only guesses; an attack may need far less.
 """
 
 from __future__ import annotations

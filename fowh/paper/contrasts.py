@@ -94,6 +94,13 @@ CONTRASTS: dict[str, tuple[Contrast, ...]] = {
         Contrast("srwal above rand, no dropout", SRWAL, RAND),
         Contrast("single with dropout above srwal without", REGULARISED, SRWAL),
         Contrast("concat, imputed above srwal, no dropout", METHODS["concat, imputed"], SRWAL),
+        Contrast(
+            "concat, imputed, no dropout above single with dropout",
+            METHODS["concat, imputed"],
+            REGULARISED,
+        ),
+        Contrast("ridge to pixels above srwal, no dropout", RIDGE, SRWAL),
+        Contrast("ridge to pixels above srwal with dropout", RIDGE, f"{SRWAL},input_dropout=0.5"),
         Contrast("dropout helps single", REGULARISED, SINGLE),
         *(
             Contrast(f"dropout helps {name}", f"{method},input_dropout=0.5", method)

@@ -56,6 +56,7 @@ SR, SRWAL = "gan:incorporate=sr", "gan:incorporate=srwal"
 ABSENT = {"zeros": "", "means": "mean", "final repeated": "replicate", "imputed": "impute"}
 WEIGHTS, DEPTHS = (0.03, 0.1, 0.3), ("first", "last")  # of the alignment loss
 OURS = (
+    Entry("concat, final, imputed", "gan:incorporate=concat,absent=impute", control=True),
     Entry("single, input dropout", "gan:input_dropout=0.5", control=True),
     Entry("sr, slots all final", "gan:incorporate=sr,copies=True", control=True),
     Entry("slot dropout, final", "gan:incorporate=slot_dropout", control=True),
@@ -170,6 +171,7 @@ TABLES |= {
         *_with_and_without("concat, imputed", filled(CONCAT, "impute")),
         *_with_and_without("sr", SR),
         *_with_and_without("srwal", SRWAL),
+        Entry("ridge to pixels", "image_ridge"),
     ),
     "alignment": (
         Entry("single", SINGLE),

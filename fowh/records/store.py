@@ -6,6 +6,7 @@ digests of itself and of its observations: what was moved, edited or damaged doe
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -183,8 +184,20 @@ def environment(device: str) -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    found = {"device": device, "machine": platform.machine(), "threads": threads()}
-    return {"versions": versions, **found, **_commit()}
+    where = {"device": device, "machine": platform.machine(), "processor": processor()}
+    return {"versions": versions, **where, "threads": threads(), **_commit()}
+
+
+def processor() -> str:
+    """Its name as the kernel has it, of which speeds depend; the kind of machine where it has none.
+
+    A virtual machine may have no more than a maker's name.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def threads() -> dict[str, int]:

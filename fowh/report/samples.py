@@ -39,7 +39,7 @@ class Strip:
 
 
 def strips(record: Record, observations: Observations) -> list[Strip]:
-    """The strips, the original first and the upper bound last; [] where no samples were kept.
+    """The strips, the original first, the unprotected last; [] where no samples were kept.
 
     Args:
         record: of the cell; it names the modality.

@@ -82,16 +82,18 @@ def test_another_default_of_an_attack_is_another_cell_and_other_code_is_not(
     job = jobs_of("slots")[0]
     before = kept.what(job, samples)
     real = kept.spec_of
-    monkeypatch.setattr(kept, "spec_of", lambda *given: real(*given) | {"code": "changed"})
-    assert kept.what(job, samples) == before
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "spec_of", lambda *given: real(*given) | {"code": "changed"})
+        assert kept.what(job, samples) == before
 
     def slower(*given: object) -> dict[str, object]:
         spec = real(*given)  # type: ignore[arg-type]
         spec["attacks"][0]["params"]["steps"] = 1
         return spec
 
-    monkeypatch.setattr(kept, "spec_of", slower)
-    assert kept.what(job, samples) != before
+    with monkeypatch.context() as patched:
+        patched.setattr(kept, "spec_of", slower)
+        assert kept.what(job, samples) != before
     assert kept.what(dataclasses.replace(job, seed=1), samples) != before
 
 

@@ -220,6 +220,7 @@ def broken() -> dict[str, Any]:
             "versions": {"python": "3.11.9", "numpy": "2.4.1"},
             "device": "cpu",
             "machine": "x86_64",
+            "processor": "a processor",
             "threads": {"torch": 2, "training": 2},
             "commit": "1234567",
             "dirty": False,
