@@ -248,6 +248,38 @@ def table(
     print(f"\nMean {np.mean(seen):.1f}, least {min(seen):.1f}; {runs} runs a point.", flush=True)
 
 
+def additions(people: int, runs: int) -> tuple[float, float]:
+    """One more success for a person drawn by lot, of data drawn at any rate and correlation.
+
+    Returns:
+        In how many of these experiments, in percent, an end falls; and by how many points at most.
+    """
+    draw, falls = np.random.default_rng(2026), []
+    each = np.full(people, EACH)
+    for _ in range(runs):
+        own = chances(draw, draw.uniform(0.01, 0.99), draw.choice(ALIKE), (people,))
+        won = draw.binomial(EACH, own)
+        room = np.flatnonzero(won < EACH)
+        if len(room):
+            more = won.copy()
+            more[draw.choice(room)] += 1
+            before, after = betabinomial.ends(won, each), betabinomial.ends(more, each)
+            falls.append(max(a - b for a, b in zip(before, after, strict=True)))
+    found = 100 * np.array(falls)
+    return 100 * float((found > 1e-9).mean()), float(found.max(initial=0.0))
+
+
+def possible(people: int, p: float) -> tuple[float, float]:
+    """Coverage, in percent, that lies nearest to 95 below and above, of independent templates.
+
+    An interval that depends on the count alone either contains the rate where so many succeed or
+    does not; from the likeliest count on, coverage grows by the chance of one count after another.
+    """
+    counts = np.sort(stats.binom.pmf(np.arange(people * EACH + 1), people * EACH, p))[::-1]
+    reached = 100 * np.cumsum(counts)
+    return float(reached[reached < 95].max(initial=0.0)), float(reached[reached >= 95].min())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
@@ -292,6 +324,15 @@ def main() -> None:
         others: list[tuple[object, ...]] = [(rule, n) for rule in RULES for n in PEOPLE]
         show("Rules compared: clustered (rule, people)", of_rule, others, ALIKE, given.runs)
         show("Rules compared: few kinds (rule, people)", of_rule, others, tuple(KINDS), given.runs)
+    print("\n### One success more, for anybody\n\n| people | an end falls, % | at most, points |")
+    print("|---|---|---|")
+    for people in (8, 40):
+        print("| {} | {:.1f} | {:.1f} |".format(people, *additions(people, given.runs)))
+    print("\n### Coverage that a rule can have next to 95 %, independent templates\n")
+    print(f"| people | {' | '.join(map(str, RATES[:4]))} |\n|---|{'---|' * 4}")
+    for people in PEOPLE:
+        ends = [possible(people, p) for p in RATES[:4]]
+        print(f"| {people} | {' | '.join(f'{a:.1f} or {b:.1f}' for a, b in ends)} |")
 
 
 if __name__ == "__main__":
