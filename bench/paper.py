@@ -172,6 +172,18 @@ def chance(cells: list[Kept]) -> str:
     )
 
 
+def pages() -> dict[str, str]:
+    """All pages, by the name of their file, as what is kept has them."""
+    found, theirs = read_all(), tuple(table for table in TABLES if table not in OURS)
+    made = {
+        f"paper-{head}": page(f"The paper's experiment: {name}", theirs, (head,), found)
+        for head, name in NAMES.items()
+    }
+    title = "What the paper's comparison does not take apart"
+    made["paper-design"] = page(title, OURS, tuple(HEADS), found)
+    return {name: text for name, text in made.items() if text}
+
+
 def main() -> None:
     """``keep RESULTS`` or ``write``."""
     match sys.argv[1:]:
@@ -179,19 +191,9 @@ def main() -> None:
             for file in keep(Path(results)):
                 print(file)
         case ["write"]:
-            found = read_all()
-            theirs = tuple(table for table in TABLES if table not in OURS)
-            pages = {
-                f"paper-{h}": page(f"The paper's experiment: {n}", theirs, (h,), found)
-                for h, n in NAMES.items()
-            }
-            pages["paper-design"] = page(
-                "What the paper's comparison does not take apart", OURS, tuple(HEADS), found
-            )
-            for name, text in pages.items():
-                if text:
-                    (DOCS / f"{name}.md").write_text(text, encoding="utf-8")
-                    print(DOCS / f"{name}.md")
+            for name, text in pages().items():
+                (DOCS / f"{name}.md").write_text(text, encoding="utf-8")
+                print(DOCS / f"{name}.md")
         case _:
             raise SystemExit(__doc__)
 

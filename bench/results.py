@@ -278,23 +278,35 @@ def keep(out: Path) -> None:
         (KEPT / f"{path.stem}.json").write_text(text, encoding="utf-8")
 
 
-def write() -> None:
-    """Write the page from the records that are kept."""
-    kept: dict[Path, list[Record]] = {}
-    for path in sweeps():
-        file = KEPT / f"{path.stem}.json"
-        if file.exists():
-            kept[path] = json.loads(file.read_text(encoding="utf-8"))
+def read_kept() -> dict[Path, list[Record]]:
+    """The records that are kept, by sweep, the standard one first."""
+    files = {path: KEPT / f"{path.stem}.json" for path in sweeps()}
+    return {
+        path: json.loads(file.read_text(encoding="utf-8"))
+        for path, file in files.items()
+        if file.exists()
+    }
+
+
+def whole(kept: Mapping[Path, Sequence[Record]]) -> str:
+    """The page, from what is kept."""
     where = measured_at([record for records in kept.values() for record in records])
-    parts = [section(path, list(map(page, records))) for path, records in kept.items()]
     first = next(iter(kept.values()))[0]
-    drawn = [record for path, records in kept.items() if path.stem in DRAWN for record in records]
-    (DOCS / GUESSES).write_bytes(curves(drawn))
     words = "Rank-1 within so many guesses: the best single attack on each scheme, then blind ones"
-    picture = f"![{words}]({GUESSES})\n\n*{words}; sweeps {' and '.join(DRAWN)}.*\n"
-    machine = f"Measured at commit {where}{processors(kept)}.{aged(first)}\n"
-    text = "\n".join([HEAD, shown(first), machine, picture, *parts])
-    (DOCS / "results.md").write_text(text, encoding="utf-8")
+    parts = [
+        *(HEAD, shown(first), f"Measured at commit {where}{processors(kept)}.{aged(first)}\n"),
+        f"![{words}]({GUESSES})\n\n*{words}; sweeps {' and '.join(DRAWN)}.*\n",
+        *(section(path, list(map(page, records))) for path, records in kept.items()),
+    ]
+    return "\n".join(parts)
+
+
+def write() -> None:
+    """Write the page and its picture from the records that are kept."""
+    kept = read_kept()
+    drawn = [record for path, records in kept.items() if path.stem in DRAWN for record in records]
+    (DOCS / "results.md").write_text(whole(kept), encoding="utf-8")
+    (DOCS / GUESSES).write_bytes(curves(drawn))
 
 
 if __name__ == "__main__":

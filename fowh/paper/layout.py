@@ -46,7 +46,9 @@ def texts(lines: list[TableLine], family: str) -> tuple[list[str], list[list[str
         if not line.of:
             continue
         name = f"{line.entry.name} (control)" if line.entry.control else line.entry.name
-        if line.runs < line.of:
+        if line.runs == 0:
+            name += ", no run yet, or none that could do it"
+        elif line.runs < line.of:
             name += f", {line.runs} of {line.of} runs: the others failed or cannot do it"
         row = [*([line.scheme] if schemes else []), *([str(line.samples)] if sizes else []), name]
         theirs = (line.entry.paper or {}).get(family, (None,) * len(HEADINGS))
