@@ -41,8 +41,7 @@ that is nearest to the truth, which nobody can choose; *mated probe* another pho
 victim. All controls of a batch are matched to its members as the attack's pictures are.
 [Flags](flags.md) are those of a row's record; a dash is what was not measured. Settings of attacks
 and schemes were chosen on other people ([gradients](gradients.md)). Below each table stands the
-commit that measured it: clients, controls and epsilon have changed since (CHANGELOG.md), and all
-tables are to be measured again.
+commit that measured it.
 """
 BUSY = "Seconds are of 80 updates on one core, beside other work on the other."
 NOTES = {  # what is true of these people, or of this machine, alone
@@ -55,12 +54,7 @@ NOTES = {  # what is true of these people, or of this machine, alone
     "geiping": (
         f"{BUSY} What a quiet machine takes is another matter ([benchmarks](benchmarks.md)).",
     ),
-    "defences": (
-        "280 members: delta is 1 in 2,800.",
-        "The commit below counted 20 rounds for every sample, as many as are expected, and a bound "
-        "by Renyi's divergence. The sample that is drawn most often takes part in 33: by today's "
-        "code epsilon is 1,843 at sigma .1, 247 at .3 and 35 at 1.",
-    ),
+    "defences": ("280 members: delta is 1 in 2,800.",),
     "membership": (
         "The threshold rests on two false alarms in 200: a score drawn by lot names up to 4 % in "
         "95 of 100 draws.",
