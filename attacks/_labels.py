@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,11 +70,14 @@ def labels_of(view: View, rule: Rule = "filter") -> NDArray[np.int64]:
 
     Args:
         view: for which ``unlabelled`` is None.
-        rule: bias: the bias alone, p the mean answer to the attacker's own samples. filter: the
-            whole layer. The mean h of his own samples picks p - y out of the weights (matched
-            filter: with noise of one size everywhere, that is likelihood). Answers to strangers
-            leave out what his people are told of themselves, and how sure the network is of a
-            sample's own label is the number with which the counts add up.
+        rule: bias: the bias alone, p the mean answer to the attacker's own samples. filter: of
+            single samples the whole update, of several the whole layer. Of a class it is what his
+            own samples would send on average had they that label (matched filter: with noise of
+            one size everywhere, that is likelihood); of several samples, their mean h picks p - y
+            out of the weights. Answers to strangers leave out what his people are told of
+            themselves, and how sure the network is of a sample's own label is the number with
+            which the counts add up. Nobody of his is behind a row: his people's classes do not
+            count, where he knows them.
     """
     assert view.module is not None and isinstance(view.scheme, UpdateScheme)
     last, each = last_layer(view.module), view.release.each
@@ -87,19 +91,23 @@ def labels_of(view: View, rule: Rule = "filter") -> NDArray[np.int64]:
     clean = not view.scheme.deviation(rows, each // view.scheme.summed).any()
     if clean and each == 1:  # exact, whatever the answers are
         return np.asarray(rows[:, last.bias].argmin(axis=1)[:, None])
-    seen = _filtered(view, last)
     whose = own_classes(view)
     strange = view.embeddings.astype(np.float64).copy()
+    mine = np.unique(whose)
+    if view.classes is None or len(mine) == strange.shape[1]:
+        mine = mine[:0]
     known = np.ones_like(strange)
     known[np.arange(len(strange)), whose] = 0
     others = (strange * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     if each == 1:
         rest = others[None] * (1 - np.eye(len(others)))
         want = rest / np.maximum(rest.sum(axis=1, keepdims=True), TINY) - np.eye(len(others))
-        want /= np.linalg.norm(want, axis=1, keepdims=True)  # any length: likelihood at its best
-        return np.asarray((seen @ want.T).argmax(axis=1)[:, None])
-    seen /= _shortened(view, whose)
-    return spread(each * _shares(others, seen), each)
+        found = _matched(view, want)
+        found[:, mine] = -np.inf
+        return np.asarray(found.argmax(axis=1)[:, None])
+    shares = _shares(others, _filtered(view, last) / _shortened(view, whose))
+    shares[:, mine] = 0
+    return spread(each * shares, each)
 
 
 def spread(wanted: NDArray[np.float64], each: int) -> NDArray[np.int64]:
@@ -130,6 +138,30 @@ def _shares(others: NDArray[np.float64], seen: NDArray[np.float64]) -> NDArray[n
     return np.asarray(above / (1 - low + others + TINY))
 
 
+def _matched(view: View, want: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How well each row fits the mean update of own samples for each ``want`` of p - y.
+
+    Args:
+        view: whose rows, network and samples.
+        want: (k, classes).
+
+    Returns:
+        (u, k), of updates of any length: likelihood at its best.
+    """
+    assert view.module is not None and view.samples is not None
+    module = copy.deepcopy(view.module)
+    rows = view.release.code
+    there = view.scheme.revealed(rows).astype(np.float32)  # type: ignore[attr-defined]
+    answers = module(as_tensor(view.samples, view.device)).mean(dim=0)
+    made = np.empty((len(rows), len(want)))
+    for number, each in enumerate(torch.from_numpy(want).to(answers)):
+        parts = torch.autograd.grad(answers @ each, list(module.parameters()), retain_graph=True)
+        template = torch.cat([part.flatten() for part in parts]).cpu().numpy()
+        length = np.sqrt(there @ np.square(template))
+        made[:, number] = (rows * there) @ template / np.maximum(length, TINY)
+    return made
+
+
 def _filtered(view: View, last: Last) -> NDArray[np.float64]:
     """Mean of p - y (u, classes) behind each row, from all of the last layer that is revealed."""
     assert view.module is not None and view.samples is not None
@@ -156,7 +188,9 @@ def _filtered(view: View, last: Last) -> NDArray[np.float64]:
 
 
 def own_classes(view: View) -> NDArray[np.int64]:
-    """Which class each of the attacker's own samples probably is, one for each of his people."""
+    """Which class each of the attacker's own samples is; where he is not told, which it may be."""
+    if view.classes is not None:
+        return view.classes
     people, whose = np.unique(view.subjects, return_inverse=True)
     answers = np.log(view.embeddings.astype(np.float64) + TINY)
     mean = np.stack([answers[whose == number].mean(axis=0) for number in range(len(people))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -47,10 +48,10 @@ class Dlg(Attack):
     solved: float = 1e-9
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.restarts < 1 or not self.solved > 0:
+        if self.steps < 1 or self.restarts < 1 or not 0 < self.solved < math.inf:
             raise InputError(
                 f"dlg: steps={self.steps}, restarts={self.restarts}, solved={self.solved}; "
-                "give steps and restarts >= 1, solved > 0"
+                "give steps and restarts >= 1, solved > 0 and finite"
             )
         if self.label not in ("joint", "analytic"):
             raise InputError(f"dlg: label={self.label!r}; give joint or analytic")

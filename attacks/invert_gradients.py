@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -58,10 +59,10 @@ class InvertGradients(Attack):
     adaptive: bool = True
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.restarts < 1 or not (self.tv or 0) >= 0:
+        if self.steps < 1 or self.restarts < 1 or not 0 <= (self.tv or 0) < math.inf:
             raise InputError(
                 f"invert_gradients: steps={self.steps}, restarts={self.restarts}, tv={self.tv}; "
-                "give steps and restarts >= 1, tv >= 0"
+                "give steps and restarts >= 1, tv >= 0 and finite"
             )
 
     def unsupported(self, view: View) -> str | None:

@@ -42,6 +42,13 @@ class Chain(UpdateScheme):
             raise InputError(f"chain: {names}: a sum over clients stands last")
         if any(_signs(stage) for stage in found[:-1]):
             raise InputError(f"chain: {names}: what leaves no magnitudes stands last")
+        if any(map(_scaled, found[:-1])):
+            raise InputError(
+                f"chain: {names}: what rounds in steps of a row's own scale stands last, since the "
+                "scale is read off what leaves"
+            )
+        if _signs(found[-1]) and any(_does(stage, "revealed") for stage in found):
+            raise InputError(f"chain: {names}: signs of what was not sent are drawn by lot")
         if found[-1].summed > 1 and any(_does(stage, "revealed") for stage in found):
             raise InputError(
                 f"chain: {names}: a sum of what shows other coordinates of each client has no "
@@ -120,6 +127,12 @@ class Chain(UpdateScheme):
 def _does(stage: UpdateScheme, what: str) -> bool:
     """Whether a scheme has its own idea of that method."""
     return getattr(type(stage), what) is not getattr(UpdateScheme, what)
+
+
+def _scaled(stage: UpdateScheme) -> bool:
+    """Whether its noise is as large as the row: ten times the row has ten times of it."""
+    row = np.linspace(1, 2, 8, dtype=np.float32)[None]
+    return bool((stage.deviation(10 * row, 1) > stage.deviation(row, 1)).any())
 
 
 def _signs(stage: UpdateScheme) -> bool:

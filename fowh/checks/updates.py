@@ -63,6 +63,7 @@ def view(attack: Attack, scheme: UpdateScheme, steal: int, source: str, modality
         module=module,
         malicious=True,
         candidates=near[::-1].copy(),
+        candidate_classes=(np.arange(len(near)) % world.PEOPLE)[::-1].copy(),
         closed_set=True,
         modality=modality,
         source=source,

@@ -175,6 +175,13 @@ class System(ABC):
         """The network that everybody who takes part holds, in a copy; default: nobody does."""
         return None
 
+    def known_classes(self) -> NDArray[np.int64] | None:
+        """(n,) class of every sample of the dataset, where who takes part knows his; default: none.
+
+        The attacker is told those of his own samples, and of candidates.
+        """
+        return None
+
     def planted(self, network: nn.Module) -> Release:
         """What leaves where a malicious server hands out another network.
 

@@ -93,6 +93,9 @@ class View:
         malicious: whether the server may hand out another network (``Planter``).
         candidates: (k, ...) samples among which all stolen ones are, in no order; None where the
             threat grants none, and for every attack that does not call itself ``informed``.
+        classes: (n,) int64, under which class of the network each own sample is trained, as who
+            takes part knows; None where nobody is told.
+        candidate_classes: (k,) likewise of the candidates.
         closed_set: whether the system knows a closed set of subjects, the attacker's among them:
             whole subjects held out would then say nothing.
         modality: what kind of samples the system takes.
@@ -114,6 +117,8 @@ class View:
     learner: Learner | None = None
     malicious: bool = False
     candidates: NDArray[Any] | None = None
+    classes: NDArray[np.int64] | None = None
+    candidate_classes: NDArray[np.int64] | None = None
     closed_set: bool = False
     modality: str = "vector"
     as_released: bool = False

@@ -59,11 +59,11 @@ def grant(
         progress: is told how it goes.
     """
     own, target, threat, says = fold.attacker, plan.target, cell.threat, system.says()
-    samples = query = candidates = None
-    module = system.network()
+    samples = query = near = None
+    module, classes = system.network(), system.known_classes()
     if plan.prepared is not None and target is not None:
         samples = plan.prepared[own]
-        candidates = _candidates(cell, plan, fold) if attack.informed else None
+        near = _candidates(cell, plan, fold) if attack.informed else None
         if module is None:
             query = Query(partial(_asked, target, says, device), threat.queries)
             module = target.module(device) if threat.box == "white" else None
@@ -79,7 +79,9 @@ def grant(
         module=module,
         learner=cell.target if isinstance(cell.target, Learner) else None,
         malicious=threat.server == "malicious",
-        candidates=candidates,
+        candidates=None if near is None or plan.prepared is None else plan.prepared[near],
+        classes=None if classes is None else classes[own],
+        candidate_classes=None if near is None or classes is None else classes[near],
         closed_set=cell.leak.closed_set,
         versions=copy.deepcopy(versions),
         device=device,
@@ -93,13 +95,13 @@ def _asked(target: Target, says: Says, device: str, samples: NDArray[Any]) -> Fl
     return says(target.embed(samples, device))
 
 
-def _candidates(cell: Cell, plan: Plan, fold: Fold) -> NDArray[Any] | None:
-    """As many samples as the threat says, all stolen ones among them, in no order.
+def _candidates(cell: Cell, plan: Plan, fold: Fold) -> NDArray[np.intp] | None:
+    """Rows of as many samples as the threat says, all stolen ones among them, in no order.
 
     The others are samples that were not stolen, of victims and bystanders first.
     """
     count = cell.threat.candidates
-    if not count or plan.prepared is None:
+    if not count:
         return None
     if count < len(fold.stolen):
         raise InputError(
@@ -110,8 +112,7 @@ def _candidates(cell: Cell, plan: Plan, fold: Fold) -> NDArray[Any] | None:
     near = np.setdiff1d(np.union1d(fold.victims, fold.gallery), fold.stolen)
     others = np.concatenate([rng.permutation(near), rng.permutation(fold.attacker)])
     rows = np.concatenate([fold.stolen, others[: count - len(fold.stolen)]])
-    known: NDArray[Any] = plan.prepared[rng.permutation(rows)]
-    return known
+    return rng.permutation(rows)
 
 
 def _leaked(cell: Cell, release: Release) -> Release:

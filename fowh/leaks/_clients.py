@@ -87,6 +87,9 @@ class Clients(System):
     def network(self) -> nn.Module:
         return copy.deepcopy(self.shared)
 
+    def known_classes(self) -> NDArray[np.int64]:
+        return self.labels
+
     def planted(self, network: nn.Module) -> Release:
         return updates(
             *(self.setting, self.scheme, network, self.batches, self.labels),

@@ -35,6 +35,7 @@ def stolen(
         module=network,
         malicious=True,
         candidates=pictures[::-1].copy(),
+        candidate_classes=labels[::-1].copy(),
         closed_set=True,
         modality="image",
     )

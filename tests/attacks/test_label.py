@@ -10,6 +10,7 @@ from torch import nn
 
 from attacks._labels import last_layer, spread
 from attacks.label import Label
+from fowh.checks import world
 from fowh.core.attack import unfit
 from fowh.core.errors import InputError
 from schemes.dp_sgd import DpSgd
@@ -38,6 +39,23 @@ def test_under_noise_the_whole_layer_says_more_than_the_bias() -> None:
         rule: (Label(rule).run(view, RNG) == labels[:, 0]).mean() for rule in ("bias", "filter")
     }  # type: ignore[arg-type]
     assert right["filter"] > right["bias"] + 0.15
+
+
+def test_under_noise_the_other_layers_tell_as_well() -> None:
+    view, _, labels = stolen(Label(), DpSgd(sigma=0.1), rows=120)
+    last = last_layer(view.module)  # type: ignore[arg-type]
+    assert last is not None
+    rest = view.release.code.copy()
+    rest[:, last.weight] = rest[:, last.bias] = 0  # nothing of the last one
+    hidden = replace(view, release=replace(view.release, code=rest))
+    assert (Label().run(hidden, RNG) == labels[:, 0]).mean() > 3 / world.PEOPLE
+
+
+def test_nobody_of_his_own_is_behind_a_row() -> None:
+    view, _, labels = stolen(Label(), DpSgd(sigma=30.0), rows=8)
+    others = np.setdiff1d(view.subjects, labels[0])  # all classes but one are his own people's
+    told = replace(view, classes=np.resize(others, len(view.subjects)))
+    assert (Label().run(told, RNG) == labels[0, 0]).all()
 
 
 def test_another_s_row_names_another() -> None:

@@ -25,7 +25,15 @@ def test_the_candidate_behind_a_row_is_found_and_not_another_s(size: int) -> Non
 
 def test_noise_that_hides_everything_hides_it_from_him() -> None:
     view, truth, _ = stolen(Lookup(), DpSgd(sigma=30.0), rows=12)
-    assert found(Lookup().run(view, RNG), truth, 0) < 0.6
+    assert found(Lookup().run(view, RNG), truth, 0) < 0.35  # by lot 1 in 12
+
+
+def test_under_noise_the_labels_that_he_is_told_count() -> None:
+    view, truth, _ = stolen(Lookup(), DpSgd(sigma=0.2), rows=12)
+    assert found(Lookup().run(view, RNG), truth, 0) > 0.7
+    wrong = (view.candidate_classes + 1) % 4  # type: ignore[operator]
+    assert found(Lookup().run(replace(view, candidate_classes=wrong), RNG), truth, 0) < 0.5
+    assert "labels" in str(unfit(Lookup(), replace(view, candidate_classes=None)))
 
 
 def test_without_candidates_it_says_how_to_grant_them() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import laplace, norm
 
+from fowh.checks import run_checks
 from fowh.core.errors import InputError
 from fowh.core.registry import load
 from fowh.core.updates import UpdateScheme
@@ -159,6 +160,10 @@ def test_a_chain_does_what_its_stages_do() -> None:
         ("chain:of=sign+top_k", "stands last"),
         ("chain:of=sign+secure_aggregation", "stands last"),
         ("chain:of=top_k+secure_aggregation", "no likelihood here"),
+        ("chain:of=quantise+top_k", "stands last"),
+        ("chain:of=quantise+secure_aggregation", "stands last"),
+        ("chain:of=quantise+sign", "stands last"),
+        ("chain:of=top_k+sign", "drawn by lot"),
         ("chain:of=iom+top_k", "protects no updates"),
         ("dp_sgd:sigma=0", "give a positive number"),
         ("top_k:share=2", "at most 1"),
@@ -262,6 +267,22 @@ def test_a_row_of_zeros_says_nothing_of_a_guess() -> None:
         assert torch.isfinite(guess.grad).all()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chain:of=dp_sgd:sigma=0.01+quantise",
+        "chain:of=top_k+quantise",
+        "chain:of=dp_sgd:sigma=0.01+sign",
+        "chain:of=laplace:scale=0.01+secure_aggregation:clients=3",
+        "chain:of=clip+top_k+quantise:bits_each=4",
+    ],
+)
+def test_a_chain_keeps_the_contract_of_a_scheme(text: str) -> None:
+    found = run_checks(load("scheme", text))
+    assert len(found) > 5
+    assert not [finding for finding in found if not finding.passed]
+
+
 @pytest.mark.parametrize("signal", [0.3, 1.0])
 @pytest.mark.parametrize(
     ("text", "deviation"),
@@ -269,7 +290,7 @@ def test_a_row_of_zeros_says_nothing_of_a_guess() -> None:
         ("top_k", 1.0),
         ("chain:of=dp_sgd:sigma=1e-4;norm=1e4+top_k", 1.0),  # far too long a norm to clip
         ("chain:of=laplace:scale=1e-6;norm=1e6+top_k", 2**0.5),
-        ("chain:of=dp_sgd:sigma=1e-4;norm=1e4+quantise:bits_each=4+top_k", 1.0),
+        ("chain:of=dp_sgd:sigma=1e-4;norm=1e4+top_k+quantise:bits_each=4", 1.0),
     ],
 )
 def test_the_likeliest_gradient_is_as_long_as_the_true_one(
