@@ -37,11 +37,9 @@ class Headline:
         reference: in which it is read, unprotected.
         useless: from this value on (in the attacker's direction) the job is not done.
         success: what an attacker wants, most important first.
-        margin: how much more of its errors a system may make and still do its job as without
-            protection (a non-inferiority margin, stated before anything is measured).
+        margin: of non-inferiority: how much more a system may err and still do its job as before.
         accepted: what the system itself takes for the victim, for comparisons; "" without.
-        decided: metric that stands for ``utility`` where a system only answers yes or no, and its
-            answers do not reach the point at which that one is read; "" without.
+        decided: stands for ``utility`` where yes or no is all, and does not reach that; "" without.
     """
 
     utility: str
@@ -62,12 +60,11 @@ class Setting:
         scheme: not yet fitted.
         values: (n, d) float32, what the target says of every sample of the dataset; NaN where the
             fold does not need it.
-        subjects: (n,) whose they are.
-        fold: which rows are for what.
+        subjects, fold: (n,) whose they are; which rows are for what.
         threat: the policy of keys.
         stream: the randomness of a stage of this fold, by its names.
         samples: (n, ...) as the target takes them; None where there are only its values.
-        target: what the system runs: trained, but where the leak trains it.
+        target: what runs: trained, but where the leak trains it.
         learned: rows that it learns from; none where it came trained.
         device: torch device name.
         note: is told how deploying and measuring it goes.
@@ -106,6 +103,11 @@ class System(ABC):
     terms: Columns
     facts: Mapping[str, float]
     says_released: ClassVar[bool] = False
+
+    @property
+    def known_classes(self) -> NDArray[np.int64] | None:
+        """(n,) class of every sample, where who takes part knows his own; default: none."""
+        return None
 
     def under(self, values: Floats, stage: str) -> tuple[Scheme, Release]:
         """The fitted scheme and what left of the stolen rows, had the target said other values.
@@ -175,13 +177,6 @@ class System(ABC):
         """The network that everybody who takes part holds, in a copy; default: nobody does."""
         return None
 
-    def known_classes(self) -> NDArray[np.int64] | None:
-        """(n,) class of every sample of the dataset, where who takes part knows his; default: none.
-
-        The attacker is told those of his own samples, and of candidates.
-        """
-        return None
-
     def planted(self, network: nn.Module) -> Release:
         """What leaves where a malicious server hands out another network.
 
@@ -223,8 +218,7 @@ class Observed:
     Attributes:
         utility: by scenario.
         terms, facts: of each fold's system.
-        scheme: not fitted.
-        stream: the randomness of resampling, by its names.
+        scheme, stream: not fitted; the randomness of resampling, by its names.
         note: is told how summing up goes.
     """
 
@@ -296,10 +290,9 @@ class Leak(ABC):
         """What a record says of this leak, as JSON values.
 
         Returns:
-            ``utility`` (by scenario and metric; the protected scenario's ``utility_loss`` is what
-            it errs more than the reference, paired), ``chance`` (by metric of success, what a
-            draw of lots reaches), ``data``, ``cost`` (numbers by name) and ``properties`` (by
-            section and name).
+            ``utility`` (by scenario and metric; the protected one's ``utility_loss`` is what it
+            errs more than the reference, paired), ``chance`` (by metric, what a lot reaches),
+            ``data``, ``cost`` (numbers by name) and ``properties`` (by section and name).
         """
 
     def doubts(self, record: Mapping[str, Any]) -> Iterator[Doubt]:

@@ -60,7 +60,7 @@ def grant(
     """
     own, target, threat, says = fold.attacker, plan.target, cell.threat, system.says()
     samples = query = near = None
-    module, classes = system.network(), system.known_classes()
+    module, classes = system.network(), system.known_classes
     if plan.prepared is not None and target is not None:
         samples = plan.prepared[own]
         near = _candidates(cell, plan, fold) if attack.informed else None

@@ -87,6 +87,7 @@ class Clients(System):
     def network(self) -> nn.Module:
         return copy.deepcopy(self.shared)
 
+    @property
     def known_classes(self) -> NDArray[np.int64]:
         return self.labels
 
