@@ -14,6 +14,7 @@ from fowh.core.release import Release
 from fowh.core.updates import UpdateScheme
 from fowh.core.view import View
 from fowh.kit import federated
+from fowh.kit.parallel import training_threads
 
 ROWS, SIDE, CLASSES, STEPS, WIDTHS = 16, 32, 40, 4, (16, 32, 64)
 
@@ -41,6 +42,7 @@ def test_invert_gradients(against: Against) -> None:
     view = View(UpdateScheme(), release, answers, np.arange(8), own, module=net, modality="image")
     weights = list(net.parameters())
 
+    @training_threads()
     def floor() -> None:
         for _ in range(STEPS):
             for row in range(ROWS):

@@ -245,6 +245,7 @@ TABLES: dict[str, Family] = {
                     "another's answer": ("controls", "shuffled", "transfer_rank1"),
                     "own picture": ("controls", "random_image", "transfer_rank1"),
                     "mean face": ("controls", "mean_image", "transfer_rank1"),
+                    "the truth": ("controls", "unprotected", "transfer_rank1"),
                     "SSIM": ("attacks", attack, "ssim"),
                     "mean face's SSIM": LIKE["mean face's SSIM"],
                 },
