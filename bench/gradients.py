@@ -52,7 +52,7 @@ NOTES = {  # what is true of these people, or of this machine, alone
     ),
     "dlg": (BUSY,),
     "geiping": (
-        f"{BUSY} Five minutes on two cores were set for single updates: it takes 259 to 300 s on one.",
+        f"{BUSY} Five minutes on two cores were set for single ones: it takes 259 to 300 s on one.",
         "What was not committed when it was measured is the record of `dlg`, made just before.",
     ),
     "defences": ("280 members: delta is 1 in 2,800.",),
