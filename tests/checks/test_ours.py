@@ -11,6 +11,7 @@ from PIL import Image
 
 from fowh.checks import Finding, run_checks
 from fowh.core.registry import KINDS, Kind, load, names
+from tests.datasets.test_casia_iris import eyes
 from tests.targets.onnx_files import network
 
 SMALL = {  # where the defaults take long
@@ -70,6 +71,10 @@ def nd_iris(root: Path) -> str:
     return f"root={root},side=16"
 
 
+def casia_iris(root: Path) -> str:
+    return f"root={eyes(root, people=2, readings=2)},side=16"
+
+
 def embeddings(root: Path) -> str:
     root.mkdir()
     values = np.random.default_rng(0).standard_normal((12, 5), dtype=np.float32)
@@ -87,6 +92,7 @@ FILES: dict[str, Callable[[Path], str]] = {
     "folder": folder,
     "lfw": lfw,
     "nd_iris": nd_iris,
+    "casia_iris": casia_iris,
     "embeddings": embeddings,
     "onnx": onnx,
 }
