@@ -1,4 +1,4 @@
-"""Labels behind updates, read off the last layer: whose they are, before any picture."""
+"""Labels behind updates: whose they are, before any picture."""
 
 from __future__ import annotations
 
