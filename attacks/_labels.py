@@ -76,8 +76,8 @@ def labels_of(view: View, rule: Rule = "filter") -> NDArray[np.int64]:
             one size everywhere, that is likelihood); of several samples, their mean h picks p - y
             out of the weights. Answers to strangers leave out what his people are told of
             themselves, and how sure the network is of a sample's own label is the number with
-            which the counts add up. Nobody of his is behind a row: his people's classes do not
-            count, where he knows them.
+            which the counts add up. Nobody of his is behind a single sample's row: his people's
+            classes do not count there, where he knows them.
     """
     assert view.module is not None and isinstance(view.scheme, UpdateScheme)
     last, each = last_layer(view.module), view.release.each
@@ -93,21 +93,17 @@ def labels_of(view: View, rule: Rule = "filter") -> NDArray[np.int64]:
         return np.asarray(rows[:, last.bias].argmin(axis=1)[:, None])
     whose = own_classes(view)
     strange = view.embeddings.astype(np.float64).copy()
-    mine = np.unique(whose)
-    if view.classes is None or len(mine) == strange.shape[1]:
-        mine = mine[:0]
     known = np.ones_like(strange)
     known[np.arange(len(strange)), whose] = 0
     others = (strange * known).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     if each == 1:
         rest = others[None] * (1 - np.eye(len(others)))
         want = rest / np.maximum(rest.sum(axis=1, keepdims=True), TINY) - np.eye(len(others))
-        found = _matched(view, want)
-        found[:, mine] = -np.inf
+        found, mine = _matched(view, want), np.unique(whose)
+        if view.classes is not None and len(mine) < len(others):
+            found[:, mine] = -np.inf
         return np.asarray(found.argmax(axis=1)[:, None])
-    shares = _shares(others, _filtered(view, last) / _shortened(view, whose))
-    shares[:, mine] = 0
-    return spread(each * shares, each)
+    return spread(each * _shares(others, _filtered(view, last) / _shortened(view, whose)), each)
 
 
 def spread(wanted: NDArray[np.float64], each: int) -> NDArray[np.int64]:
@@ -152,13 +148,14 @@ def _matched(view: View, want: NDArray[np.float64]) -> NDArray[np.float64]:
     module = copy.deepcopy(view.module)
     rows = view.release.code
     there = view.scheme.revealed(rows).astype(np.float32)  # type: ignore[attr-defined]
+    shown = rows * there
     answers = module(as_tensor(view.samples, view.device)).mean(dim=0)
     made = np.empty((len(rows), len(want)))
     for number, each in enumerate(torch.from_numpy(want).to(answers)):
         parts = torch.autograd.grad(answers @ each, list(module.parameters()), retain_graph=True)
         template = torch.cat([part.flatten() for part in parts]).cpu().numpy()
         length = np.sqrt(there @ np.square(template))
-        made[:, number] = (rows * there) @ template / np.maximum(length, TINY)
+        made[:, number] = shown @ template / np.maximum(length, TINY)
     return made
 
 

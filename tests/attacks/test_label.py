@@ -9,6 +9,7 @@ import pytest
 from torch import nn
 
 from attacks._labels import last_layer, spread
+from attacks._own_updates import tried
 from attacks.label import Label
 from fowh.checks import world
 from fowh.core.attack import unfit
@@ -56,6 +57,22 @@ def test_nobody_of_his_own_is_behind_a_row() -> None:
     others = np.setdiff1d(view.subjects, labels[0])  # all classes but one are his own people's
     told = replace(view, classes=np.resize(others, len(view.subjects)))
     assert (Label().run(told, RNG) == labels[0, 0]).all()
+
+
+def test_his_own_are_behind_the_updates_that_he_tries_on() -> None:
+    view, _, _ = stolen(Label(), DpSgd(sigma=1e-3))
+    few = view.subjects < world.PEOPLE // 2  # the classes of some of his people, and all of them
+    told = replace(
+        view,
+        samples=view.samples[few],  # type: ignore[index]
+        embeddings=view.embeddings[few],
+        subjects=view.subjects[few],
+        classes=view.subjects[few],
+    )
+    own, _ = tried(told, 6, np.random.default_rng(4))
+    made = Label().run(own, RNG)
+    assert np.isin(made, told.classes).all()
+    assert not np.isin(Label().run(replace(own, classes=told.classes), RNG), told.classes).any()
 
 
 def test_another_s_row_names_another() -> None:
