@@ -58,6 +58,6 @@ def test_the_page_of_steps_has_every_method_and_setting(
     steps.write()
     text = steps.PAGE.read_text()
     assert "| sr | 0.500 (after 300) | 0.250 (after 900) | - |" in text
-    assert "| as it is | 0.750 (after 100) | 0.500 (after 100) |" in text
-    assert f"| alignment 0.3 | - | 0.500 (after {99 + len(tried)}) |" in text
+    assert "| as it is | 0.750 (after 100) | 0.500 (after 100) | 0.625 |" in text
+    assert f"| alignment 0.3 | - | 0.500 (after {99 + len(tried)}) | - |" in text
     assert text.endswith("Measured at abc, abc+.\n")
