@@ -62,7 +62,7 @@ class Gan(Attack):
     versions: str = ""
     copies: bool = False
     input_dropout: float = 0.0
-    steps: int = 1000
+    steps: int = 2000
     batch: int = 32
     rate: float = 5e-3
     base: int = 24

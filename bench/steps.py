@@ -66,7 +66,7 @@ Synthetic irises, `densenet`, protocol `afm_iris`, f_E, 500 samples, the first s
 [the versions' tables](versions.md). Of each method the error on the attacker's own held-out samples
 (mean distance of unit vectors, between what the target says of his picture and of the true one) at
 the state that it chose, and after how many updates that state came. One training each: two states
-of one training differ by about .01, so that a smaller difference says nothing. 1,000 is what `gan`
+of one training differ by about .01, so that a smaller difference says nothing. 2,000 is what `gan`
 does unless told otherwise, and with it all tables: the fewest after which no method's error falls
 by more than that. Nothing here was measured on those who are attacked.
 """
