@@ -53,6 +53,13 @@ VARIED = {
 ALIGNED = {"alignment 0.03": "alignment=0.03", "alignment 0.3": "alignment=0.3"}  # srwal's alone
 TRIED = ("single", "rand", "concat, final, imputed", "sr", "srwal", "slot dropout, final")
 TRIED_FOR = 1000  # updates
+WIDER = {
+    "width 24": "base=24",
+    "width 32": "base=32",
+    "width 48": "base=48",
+    "width 32, rate 0.01": "base=32,rate=0.01",
+}
+WIDER_FOR = 2000  # updates
 SAID = re.compile(r"weights after (\d+) of \d+ updates, held-out error ([\d.]+)")
 HEAD = """# How long a training has to be, and with which weights
 
@@ -94,18 +101,23 @@ def settings(name: str) -> dict[str, str]:
 
 def keep(out: Path) -> None:
     """Run what is not on record, and keep each method's own error."""
-    found: dict[str, Any] = {"errors": {}, "weights": {}}
+    found: dict[str, Any] = {"errors": {}, "weights": {}, "wider": {}}
     if KEPT.exists():
-        found = json.loads(KEPT.read_text(encoding="utf-8"))
+        found |= json.loads(KEPT.read_text(encoding="utf-8"))
     longer = {name: [attack(given, f"steps={n}") for n in STEPS] for name, given in METHODS.items()}
     few = f"steps={TRIED_FOR}"
     varied = {
         name: [attack(METHODS[name], more, few) for more in settings(name).values()]
         for name in TRIED
     }
+    wide = {
+        name: [attack(METHODS[name], more, f"steps={WIDER_FOR}") for more in WIDER.values()]
+        for name in TRIED
+    }
     for part, name, attacks in [
         *(("errors", *each) for each in longer.items()),
         *(("weights", *each) for each in varied.items()),
+        *(("wider", *each) for each in wide.items()),
     ]:
         if name in found[part] and found[part][name]["attacks"] == attacks:
             continue
