@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attacks._readout import Population, ascend, blocks, middle, with_token
 from fowh.core.attack import Attack
@@ -35,19 +36,14 @@ class BruteForce(Attack):
 
     Attributes:
         budget: guesses at each template. Salts differ, so none serves two.
-        rows: templates that are tried, drawn at random where more were stolen.
     """
 
     quick: ClassVar[Mapping[str, Any]] = {"budget": 2**10}
     budget: int = 2**20
-    rows: int = 100
 
     def __post_init__(self) -> None:
-        if not 1 <= self.budget <= 2**62 or self.rows < 1:
-            raise InputError(
-                f"brute_force: budget={self.budget}, rows={self.rows}; give a budget from 1 to "
-                "2^62, and at least 1 row"
-            )
+        if not 1 <= self.budget <= 2**62:
+            raise InputError(f"brute_force: budget={self.budget}; give one from 1 to 2^62")
 
     def unsupported(self, view: View) -> str | None:
         if not isinstance(view.scheme, Guessable):
@@ -61,34 +57,33 @@ class BruteForce(Attack):
         assert isinstance(scheme, Guessable)  # see unsupported
         population = Population.of(view.embeddings)
         count = len(release)
-        tried = np.sort(rng.choice(count, min(self.rows, count), replace=False))
-        numbers = self._enumerate(view, scheme, tried)
+        numbers = self._enumerate(view, scheme)
         out = np.tile(middle(view.embeddings), (count, 1))
-        opened, found = tried[numbers >= 0], numbers[numbers >= 0]
+        opened, found = np.flatnonzero(numbers >= 0), numbers[numbers >= 0]
         for part in blocks(release[opened]):
             slack = scheme.opened(release[opened[part]], found[part])
             out[opened[part]] = _likeliest(slack, len(part), population, view.device)
         return out
 
-    def _enumerate(self, view: View, scheme: Guessable, tried: np.ndarray[Any, Any]) -> Any:
-        """Numbers of the secrets of these rows, -1 where the budget ends first; (t,) int64."""
+    def _enumerate(self, view: View, scheme: Guessable) -> NDArray[np.int64]:
+        """Numbers of the rows' secrets, -1 where the budget ends first; (n,)."""
         bits, release = scheme.secret_bits or 0, view.release
         budget = int(min(self.budget, 2**bits))
-        numbers = np.full(len(tried), -1, dtype=np.int64)
-        scheme.guess(release[tried[:1]], 0, 1)  # compiled, and its threads started, off the clock
+        numbers = np.full(len(release), -1, dtype=np.int64)
+        scheme.guess(release[:1], 0, 1)  # compiled, and its threads started, off the clock
         started, guesses = time.process_time(), 0
-        for place, row in enumerate(tried):
+        for row in range(len(release)):
             for first in range(0, budget, CHUNK):
-                view.progress("guessing", (place + first / budget) / len(tried))
+                view.progress("guessing", (row + first / budget) / len(release))
                 count = min(CHUNK, budget - first)
-                numbers[place] = scheme.guess(release[[row]], first, count)[0]
-                guesses += count if numbers[place] < 0 else int(numbers[place]) - first + 1
-                if numbers[place] >= 0:
+                numbers[row] = scheme.guess(release[[row]], first, count)[0]
+                guesses += count if numbers[row] < 0 else int(numbers[row]) - first + 1
+                if numbers[row] >= 0:
                     break
         seconds = time.process_time() - started  # of all threads together
         rate = guesses / max(seconds, 1e-9)
         view.remarks.append(
-            f"{len(tried)} of {len(release)} templates tried, {budget:,} guesses at most each: "
+            f"{len(release)} templates tried, {budget:,} guesses at most each: "
             f"{int((numbers >= 0).sum())} opened; {guesses:,} guesses in {seconds:.1f} s x core, "
             f"{rate / 1e6:.3g} M a second and core"
         )

@@ -25,11 +25,12 @@ class ImageRidge(Attack):
     """The closed form that a generator has to beat: the best linear map from release to pixels.
 
     Penalty and gain are those whose pictures of held-out subjects of the attacker's own embed
-    nearest to the truth when he asks the target (where he may not ask: nearest in pixels). The map
-    is then fitted to all of his samples.
+    nearest to the truth when he asks the target (where he may not ask: nearest in pixels).
 
     Attributes:
         held: share of his subjects that is held out for the choice.
+        refit: whether the map is then fitted to all of his samples; a generator never sees those
+            that chose its state, so that one with ``held=0.1,refit=false`` learns from as many.
     """
 
     yields: ClassVar[Literal["embeddings", "samples"]] = "samples"
@@ -37,6 +38,7 @@ class ImageRidge(Attack):
     learned: ClassVar[bool] = True
     closed_form: ClassVar[bool] = True
     held: float = 0.2
+    refit: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.held < 1:
@@ -54,7 +56,12 @@ class ImageRidge(Attack):
         penalty, gain = PENALTIES[2], 1.0
         if out.any() and not out.all():
             penalty, gain = self._choice(view, inputs, pixels, out)
-        return _pictures(view, *_fit(inputs, pixels, penalty), vectors.stolen[-1], gain)
+        rows = ~out if out.any() and not out.all() and not self.refit else slice(None)
+        fit = _fit(inputs[rows], pixels[rows], penalty)
+        view.remarks.append(
+            f"penalty {penalty:g}, contrast {gain:g}, fitted to {len(inputs[rows])} samples"
+        )
+        return _pictures(view, *fit, vectors.stolen[-1], gain)
 
     def _choice(
         self, view: View, inputs: Floats, pixels: Floats, out: NDArray[np.bool_]

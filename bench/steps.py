@@ -58,6 +58,8 @@ WIDER = {
     "width 32": "base=32",
     "width 48": "base=48",
     "width 32, rate 0.01": "base=32,rate=0.01",
+    "width 48, rate 0.01": "base=48,rate=0.01",
+    "width 32, rate 0.02": "base=32,rate=0.02",
 }
 WIDER_FOR = 2000  # updates
 SAID = re.compile(r"weights after (\d+) of \d+ updates, held-out error ([\d.]+)")

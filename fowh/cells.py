@@ -36,9 +36,11 @@ _AXES: dict[str, Any] = {
     "versions": ["train"],
     "server": ["honest"],
     "candidates": [0],
+    "stolen": [0],
     "seed": [0],
 }
-_THREAT = ("keys", "samples", "versions", "server", "candidates")  # those that say what he has
+# those that say what he has
+_THREAT = ("keys", "samples", "versions", "server", "candidates", "stolen")
 LARGEST = 2**20  # bytes of a sweep
 MOST = 10_000  # cells of one
 _FLAGS = ("secret_keys", "white_box")
@@ -188,7 +190,7 @@ def _listed(path: Path, name: str, value: Any) -> list[Any]:
     if not values:
         raise InputError(f"{path}: {name} is an empty list: expected one value or more")
     for item in values:
-        if name in ("samples", "candidates", "seed"):
+        if name in ("samples", "candidates", "stolen", "seed"):
             fits, expected = type(item) is int, "an integer"
         else:
             fits, expected = isinstance(item, str), "text, as on the command line"

@@ -53,6 +53,9 @@ def evaluate(
     candidates: Annotated[
         int, typer.Option(help="Samples, the stolen among them, that an informed attacker knows.")
     ] = 0,
+    stolen: Annotated[
+        int, typer.Option(help="How many rows leak in a fold, at random; 0: all of the protocol's.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of every stream of randomness.")] = 0,
     device: Device = "auto",
     out: Out = Path("results"),
@@ -73,7 +76,7 @@ def evaluate(
     started = time.perf_counter()
     axes: dict[str, Any] = {"keys": keys, "leaked": not secret_keys, "versions": versions}
     axes |= {"box": "white" if white_box else "black", "queries": queries, "samples": samples}
-    axes |= {"server": server, "candidates": candidates}
+    axes |= {"server": server, "candidates": candidates, "stolen": stolen}
     cell = make_cell(
         *(scheme, dataset, target, attack or ()),
         leak=leak,

@@ -25,6 +25,8 @@ class Threat:
             clients compute on).
         candidates: samples, the stolen ones among them, that an informed attacker knows beforehand;
             0: none.
+        stolen: how many of the rows that the protocol attacks leak in a fold, drawn at random; 0:
+            all of them.
 
     Raises:
         InputError: a value that an axis does not have.
@@ -38,6 +40,7 @@ class Threat:
     versions: Literal["final", "train", "all"] = "train"
     server: Literal["honest", "malicious"] = "honest"
     candidates: int = 0
+    stolen: int = 0
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
@@ -54,5 +57,7 @@ class Threat:
             raise InputError(f"--queries {self.queries}: expected numbers of at least 0")
         if self.candidates < 0:
             raise InputError(f"--candidates {self.candidates}: expected numbers of at least 0")
+        if self.stolen < 0:
+            raise InputError(f"--stolen {self.stolen}: expected numbers of at least 0")
         if self.samples < 2:
             raise InputError(f"--samples {self.samples}: expected at least 2 samples")

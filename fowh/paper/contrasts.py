@@ -9,6 +9,9 @@ from fowh.paper.experiment import (
     DEPTHS,
     DROPOUT,
     RAND,
+    REGULARISED,
+    RIDGE,
+    SCHEDULES,
     SINGLE,
     SR,
     SRWAL,
@@ -25,19 +28,26 @@ class Contrast(NamedTuple):
         name: the claim in words.
         left, right: attacks as on the command line, of one cell.
         claim: whether the left one is said to be above, or near (``tally.NEAR``).
+        schedule: of the cell.
     """
 
     name: str
     left: str
     right: str
     claim: Literal["above", "near"] = "above"
+    schedule: str = "upslope"
 
 
-REGULARISED, RIDGE = f"{SINGLE}:input_dropout=0.5", "image_ridge"
 IMPUTED = {"concat": filled(CONCAT, "impute"), "slot dropout": filled(DROPOUT, "impute")}
 TRUE = {"concat": f"{CONCAT},test=all", "slot dropout": f"{DROPOUT},test=all"}
 ZERO = {"concat": CONCAT, "slot dropout": DROPOUT}
-METHODS = {"rand": RAND, "concat, imputed": IMPUTED["concat"], "sr": SR, "srwal": SRWAL}
+METHODS = {
+    "rand": RAND,
+    "concat, imputed": IMPUTED["concat"],
+    "sr": SR,
+    "srwal": SRWAL,
+    "slot dropout, imputed": IMPUTED["slot dropout"],
+}
 
 
 def _slots(name: str) -> tuple[Contrast, ...]:
@@ -50,7 +60,20 @@ def _slots(name: str) -> tuple[Contrast, ...]:
     )
 
 
+def _dropped(method: str) -> str:
+    return f"{method},input_dropout=0.5"
+
+
 CONTRASTS: dict[str, tuple[Contrast, ...]] = {
+    "table1": tuple(
+        Contrast(f"{name}{where}", left, right, schedule=schedule)
+        for schedule, where in SCHEDULES.items()
+        for name, left, right in (
+            ("Rand above Single", RAND, SINGLE),
+            ("Single with input dropout above Rand", REGULARISED, RAND),
+            ("Ridge to pixels above Rand", RIDGE, RAND),
+        )
+    ),
     "table2": (
         Contrast("SRwAL above SR", SRWAL, SR),
         Contrast("SRwAL above Rand", SRWAL, RAND),
@@ -63,6 +86,8 @@ CONTRASTS: dict[str, tuple[Contrast, ...]] = {
         Contrast("(control) SRwAL above single with input dropout", SRWAL, REGULARISED),
         Contrast("(control) SRwAL above SR, slots all final", SRWAL, f"{SR},copies=True"),
         Contrast("(control) SRwAL above ridge to pixels", SRWAL, RIDGE),
+        Contrast("(ours) concat, imputed, above SRwAL", IMPUTED["concat"], SRWAL),
+        Contrast("(ours) slot dropout, imputed, above SRwAL", IMPUTED["slot dropout"], SRWAL),
         Contrast(
             "(ours) slot dropout above SRwAL, both all", TRUE["slot dropout"], f"{SRWAL},test=all"
         ),
@@ -85,7 +110,7 @@ CONTRASTS: dict[str, tuple[Contrast, ...]] = {
         *(
             Contrast(
                 f"{name} above single, both with dropout",
-                f"{method},input_dropout=0.5",
+                _dropped(method),
                 REGULARISED,
             )
             for name, method in METHODS.items()
@@ -100,10 +125,16 @@ CONTRASTS: dict[str, tuple[Contrast, ...]] = {
             REGULARISED,
         ),
         Contrast("ridge to pixels above srwal, no dropout", RIDGE, SRWAL),
-        Contrast("ridge to pixels above srwal with dropout", RIDGE, f"{SRWAL},input_dropout=0.5"),
+        Contrast("ridge to pixels above srwal with dropout", RIDGE, _dropped(SRWAL)),
+        Contrast("srwal above sr, both with dropout", _dropped(SRWAL), _dropped(SR)),
+        Contrast(
+            "concat, imputed, with dropout, above ridge to pixels",
+            _dropped(IMPUTED["concat"]),
+            RIDGE,
+        ),
         Contrast("dropout helps single", REGULARISED, SINGLE),
         *(
-            Contrast(f"dropout helps {name}", f"{method},input_dropout=0.5", method)
+            Contrast(f"dropout helps {name}", _dropped(method), method)
             for name, method in METHODS.items()
         ),
     ),

@@ -50,19 +50,30 @@ class Entry:
     control: bool = False
 
 
-SINGLE, RAND = "gan", "gan:incorporate=rand"
+# As many samples as a generator learns from, which never sees those that choose its state.
+RIDGE, NEAREST = "image_ridge:held=0.1,refit=False", "dictionary"
+SINGLE, RAND, REGULARISED = "gan", "gan:incorporate=rand", "gan:input_dropout=0.5"
 CONCAT, DROPOUT = "gan:incorporate=concat", "gan:incorporate=slot_dropout"
 SR, SRWAL = "gan:incorporate=sr", "gan:incorporate=srwal"
 ABSENT = {"zeros": "", "means": "mean", "final repeated": "replicate", "imputed": "impute"}
 WEIGHTS, DEPTHS = (0.03, 0.1, 0.3), ("first", "last")  # of the alignment loss
+SCHEDULES = {"upslope": "", "update": ", update", "downslope": ", downslope"}
+CONTROLS = {
+    "single, input dropout": REGULARISED,
+    "ridge to pixels": RIDGE,
+    "nearest own image": NEAREST,
+}
 OURS = (
     Entry("concat, final, imputed", "gan:incorporate=concat,absent=impute", control=True),
-    Entry("single, input dropout", "gan:input_dropout=0.5", control=True),
+    Entry("single, input dropout", REGULARISED, control=True),
     Entry("sr, slots all final", "gan:incorporate=sr,copies=True", control=True),
     Entry("slot dropout, final", "gan:incorporate=slot_dropout", control=True),
+    Entry(
+        "slot dropout, final, imputed", "gan:incorporate=slot_dropout,absent=impute", control=True
+    ),
     Entry("slot dropout, all", "gan:incorporate=slot_dropout,test=all", control=True),
-    Entry("ridge to pixels", "image_ridge", control=True),
-    Entry("nearest own image", "dictionary", control=True),
+    Entry("ridge to pixels", RIDGE, control=True),
+    Entry("nearest own image", NEAREST, control=True),
 )
 TABLES: dict[str, tuple[Entry, ...]] = {
     "table1": (
@@ -72,9 +83,11 @@ TABLES: dict[str, tuple[Entry, ...]] = {
         Entry("rand, downslope", RAND, "downslope", {"iris": (60, 44, 82), "face": (87, 83, 73)}),
         Entry("single, update", SINGLE, "update", control=True),
         Entry("single, downslope", SINGLE, "downslope", control=True),
-        Entry("single, input dropout", "gan:input_dropout=0.5", control=True),
-        Entry("ridge to pixels", "image_ridge", control=True),
-        Entry("nearest own image", "dictionary", control=True),
+        *(
+            Entry(f"{name}{where}", attack, schedule, control=True)
+            for schedule, where in SCHEDULES.items()
+            for name, attack in CONTROLS.items()
+        ),
     ),
     "table2": (
         Entry("single, final", SINGLE, paper={"iris": (59, 35, 81), "face": (85, 82, 74)}),
@@ -126,8 +139,8 @@ TABLES: dict[str, tuple[Entry, ...]] = {
         Entry("sr, final", "gan:incorporate=sr"),
         Entry("srwal, final", "gan:incorporate=srwal"),
         Entry("slot dropout, final", "gan:incorporate=slot_dropout"),
-        Entry("ridge to pixels", "image_ridge", control=True),
-        Entry("nearest own image", "dictionary", control=True),
+        Entry("ridge to pixels", RIDGE, control=True),
+        Entry("nearest own image", NEAREST, control=True),
     ),
 }
 
@@ -162,8 +175,8 @@ TABLES |= {
         *_all_ways("concat", CONCAT),
         Entry("concat of copies", f"{CONCAT},copies=True,test=all"),
         *_all_ways("slot dropout", DROPOUT),
-        Entry("ridge to pixels", "image_ridge"),
-        Entry("nearest own image", "dictionary"),
+        Entry("ridge to pixels", RIDGE),
+        Entry("nearest own image", NEAREST),
     ),
     "dropout": (
         *_with_and_without("single", SINGLE),
@@ -171,7 +184,8 @@ TABLES |= {
         *_with_and_without("concat, imputed", filled(CONCAT, "impute")),
         *_with_and_without("sr", SR),
         *_with_and_without("srwal", SRWAL),
-        Entry("ridge to pixels", "image_ridge"),
+        *_with_and_without("slot dropout, imputed", filled(DROPOUT, "impute")),
+        Entry("ridge to pixels", RIDGE),
     ),
     "alignment": (
         Entry("single", SINGLE),
@@ -184,6 +198,7 @@ TABLES |= {
     ),
 }
 BLIND = ("random", "mean", "medoid")  # controls of every cell, shown below every table
+REFERENCE = "unprotected"  # what is attacked, handed in as it is: more is not to be had
 
 
 def part_of(table: str) -> str:

@@ -24,12 +24,14 @@ from fowh.core.errors import InputError
 from fowh.core.files import write_atomically
 from fowh.core.registry import load
 from fowh.engine.cell import row_name, spec_of
-from fowh.paper.experiment import BLIND, MEASURED, attacks_of
+from fowh.paper.experiment import BLIND, MEASURED, REFERENCE, attacks_of
 from fowh.paper.jobs import Job
 from fowh.records import store
 
 Success = tuple[NDArray[np.float64], NDArray[np.int64]]  # success by row, and whose each row is
 FORMAT = 1
+SAID = ("utility", "chance", "data", "guesses", "flags", "environment")
+SAID_OF_EACH = ("remarks", "queries", "seconds", "status")
 HERE = Path(__file__).parents[2] / "bench" / "records" / "paper"  # of a checkout
 
 
@@ -46,6 +48,7 @@ class Kept:
         rows: attack (as on the command line) -> metric -> n times 0 or 1. Attacks and metrics that
             were not measured are missing.
         target: digest of the target as it was trained; empty in files kept before it was noted.
+        said: what else the record says (``SAID``), and of each attack what it told, asked and took.
     """
 
     spec: str
@@ -55,6 +58,7 @@ class Kept:
     subjects: NDArray[np.int64]
     rows: Mapping[str, Mapping[str, str]]
     target: str = ""
+    said: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def success(self, attack: str, metric: str) -> Success | None:
         """Success by stolen row, and whose each row is; None where not measured."""
@@ -89,7 +93,11 @@ def of_record(job: Job, samples: Samples, folder: Path) -> Kept:
     subjects, rows = of_observations(job, observed)
     commit, versions = store.commit_of(env), env["versions"]
     target = record["data"].get("target_sha256") or ""
-    return Kept(record["id"], what(job, samples), commit, versions, subjects, rows, target)
+    said = {name: record[name] for name in SAID}
+    said["attacks"] = {
+        name: {part: row[part] for part in SAID_OF_EACH} for name, row in record["attacks"].items()
+    }
+    return Kept(record["id"], what(job, samples), commit, versions, subjects, rows, target, said)
 
 
 def of_observations(
@@ -103,9 +111,10 @@ def of_observations(
     subjects = np.empty(0, np.int64)
     rows: dict[str, dict[str, str]] = {}
     term = _below(observed, "term.")
-    for attack in (*attacks_of(job.schedule, job.leak, job.part), *BLIND):
-        section = "control" if attack in BLIND else "attack"
-        seen = _below(observed, f"{section}.{row_name(load('attack', attack))}.")
+    attacks = attacks_of(job.schedule, job.leak, job.part)
+    names = {attack: f"attack.{row_name(load('attack', attack))}." for attack in attacks}
+    for attack, name in (names | {c: f"control.{c}." for c in (*BLIND, REFERENCE)}).items():
+        seen = _below(observed, name)
         if not seen:
             continue
         whose = np.asarray(seen["subject"], np.int64)
@@ -153,7 +162,7 @@ def read(file: Path) -> tuple[Job, Kept]:
         if given["format"] != FORMAT:
             raise ValueError(f"format {given['format']}, expected {FORMAT}")
         fields = [item.name for item in dataclasses.fields(Kept)]
-        given = {"target": ""} | given  # files kept before it was noted
+        given = {"target": "", "said": {}} | given  # files kept before they were noted
         job, kept = Job(**given["job"]), Kept(**{name: given[name] for name in fields})
         texts = [text for row in kept.rows.values() for text in row.values()]
         if any(len(text) != len(kept.subjects) or {*text} - {*"01"} for text in texts):

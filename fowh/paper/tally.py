@@ -14,7 +14,7 @@ from fowh.metrics.intervals import Value
 from fowh.metrics.seeds import crossed
 from fowh.paper import experiment
 from fowh.paper.contrasts import CONTRASTS, Contrast
-from fowh.paper.experiment import BLIND, HEADS, MEASURED, TABLES, Entry, entries_of
+from fowh.paper.experiment import BLIND, HEADS, MEASURED, REFERENCE, TABLES, Entry, entries_of
 from fowh.paper.jobs import Job
 from fowh.paper.kept import Kept, Success
 
@@ -84,13 +84,13 @@ def read_lines(table: str, found: Mapping[Job, Kept]) -> list[TableLine]:
         table: one of ``experiment.TABLES``.
         found: the cells.
     """
-    blind = tuple(Entry(name, name, control=True) for name in BLIND)
+    beside = tuple(Entry(name, name, control=True) for name in (*BLIND, REFERENCE))
     made = []
     for samples in sorted({job.samples for job in found}):
         sized = {job: kept for job, kept in found.items() if job.samples == samples}
         for scheme, jobs in _by_scheme(sized).items():
             cells = {job: found[job] for job in jobs}
-            made += [_line(e, samples, scheme, cells) for e in (*entries_of(table), *blind)]
+            made += [_line(e, samples, scheme, cells) for e in (*entries_of(table), *beside)]
     return made
 
 
@@ -99,17 +99,17 @@ def differences(table: str, found: Mapping[Job, Kept]) -> list[Difference]:
 
     Args:
         table: one of ``experiment.TABLES``.
-        found: the cells; those of other schedules than upslope do not count.
+        found: the cells.
     """
     made = []
     for leak in HEADS.values():
         *_, metric = MEASURED[leak]
-        cells = [
-            (k, job.draw)
-            for job, k in found.items()
-            if (job.leak, job.schedule) == (leak, "upslope")
-        ]
         for contrast in CONTRASTS.get(table, ()):
+            cells = [
+                (k, job.draw)
+                for job, k in found.items()
+                if (job.leak, job.schedule) == (leak, contrast.schedule)
+            ]
             sides = [
                 (k.success(contrast.left, metric), k.success(contrast.right, metric), draw)
                 for k, draw in cells

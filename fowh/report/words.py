@@ -200,7 +200,8 @@ def command(record: Record) -> str:
     words += ["--white-box"] * (threat["box"] == "white")
     words += ["--samples", str(threat["samples"]), "--versions", threat["versions"]]
     words += ["--server", "malicious"] * (threat.get("server") == "malicious")
-    words += ["--candidates", str(threat.get("candidates"))] * bool(threat.get("candidates"))
+    for axis in ("candidates", "stolen"):
+        words += [f"--{axis}", str(threat.get(axis))] * bool(threat.get(axis))
     words += ["--witness", called(spec["witness"])] if spec["witness"] else []
     words += ["--queries", str(threat["queries"]), "--seed", str(spec["seed"])]
     return shlex.join(words)

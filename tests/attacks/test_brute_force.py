@@ -70,25 +70,13 @@ def test_what_the_budget_does_not_reach_gets_a_blind_guess_and_an_extrapolation(
     )
 
 
-def test_as_many_random_rows_are_tried_as_are_asked_for() -> None:
-    opened = []
-    for seed in range(2):
-        view, _ = steal(SHORT)
-        guess = BruteForce(budget=2**13, rows=6).run(view, np.random.default_rng(seed))
-        assert "6 of 80 templates tried" in view.remarks[0]
-        mean = view.embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
-        opened.append(np.flatnonzero((guess != mean).any(axis=1)))
-    assert [len(rows) for rows in opened] == [6, 6]
-    assert not np.array_equal(*opened)
-
-
 def test_what_it_cannot_attack_it_says() -> None:
     assert "no secret" in str(BruteForce().unsupported(steal(Lsh())[0]))
     assert "no secret" in str(BruteForce().unsupported(steal(SaltedHash())[0]))
     assert "keys did not leak" in str(BruteForce().unsupported(steal(SHORT, leaked=False)[0]))
 
 
-@pytest.mark.parametrize("wrong", [{"budget": 0}, {"budget": 2**63}, {"rows": 0}])
+@pytest.mark.parametrize("wrong", [{"budget": 0}, {"budget": 2**63}])
 def test_bad_parameters_are_an_input_error(wrong: dict[str, int]) -> None:
-    with pytest.raises(InputError, match="budget from 1 to 2\\^62"):
+    with pytest.raises(InputError, match="give one from 1 to 2\\^62"):
         BruteForce(**wrong)

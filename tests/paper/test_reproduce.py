@@ -55,7 +55,10 @@ def test_the_command_runs_prints_and_keeps_the_table(
     table = (tmp_path / "table2-iris-30.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
     names = ["single, final", "srwal, all", "ridge to pixels (control)"]
-    assert [row[0] for row in rows[2:]] == [*names, *(f"{name} (control)" for name in BLIND)]
+    assert [row[0] for row in rows[2:]] == [
+        *names,
+        *(f"{name} (control)" for name in (*BLIND, "unprotected")),
+    ]
     assert [rows[2][1], rows[2][3], rows[2][5]] == ["59", "35", "81"]
     assert rows[0][-2:] == ["Rank-1 minus single", "accuracy minus single"]
     assert all(cell for cell in rows[3])  # a number in every column
