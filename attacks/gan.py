@@ -20,6 +20,7 @@ from fowh.core.view import Version, View
 from fowh.kit.images import resize
 
 MOST = 128  # pixels
+WIDEST = 4096  # of a batch and of a layer
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Gan(Attack):
     input_dropout: float = 0.0
     steps: int = 2000
     batch: int = 32
-    rate: float = 5e-3
-    base: int = 24
+    rate: float = 1e-2
+    base: int = 48
     pixels: float = 1.0
     structure: float = 0.1
     perceptual: float = 0.1
@@ -74,10 +75,11 @@ class Gan(Attack):
     depth: Depth = "first"
 
     def __post_init__(self) -> None:
-        if self.steps < 0 or self.batch < 4 or self.base < 4 or not self.rate > 0:
+        wrong = self.steps < 0 or self.batch < 4 or self.base < 4 or not self.rate > 0
+        if wrong or max(self.batch, self.base) > WIDEST:
             raise InputError(
                 f"gan: steps={self.steps}, batch={self.batch}, base={self.base}, rate={self.rate}; "
-                "give steps >= 0, batch >= 4, base >= 4, rate > 0"
+                f"give steps >= 0, batch and base from 4 to {WIDEST}, rate > 0"
             )
         weights = (self.pixels, self.structure, self.perceptual, self.adversarial, self.alignment)
         if min(weights) < 0:

@@ -148,16 +148,24 @@ def page(name: str, tables: tuple[str, ...], heads: tuple[str, ...], found: dict
     used = [k for job, k in found.items() if job.part in of and job.leak in leaks]
     commits = ", ".join(sorted({k.commit for k in used}))
     templates = " or ".join(f"{count:,}" for count in sorted({len(k.subjects) for k in used}))
-    lot = chance([k for job, k in found.items() if job.part in of and job.leak == "templates"])
+    lot = chance([(job, k) for job, k in found.items() if job.part in of and job.leak in leaks])
     top = HEAD.format(name=name, templates=templates, lot=lot, commits=commits)
     return "\n\n".join([top, *([PAPER] if tables != OURS else []), *parts, READING])
 
 
-def chance(cells: list[Kept]) -> str:
-    """What a lot reaches in Rank-1, a sentence on lines of its own; empty where it is unknown.
+def chance(found: list[tuple[Job, Kept]]) -> str:
+    """What a lot reaches, sentences on lines of their own; empty where it is unknown.
 
     The gallery is the test set, and it was stolen as a whole where that stayed below the cap.
     """
+    named = [k.said["chance"]["named"] for job, k in found if job.leak == "outputs" and k.said]
+    lot = {f"{100 * rate:.2f}" for rate in named}
+    said = f"\nChance of accuracy: {' or '.join(sorted(lot))} %, one class of all." if lot else ""
+    return said + searched([k for job, k in found if job.leak == "templates"])
+
+
+def searched(cells: list[Kept]) -> str:
+    """What a lot reaches in Rank-1."""
     sizes = {len(each.subjects) for each in cells}
     if not cells or max(sizes) >= load("protocol", PROTOCOL).max_stolen:
         return ""

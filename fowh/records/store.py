@@ -228,6 +228,8 @@ def _commit() -> dict[str, Any]:
     try:
         if Path(git("rev-parse", "--show-toplevel")).resolve() != here:
             return {"commit": None, "dirty": None}
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        # Records and pages are made by code and change none of what it computes.
+        code = git("status", "--porcelain", "--", ".", ":!bench/records", ":!docs")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(code)}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}
