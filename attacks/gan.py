@@ -63,7 +63,7 @@ class Gan(Attack):
     versions: str = ""
     copies: bool = False
     input_dropout: float = 0.0
-    steps: int = 2000
+    steps: int = 1000
     batch: int = 32
     rate: float = 1e-2
     base: int = 48
@@ -75,8 +75,8 @@ class Gan(Attack):
     depth: Depth = "first"
 
     def __post_init__(self) -> None:
-        wrong = self.steps < 0 or self.batch < 4 or self.base < 4 or not self.rate > 0
-        if wrong or max(self.batch, self.base) > WIDEST:
+        few = self.steps < 0 or min(self.batch, self.base) < 4 or not self.rate > 0
+        if few or max(self.batch, self.base) > WIDEST:
             raise InputError(
                 f"gan: steps={self.steps}, batch={self.batch}, base={self.base}, rate={self.rate}; "
                 f"give steps >= 0, batch and base from 4 to {WIDEST}, rate > 0"

@@ -17,6 +17,7 @@ from attacks._readout import Population, blocks, lessons, release_lessons, with_
 from attacks._revealed import read, revealed
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
 from fowh.core.release import Floats
 from fowh.core.view import View
 
@@ -27,9 +28,7 @@ Rows = NDArray[np.intp]
 
 KEYS = 16  # stolen keys that what he trains on is released under
 HELD_OUT = 0.2  # part of the attacker's groups of samples that decides when to stop
-BATCH = 256
-VALIDATE_EVERY = 20  # steps
-PATIENCE = 5  # validations without progress
+BATCH, VALIDATE_EVERY, PATIENCE = 256, 20, 5  # rows, steps, validations without progress
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ class Mlp(Attack):
                 f"mlp: synthetic={self.synthetic}, hidden={self.hidden}, steps={self.steps}, "
                 f"rate={self.rate}; give synthetic >= 0, the others > 0"
             )
+        fits("mlp: hidden, synthetic", (self.hidden, max(self.hidden, self.synthetic)))
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
         import torch

@@ -11,6 +11,7 @@ import numpy as np
 from attacks._linear import SYNTHETIC, mapped
 from fowh.core.attack import Attack
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
 from fowh.core.release import Floats
 from fowh.core.view import View
 
@@ -42,6 +43,7 @@ class Ridge(Attack):
     def __post_init__(self) -> None:
         if self.synthetic < 0:
             raise InputError(f"ridge: synthetic is {self.synthetic}; give 0 or more")
+        fits("ridge: synthetic, drawn in 128 dimensions", (self.synthetic, 128))
 
     def run(self, view: View, rng: np.random.Generator) -> Floats:
         return mapped(view, self.synthetic, rng)

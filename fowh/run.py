@@ -60,7 +60,7 @@ def answer_or_run(
         cell: what to evaluate.
         samples: of its dataset, loaded.
         out: folder of all records.
-        device: as on the command line; looked at only if there is something to run.
+        device: as on the command line; looked for only if there is something to run.
         force: run again although recorded.
         note: is told what is going on, and which fraction of the run is done.
 
@@ -71,6 +71,7 @@ def answer_or_run(
         InputError: as ``run`` and ``pick_device``, or an unreadable record.
     """
     check_writable(out)
+    check_device(device)
     spec = spec_of(cell, samples)
     folder = store.folder(out, spec)
     record = None if force else store.load(folder, spec)
@@ -158,6 +159,16 @@ def draw_all(out: Path, note: Progress = quiet) -> tuple[list[tuple[Path, Record
     return found, bad
 
 
+def check_device(asked: str) -> None:
+    """Refuse what is the name of no device, whether or not one is needed.
+
+    Raises:
+        InputError: says which names there are.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?|mps", asked):
+        raise InputError(f"--device {asked}: expected auto, cpu, mps, cuda or cuda:1, cuda:2 ...")
+
+
 def pick_device(asked: str) -> str:
     """The torch device asked for; "auto" is a CUDA device where there is one.
 
@@ -166,10 +177,9 @@ def pick_device(asked: str) -> str:
     """
     import torch
 
+    check_device(asked)
     if asked == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,3})?|mps", asked):
-        raise InputError(f"--device {asked}: expected auto, cpu, mps, cuda or cuda:1, cuda:2 ...")
     try:
         torch.empty(1, device=asked)
     except Exception as error:  # each kind of device has errors of its own

@@ -51,15 +51,21 @@ def run_checks(plugin: str | object, kind: Kind | None = None) -> list[Finding]:
     Raises:
         InputError: no such plug-in, or a name that several kinds have.
     """
+    return [*checked(plugin, kind)]
+
+
+def checked(plugin: str | object, kind: Kind | None = None) -> Iterator[Finding]:
+    """The same, one finding after the other."""
     if not isinstance(plugin, str):
         found = kind or _kind_of(type(plugin), repr(plugin))
-        return list(_CONTRACTS[found](plugin))
+        yield from _CONTRACTS[found](plugin)
+        return
     before, slash, after = plugin.partition("/")
     for each in KINDS:
         if slash and before == each:
             kind, plugin = each, after
     found = kind or _kind_by_name(split(plugin)[0])
-    return list(_CONTRACTS[found](load(found, plugin)))
+    yield from _CONTRACTS[found](load(found, plugin))
 
 
 def _check_scheme(plugin: Scheme) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from fowh.cli._ending import interruptible
 from fowh.core import files
-from fowh.core.errors import InputError, Interrupted, PluginExit, escaped, reason
+from fowh.core.errors import InputError, Interrupted, PluginExit, escaped, reason, said
 from fowh.core.told import note, tell
 
 # What a disk or a system refuses for reasons that its user can see to.
@@ -105,8 +105,8 @@ def _told(error: BaseException) -> int:
 def _refusal(error: BaseException) -> str | None:
     """The line about what the user can put right; None where that is nothing of his."""
     if isinstance(error, InputError):
-        return str(error)
-    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return said(error) or reason(error)
+    if isinstance(error, MemoryError) or "can't allocate memory" in said(error):
         return (
             f"does not fit into memory ({reason(error)}): expected less: give fewer or smaller "
             "samples, or a scheme with smaller parameters"
@@ -114,7 +114,7 @@ def _refusal(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in _REFUSED and error.filename is not None:
         return (
             f"cannot use {os.fsdecode(error.filename)}: {error.strerror}; expected a place to read "
-            "and write with room in it: choose another --out, or another FOWH_CACHE_DIR"
+            "and write with room in it: choose another, such as another --out or FOWH_CACHE_DIR"
         )
     return None
 
@@ -158,9 +158,15 @@ def _settle(stream: Any) -> None:
 
 
 def _there() -> None:
-    """Refuse a stdout that is closed, before any work."""
+    """Refuse a stdout that is closed, and a folder that is gone, before any work."""
     if sys.stdout is None:
         raise InputError("stdout is closed: expected a place for results: give it /dev/null")
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise InputError(
+            "the working directory is gone: expected one that is there: change to another"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from fowh.cli._app import Device, Force, Offline, Out, Trusted, command
 from fowh.cli._door import log, say
 from fowh.core.errors import InputError, contained, reason
 from fowh.core.told import tell
+from fowh.kit.parts import within
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fowh.core.target import Progress
     from fowh.engine.cell import Cell
 
+LOADING = 0.05  # of a sweep's time, as far as progress is concerned
 _COMMON = ("table", "out", "offline")  # what every table of ``reproduce`` takes
 _OF_ATTRIBUTES = ("own", "sensitive", "outcome")  # what fredrikson2014 takes alone
 _OF_FAMILY = ("dataset", "device")  # what the other tables of docs/gradients.md take
@@ -47,28 +49,29 @@ def sweep(
 
     cells = read_sweep(file, trusted)
     check_writable(out)
-    with progress() as note:
-        samples = _loaded(cells, note)
     records, answered, crashed = [], 0, 0
-    for number, cell in enumerate(cells, 1):
-        name = f"cell {number} of {len(cells)}, {cell_name(cell)}"
-        try:
-            with contained(), progress() as note:
-                note = _headed(name, note)
-                given = samples[id(cell.dataset)]
-                if isinstance(given, Exception):
-                    raise given
-                done = answer_or_run(cell, given, out, device, force, note)
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from error
-        except Exception as error:  # a fault of one cell's plug-in must not lose the others
-            if lost(error):  # no cell's fault, and no other cell could be put on record
-                raise
-            tell(f"failed, {reason(error)}: {log(error)}; {name}")
-            crashed += 1
-            continue
-        answered += done.answered
-        records.append(done.record)
+    with progress() as whole:
+        samples = _loaded(cells, within(whole, 0.0, LOADING))
+        for number, cell in enumerate(cells, 1):
+            name = f"cell {number} of {len(cells)}, {cell_name(cell)}"
+            ends = (LOADING + (1 - LOADING) * n / len(cells) for n in (number - 1, number))
+            try:
+                with contained():
+                    given = samples[id(cell.dataset)]
+                    if isinstance(given, Exception):
+                        raise given
+                    note = _headed(name, within(whole, *ends))
+                    done = answer_or_run(cell, given, out, device, force, note)
+            except InputError as error:
+                raise InputError(f"{name}: {error}") from error
+            except Exception as error:  # a fault of one cell's plug-in must not lose the others
+                if lost(error):  # no cell's fault, and no other cell could be put on record
+                    raise
+                tell(f"failed, {reason(error)}: {log(error)}; {name}")
+                crashed += 1
+                continue
+            answered += done.answered
+            records.append(done.record)
     if answered:
         tell(f"{answered} of {len(cells)} cells answered from the records of earlier runs in {out}")
     print_sweep(records, Console())
@@ -78,16 +81,8 @@ def sweep(
 
 
 def _headed(name: str, note: Progress) -> Progress:
-    """Progress under a line that says of which cell, once there is any: a record tells none."""
-    told: list[str] = []
-
-    def headed(text: str, fraction: float) -> None:
-        if not told:
-            told.append(name)
-            tell(name)
-        note(text, fraction)
-
-    return headed
+    """Progress that says of which cell it is."""
+    return lambda text, fraction: note(f"{name}: {text}", fraction)
 
 
 def _loaded(cells: list[Cell], note: Progress) -> dict[int, Samples | Exception]:

@@ -44,13 +44,13 @@ def _print_names(title: str, found: list[tuple[str, str]]) -> None:
 @command()
 def check(plugin: Annotated[str, typer.Argument(help="a name, or package.module:Class")]) -> int:
     """Check that a plug-in, yours included, keeps its contract."""
-    from fowh.checks import run_checks
+    from fowh.checks import checked
 
-    findings = run_checks(plugin)
-    for finding in findings:
+    count = failed = 0
+    for finding in checked(plugin):  # told as they come: a plug-in may take its time
         say(f"{'ok  ' if finding.passed else 'FAIL'} {finding.check}: {finding.text}")
-    failed = sum(not finding.passed for finding in findings)
-    say(f"{len(findings) - failed} passed, {failed} failed")
+        count, failed = count + 1, failed + (not finding.passed)
+    say(f"{count - failed} passed, {failed} failed")
     return int(failed > 0)
 
 

@@ -183,7 +183,7 @@ def rooms() -> list[Room]:
     for folder in sorted(cache_dir().glob("*/")):
         ours = [*folder.glob("[0-9a-f]*.npz"), *folder.glob("[0-9a-f]*.lock")]
         found = [file for file in ours if len(file.stem) == len(digest())]
-        found += folder.glob(f".*{files.PARTIAL}")
+        found += folder.glob(f"{files.OURS}*{files.PARTIAL}")
         found += folder.glob(files.LOGS)
         sizes = {}
         for file in found:

@@ -69,8 +69,17 @@ def refusing(doing: str) -> Iterator[None]:
 def reason(error: BaseException) -> str:
     """An error of somebody else's in one line: its kind and the first line that it says."""
     kind = "" if isinstance(error, PluginExit) else type(error).__name__
-    words = (str(error).strip().splitlines() or [""])[0]
+    words = (said(error).strip().splitlines() or [""])[0]
     return f"{kind}: {words}" if kind and words else kind or words
+
+
+def said(error: BaseException) -> str:
+    """What an error says; nothing where it raises instead, as somebody else's may."""
+    try:
+        with contained():
+            return str(error)
+    except Exception:
+        return ""
 
 
 def one_line(text: str, most: int = LINE) -> str:

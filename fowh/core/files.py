@@ -18,6 +18,7 @@ if sys.platform != "win32":
 
 FOLDER, FILE = 0o700, 0o600  # whatever the umask: what lies there was made from people's samples
 PARTIAL = ".partial"
+OURS = ".fowh-"  # begins the name of a partial file: others may have some of their own
 LOGS = "fowh-*.log"
 STALE = 86_400.0  # seconds after which nobody writes a partial file that cannot be locked
 LOST = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -101,7 +102,7 @@ def sweep(folder: Path) -> None:
     number of his process would say nothing to another container. Where there are no locks, they
     are removed when they are a day old.
     """
-    for partial in folder.glob(f".*{PARTIAL}"):
+    for partial in folder.glob(f"{OURS}*{PARTIAL}"):
         with contextlib.suppress(OSError):  # another user's, or gone by now
             file = os.open(partial, os.O_RDWR)
             try:
@@ -115,7 +116,7 @@ def sweep(folder: Path) -> None:
 def _partial(folder: Path) -> tuple[int, Path]:
     """A new file under a name that is nobody else's, locked: its descriptor and its path."""
     while True:
-        file, name = tempfile.mkstemp(suffix=PARTIAL, prefix=".", dir=folder)
+        file, name = tempfile.mkstemp(suffix=PARTIAL, prefix=OURS, dir=folder)
         if _locked(file) is not False and os.fstat(file).st_nlink:
             if sys.platform != "win32":
                 os.fchmod(file, FILE)  # by what is open: until now its name might have gone

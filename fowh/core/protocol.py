@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,6 +49,11 @@ class Fold:
         return np.unique(
             np.concatenate([self.development, self.attacker, self.victims, self.gallery])
         )
+
+    def robbed(self, most: int, rng: np.random.Generator) -> Fold:
+        """The same, of which at most so many rows leak, drawn at random."""
+        few = rng.permutation(self.stolen)[:most]
+        return replace(self, stolen=np.sort(few))
 
 
 class Protocol(ABC):

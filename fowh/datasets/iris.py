@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fowh.core.cache import cached, digest, source_digest
-from fowh.core.dataset import Dataset, Samples
+from fowh.core.dataset import Dataset, Samples, tell_reading
 from fowh.core.errors import InputError
 from fowh.core.memory import fits
 
@@ -74,6 +74,7 @@ class Iris(Dataset):
         for eye in range(2 * self.people):
             rng = np.random.default_rng([self.seed, eye])
             out[eye * count : (eye + 1) * count] = photograph(texture(rng), self.side, count, rng)
+            tell_reading(f"drawing eye {eye + 1} of {2 * self.people}", eye / (2 * self.people))
         return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from fowh.core.registry import load
 from fowh.core.release import Floats
 from fowh.core.target import Lessons, Progress, Target
 from fowh.engine.cell import Cell, modality_of
-from fowh.kit.comparing import sample
 from fowh.kit.parts import in_parts, within
 
 PART = 256  # samples that are prepared at a time, and then kept
@@ -70,12 +69,8 @@ def make_plan(cell: Cell, samples: Samples, device: str, note: Progress) -> Plan
     closed, kind, target = cell.leak.closed_set, modality_of(samples), cell.target
     private = cell.protocol.lessons(samples, target, closed)
     folds = cell.protocol.folds(samples, target, closed, cell.threat, cell.seed)
-    if few := cell.threat.stolen:
-        drawn = [stream(cell.seed, "few", fold.number) for fold in folds]
-        folds = [
-            replace(fold, stolen=sample(fold.stolen, few, rng))
-            for fold, rng in zip(folds, drawn, strict=True)
-        ]
+    if most := cell.threat.stolen:
+        folds = [f.robbed(most, stream(cell.seed, "few", f.number)) for f in folds]
     if target is None:
         return Plan(samples, kind, None, None, None, None, samples.values, (), folds, NOBODY)
     prepared, found = _prepared(samples, target, within(note, 0.0, 0.5))

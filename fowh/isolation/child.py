@@ -19,7 +19,7 @@ import traceback
 import numpy as np
 
 from fowh.core import registry
-from fowh.core.errors import InputError
+from fowh.core.errors import InputError, said
 from fowh.core.trust import APART
 from fowh.isolation import served, wire
 
@@ -139,7 +139,7 @@ def _serve(line: socket.socket) -> None:
             except InputError as error:
                 answer = ["refused", str(error)]
             except BaseException as error:  # SystemExit as well: whatever it raises is told
-                answer = ["raised", type(error).__name__, str(error), traceback.format_exc()]
+                answer = ["raised", type(error).__name__, said(error), traceback.format_exc()]
             try:
                 wire.send(line, answer)
             except TypeError as error:

@@ -170,12 +170,12 @@ class Worker:
             raise wire.Broken("it asks for what it may not have")
         except TimeoutError as error:
             self.close()
-            raise InputError(
+            raise PluginError(
                 f"{self.who} said nothing for {SILENCE:.0f} s in its own process ({name}): ended"
             ) from error
         except (wire.Broken, OSError, IndexError, TypeError) as error:
             self.close()
-            raise InputError(
+            raise PluginError(
                 f"the process of {self.who} ended in {name}: {error}; see what it printed, or "
                 f"{HINT}"
             ) from error

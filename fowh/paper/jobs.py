@@ -162,6 +162,7 @@ def run_all(
     Raises:
         InputError: as ``run.answer_or_run``; records of finished cells stay.
     """
+    workers = min(workers, max(1, len(todo)))
     if workers < 1:
         raise InputError(f"--jobs {workers}: expected at least 1")
     places = _places(device)

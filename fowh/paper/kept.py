@@ -167,7 +167,7 @@ def read(file: Path) -> tuple[Job, Kept]:
         texts = [text for row in kept.rows.values() for text in row.values()]
         if any(len(text) != len(kept.subjects) or {*text} - {*"01"} for text in texts):
             raise ValueError("successes that are not one 0 or 1 for each subject's row")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"cannot read {file}: {error}; restore or delete it") from error
     return job, dataclasses.replace(kept, subjects=np.array(kept.subjects, np.int64))
 

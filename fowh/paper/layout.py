@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from fowh.core.errors import escaped
 from fowh.metrics.intervals import Value
 from fowh.paper.experiment import MEASURED
 from fowh.paper.tally import Difference, TableLine
@@ -91,14 +92,29 @@ def compared(measured: Iterable[Difference]) -> str:
 
 def rich_table(lines: list[TableLine], family: str, title: str) -> Table:
     """The table for a terminal."""
-    from rich.table import Table
-
     headings, rows = texts(lines, family)
-    made = Table(title=title, title_justify="left")
+    return plain_table(title, headings, rows, ("method", "scheme"))
+
+
+def plain_table(
+    title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], left: Collection[str]
+) -> Table:
+    """A table for a terminal, whose texts are shown as they are: they name others' files.
+
+    Args:
+        title: above it.
+        headings: of the columns.
+        rows: as many texts each.
+        left: headings of columns of words; numbers stand to the right.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=Text(escaped(title)), title_justify="left")
     for head in headings:
-        made.add_column(head, justify="left" if head in ("method", "scheme") else "right")
+        made.add_column(Text(escaped(head)), justify="left" if head in left else "right")
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*(Text(escaped(text)) for text in row))
     return made
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fowh.cells import make_cell
+from fowh.core.dataset import read
 from fowh.core.files import write_atomically
 from fowh.core.target import Progress, quiet
 from fowh.core.threat import Threat
@@ -18,6 +19,7 @@ from fowh.kit.parts import within
 from fowh.metrics import BY_NAME, from_json, learn
 from fowh.paper import pictured
 from fowh.paper.family import TABLES
+from fowh.paper.layout import plain_table
 from fowh.paper.rows import Family, Row
 from fowh.records import store
 from fowh.records.store import Record
@@ -63,17 +65,13 @@ class Measured:
 
     def tables(self) -> list[Table]:
         """For rich to print."""
-        from rich.table import Table
-
-        made = []
-        for caption, (heads, *lines) in self.family.apart(self.heads, self.lines):
-            title = ", ".join(filter(None, (self.family.title, caption, "percent")))
-            made.append(Table(title=title, title_justify="left"))
-            for number, head in enumerate(heads):
-                made[-1].add_column(head, justify="left" if number == 0 else "right")
-            for line in lines:
-                made[-1].add_row(*line)
-        return made
+        return [
+            plain_table(
+                *(", ".join(filter(None, (self.family.title, caption, "percent"))), heads),
+                *(lines, heads[:1]),
+            )
+            for caption, (heads, *lines) in self.family.apart(self.heads, self.lines)
+        ]
 
     def markdown(self) -> str:
         """For a page."""
@@ -115,7 +113,7 @@ def measure(
     """
     family = TABLES[name]
     cells = [cell_of(row, dataset) for row in family.rows]  # bad input before anything starts
-    samples = cells[0].dataset.load()
+    samples = read(cells[0].dataset, note)
     done = []
     for number, (row, cell) in enumerate(zip(family.rows, cells, strict=True)):
         say(f"{name}: {row.name}")

@@ -32,6 +32,8 @@ from fowh.run import check_writable, pick_device
 if TYPE_CHECKING:
     from rich.table import Table
 
+MOST_JOBS = 256  # processes; each holds a network and its pictures
+
 
 @dataclass(frozen=True, eq=False)
 class Reproduced:
@@ -147,6 +149,8 @@ def _check(
         raise InputError(
             f"--samples {samples} --seeds {seeds} --jobs {jobs}: expected numbers of at least 0"
         )
+    if jobs > MOST_JOBS:
+        raise InputError(f"--jobs {jobs}: expected at most {MOST_JOBS} processes, or 0 for a guess")
     if seeds > len(RUNS):
         raise InputError(
             f"--seeds {seeds}: expected at most {len(RUNS)}, all pairs of three seeds of the "

@@ -64,6 +64,11 @@ def pairs(observations: Observations, name: str) -> tuple[NDArray[Any], NDArray[
     return score[mated], score[~mated]
 
 
+def plain(text: str) -> str:
+    """Text that is drawn as it is: between two dollars matplotlib would read mathematics."""
+    return text.replace("$", r"\$")
+
+
 def det_plots(record: Record, observations: Observations) -> list[Figure]:
     """The DET curves of all scenarios of utility in one figure; [] without comparisons."""
     from matplotlib.figure import Figure
@@ -92,7 +97,7 @@ def draw_det(axes: Axes, record: Record, observations: Observations) -> bool:
         if only_decides(np.concatenate(scores)):  # a point; nothing was measured beside it
             kept = np.searchsorted(thresholds[:-1], [1])
             style |= {"marker": "o", "ls": ""}
-        axes.plot(x[kept], y[kept], label=scenario(record, name), **style)
+        axes.plot(x[kept], y[kept], label=plain(scenario(record, name)), **style)
     ticks, words = ndtri(_RATES), [f"{100 * rate:g}" for rate in _RATES]
     axes.set_xticks(ticks, words)
     axes.set_yticks(ticks, words)
@@ -166,7 +171,7 @@ def scores_plots(record: Record, observations: Observations) -> list[Figure]:
             side = "t_embedding" if name == record["headline"]["reference"] else "t_protected"
             for at in _thresholds(observations, side, fmr):
                 axes.axvline(at, color=INK, lw=0.9, ls=style)
-        axes.set_title(scenario(record, name), fontsize=10, loc="left", color=INK)
+        axes.set_title(plain(scenario(record, name)), fontsize=10, loc="left", color=INK)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("score, higher is more alike")
@@ -227,7 +232,7 @@ def summary(record: Record, observations: Observations) -> bytes:
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).ravel()
     title = wrapped(f"{cell.title}, {cell.comparable}", _LINE * across)
     words = f"{title}\n{wrapped(cell.verdict.text, _LINE * across)}"
-    parts[0].suptitle(words, fontsize=10, x=0.01, ha="left", color=INK)
+    parts[0].suptitle(plain(words), fontsize=10, x=0.01, ha="left", color=INK)
     room = list(parts[0].subplots(1, across).ravel())
     for metric in cell.places:
         plane.draw(room.pop(0), [cell], metric)
@@ -241,7 +246,7 @@ def summary(record: Record, observations: Observations) -> bytes:
     for axes, strip in zip(strips, cell.strips, strict=True):
         axes.set_axis_off()
         _lay_out(axes, strip)
-        axes.text(-0.01, 0.5, strip.label, transform=axes.transAxes, ha="right", va="center")
+        axes.text(-0.01, 0.5, plain(strip.label), transform=axes.transAxes, ha="right", va="center")
     return png(figure)
 
 
@@ -257,4 +262,4 @@ def _lay_out(axes: Axes, strip: Strip) -> None:
     for column, shown in enumerate(strip.samples):
         short = textwrap.shorten(shown.text, 3 * _CHARACTERS, placeholder=" ...")
         text = textwrap.fill(short, _CHARACTERS)
-        axes.text(column / len(strip.samples), 0.5, text, fontsize=6, va="center", color=INK)
+        axes.text(column / len(strip.samples), 0.5, plain(text), fontsize=6, va="center", color=INK)

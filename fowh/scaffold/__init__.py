@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.util
 import keyword
@@ -65,14 +66,18 @@ def new(kind: str, name: str, folder: Path) -> list[Path]:
         Template((HOME / f"{part}.txt").read_text(encoding="utf-8")).substitute(words)
         for part in (kind, "test")
     ]
+    there = folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in zip(files, texts, strict=True):
             file.write_text(text, encoding="utf-8")
     except OSError as error:
         for file in files:
-            if file.is_file():  # it was not there before
-                file.unlink()
+            with contextlib.suppress(OSError):
+                file.unlink()  # it was not there before
+        if not there:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         raise InputError(f"cannot write to {folder}: {error.strerror}; choose another") from error
     return files
 

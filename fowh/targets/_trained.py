@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 BATCH = 256
+WIDEST, LARGEST = 65_536, 1024  # of embeddings, and of a picture's side
 HEAD = 4  # layers after the last map: pool, flatten, fully connected, normalisation
 
 
@@ -62,6 +63,11 @@ class TrainedTarget(Target):
             raise InputError(
                 f"{name}: epochs={self.epochs}, dimension={self.dimension}, side={self.side}, "
                 f"seed={self.seed}; give epochs >= 1, dimension >= 2, side >= 32, seed >= 0"
+            )
+        if self.dimension > WIDEST or self.side > LARGEST:
+            raise InputError(
+                f"{name}: dimension={self.dimension}, side={self.side}; give dimension <= {WIDEST},"
+                f" side <= {LARGEST}: layers and pictures have to fit into memory"
             )
         if not 0 <= self.dropout < 1:
             raise InputError(f"{name}: dropout={self.dropout}; give 0 or more and less than 1")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fowh.core.errors import InputError
+from fowh.core.memory import fits
 from fowh.targets._learner import FederatedTarget
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Mlp(FederatedTarget):
         super().__post_init__()
         if self.width < 1:
             raise InputError(f"mlp: width={self.width}; give 1 or more")
+        fits("mlp: width, side", (self.width, 3 * self.side**2))
 
     @property
     def rate(self) -> float:

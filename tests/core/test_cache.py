@@ -135,7 +135,7 @@ print(cached("kind", "key", build)["rows"].tolist())
 
 
 def test_a_partial_file_goes_when_nobody_writes_it_any_more(folder: Path) -> None:
-    killed = folder / ".killed.partial"
+    killed = folder / ".fowh-killed.partial"
     killed.write_bytes(b"half")
 
     def write(partial: Path) -> None:
@@ -156,13 +156,13 @@ def test_names_of_any_length_can_be_written(folder: Path) -> None:
 
 def test_what_lies_in_the_cache_is_told_by_kind_and_nothing_of_anybody_else_s(folder: Path) -> None:
     cached("kind", digest("a"), Building())
-    (folder / "kind" / ".left.partial").write_bytes(b"1234")
+    (folder / "kind" / ".fowh-left.partial").write_bytes(b"1234")
     (folder / "kind" / "holiday.npz").write_bytes(b"mine")
     (folder / "letters").mkdir()
     (folder / "letters" / "dear.txt").write_text("mine")
     (room,) = rooms()
     assert room.kind == "kind"
-    assert {file.name for file in room.files} == {f"{digest('a')}.npz", ".left.partial"}
+    assert {file.name for file in room.files} == {f"{digest('a')}.npz", ".fowh-left.partial"}
     assert room.size == sum(file.stat().st_size for file in room.files)
 
 

@@ -77,7 +77,9 @@ def test_where_there_are_no_locks_all_is_written_all_the_same(
     monkeypatch.setattr("fcntl.flock", none)
     monkeypatch.setenv("FOWH_CACHE_DIR", str(tmp_path))
     (tmp_path / "kind").mkdir()
-    another, old = (tmp_path / "kind" / f".{name}{files.PARTIAL}" for name in ("new", "old"))
+    another, old = (
+        tmp_path / "kind" / f"{files.OURS}{name}{files.PARTIAL}" for name in ("new", "old")
+    )
     another.write_bytes(b"")
     old.write_bytes(b"")
     os.utime(old, (time.time() - 90_000,) * 2)

@@ -19,7 +19,7 @@ from tests.faults import driver, values
 LONG = ("fuzzy_commitment",)  # the codes of its library take long
 OPTIONS = (
     *("scheme", "dataset", "target", "leak", "protocol", "attack", "witness", "keys", "queries"),
-    *("samples", "versions", "server", "candidates", "seed", "device", "out"),
+    *("samples", "versions", "server", "candidates", "stolen", "seed", "device", "out"),
 )
 
 
@@ -58,11 +58,14 @@ def test_a_parameter_takes_a_value_or_refuses_it_in_one_line(
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_an_option_takes_a_value_or_refuses_it_in_one_line(option: str, tmp_path: Path) -> None:
+def test_an_option_takes_a_value_or_refuses_it_in_one_line(
+    option: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """No value here makes a cell that runs: another option is always wrong, or the value itself."""
     base = {"scheme": "raw", "dataset": "gaussian:subjects=3", "attack": "ridge", "out": "out"}
     odd = [*values.NAMES, *values.TEXTS, *values.NUMBERS]
-    for value in random.Random(option).sample(odd, 16):
+    many = 90 if request.config.getoption("--run-slow") else 16
+    for value in random.Random(option).sample(odd, min(many, len(odd))):
         given = base | {option: value}
         words = itertools.chain.from_iterable((f"--{k}", v) for k, v in given.items())
         driver.check(["evaluate", *words], tmp_path, 2)

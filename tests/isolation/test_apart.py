@@ -310,9 +310,9 @@ def test_a_claim_about_its_own_scores_is_not_asked_for() -> None:
 @pytest.mark.parametrize(
     ("how", "kind", "words"),
     [
-        ("exit", fowh.InputError, "the process of scheme 'standing:Dies' ended in call"),
+        ("exit", host.PluginError, "the process of scheme 'standing:Dies' ended in call"),
         ("raise", host.PluginError, "KeyError: 'no such thing'"),
-        ("sleep", fowh.InputError, "said nothing for"),
+        ("sleep", host.PluginError, "said nothing for"),
         ("shape", fowh.InputError, "score returned .13,., expected .12,."),
         ("nan", fowh.InputError, "no NaN"),
         ("kind", fowh.InputError, "object does not cross between processes"),

@@ -72,7 +72,7 @@ def line(measured: list[TableLine], name: str) -> TableLine:
 
 def test_lines_by_hand(found: dict[Job, Kept]) -> None:
     measured = read_lines("table2", found)
-    names = [*(entry.name for entry in TABLES["table2"]), *BLIND]
+    names = [*(entry.name for entry in TABLES["table2"]), *BLIND, "unprotected"]
     assert [part.entry.name for part in measured] == names
     single, srwal = line(measured, "single, final"), line(measured, "srwal, final")
     assert single.values["rank1"].value == pytest.approx((1 / 4 + 2 / 4 + 0) / 3)

@@ -13,7 +13,7 @@ from fowh.core.files import write_atomically
 from fowh.metrics.intervals import Value
 from fowh.paper.attributes.arms import ARMS, HELD_OUT, MEMBERS, PARTITIONS, PEOPLE, Arm, measure
 from fowh.paper.attributes.table import FOLDS, Table, diabetes, read
-from fowh.paper.layout import percent
+from fowh.paper.layout import percent, plain_table
 from fowh.records.store import environment
 from fowh.run import check_writable
 
@@ -64,14 +64,7 @@ class Attributes:
 
     def rich_table(self) -> RichTable:
         """The table for a terminal."""
-        from rich.table import Table as RichTable
-
-        made = RichTable(title=self.title, title_justify="left")
-        for number, heading in enumerate(HEADINGS):
-            made.add_column(heading, justify="left" if number < 2 else "right")
-        for row in self.texts():
-            made.add_row(*row)
-        return made
+        return plain_table(self.title, HEADINGS, self.texts(), HEADINGS[:2])
 
     def verdicts(self) -> list[str]:
         """What the attack as published, the model, and being a member of it are worth."""
