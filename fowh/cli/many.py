@@ -60,7 +60,7 @@ def sweep(
                     given = samples[id(cell.dataset)]
                     if isinstance(given, Exception):
                         raise given
-                    note = _headed(name, within(whole, *ends))
+                    note = _headed(f"cell {number} of {len(cells)}", within(whole, *ends))
                     done = answer_or_run(cell, given, out, device, force, note)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error

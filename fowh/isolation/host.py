@@ -25,6 +25,7 @@ SILENCE = 3600.0  # seconds that a plug-in may work without a word
 HINT = "give --trusted to run it in the testbed's own process"
 HEAVY = ("torch", "fowh.kit.kernels", "fowh.kit.projection", "fowh.kit.ridge")
 WORDS = 2**16  # characters of what a plug-in says went wrong
+LEFT_OPEN: set[str] = set()  # ways out of a plug-in's process that this kernel does not shut
 
 Answers = Callable[[str, list[Any]], Any]  # what the testbed says when a plug-in asks
 
@@ -94,10 +95,10 @@ def _nursery(process: int, heavy: bool) -> Nursery:
 
 
 @functools.cache
-def _warn_once() -> None:
+def _warn_once(left: str) -> None:
     warnings.warn(
-        "this kernel lets plug-ins' processes write files and reach others: what they remember "
-        "there is not caught (docs/trust.md)",
+        f"this kernel leaves plug-ins' processes ways to others ({left}): what they leave there is "
+        "not caught (docs/trust.md)",
         stacklevel=2,
     )
 
@@ -134,8 +135,10 @@ class Worker:
         self._line.settimeout(SILENCE)
         self._later: list[tuple[Any, ...]] = []
         self._end = weakref.finalize(self, _ended, self._home, self._line, self._number)
-        if not self.ask("place", list(filter(None, sys.path)), str(Path.cwd())):
-            _warn_once()
+        left = self.ask("place", list(filter(None, sys.path)), str(Path.cwd()))
+        if left := [str(door) for door in left]:
+            LEFT_OPEN.update(left)
+            _warn_once(", ".join(left))
 
     def ask(self, name: str, *given: Any, answers: Answers | None = None) -> Any:
         """Have a ``do_`` method of ``served.Desk`` called; what it returns.

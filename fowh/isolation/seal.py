@@ -13,6 +13,8 @@ import struct
 import sys
 from pathlib import Path
 
+from fowh.isolation.calls import refuse
+
 CREATE, ADD, RESTRICT = 444, 445, 446  # system calls, alike on every processor
 NO_NEW_PRIVILEGES, PATH_BENEATH = 38, 1
 WRITE, TRUNCATE = 1 << 1, 1 << 14
@@ -23,51 +25,64 @@ TCP, OTHERS = 0b11, 0b11  # bind and connect (version 4); foreign sockets and si
 DEVICES = ("null", "nvidia*")  # below /dev
 
 
-def seal() -> bool:
+DOORS = ("files", "connections", "signals", "spaces", "calls")
+
+
+def seal() -> list[str]:
     """Shut this process and all that it starts off from files and from others; for good.
 
     It may still read what its user may. Programs that gain rights when they start gain none.
 
     Returns:
-        Whether the kernel does all of this.
+        Which of ``DOORS`` stay open, since the kernel shuts them not: files that are written, TCP,
+        signals to others, spaces of one's own (network, shared memory), other system calls.
     """
     if sys.platform != "linux":
-        return False
-    _alone()
+        return [*DOORS]
+    alone = _alone()
+    ctypes.CDLL(None).prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    version = _landlock()
+    shut = (version >= 3, version >= 4, version >= 6, alone, refuse())
+    return [door for door, done in zip(DOORS, shut, strict=True) if not done]
+
+
+def _landlock() -> int:
+    """Restrict this process by Landlock; the version that does, 0 for none."""
     call = ctypes.CDLL(None, use_errno=True).syscall
     call.restype = ctypes.c_long
     version = call(CREATE, None, ctypes.c_size_t(0), 1)
     if version < 1:
-        return False
+        return 0
     files = CHANGES | sum(bit for since, bit in SINCE if version >= since)
     words = [files, *([TCP] if version >= 4 else []), *([OTHERS] if version >= 6 else [])]
     asked = struct.pack(f"{len(words)}Q", *words)
     rules = call(CREATE, asked, ctypes.c_size_t(len(asked)), 0)
     if rules < 0:
-        return False
+        return 0
     for path in [path for pattern in DEVICES for path in Path("/dev").glob(pattern)]:
         place = os.open(path, os.O_PATH)
         call(ADD, rules, PATH_BENEATH, struct.pack("=Qi", files & (WRITE | TRUNCATE), place), 0)
         os.close(place)
-    ctypes.CDLL(None).prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     done: bool = call(RESTRICT, rules, 0) == 0
     os.close(rules)
-    return done and version >= 6
+    return int(version) if done else 0
 
 
-def _alone() -> None:
-    """Have shared memory, message queues and a network of its own, where that is permitted.
+def _alone() -> bool:
+    """Have shared memory, message queues and a network of its own; whether that is permitted.
 
     Memory of System V outlives the process that made it, and Landlock knows neither it nor UDP.
     """
     leave = ctypes.CDLL(None).unshare
     if leave(IPC | NET) == 0:
-        return
+        return True
     user, group = os.getuid(), os.getgid()
-    if leave(IPC | NET | USER) == 0:  # for which it need not be root, but has to say who it is
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{user} {user} 1"),
-            ("gid_map", f"{group} {group} 1"),
-        ):
-            Path(f"/proc/self/{name}").write_text(text)
+    if leave(IPC | NET | USER) != 0:  # for which it need not be root, but has to say who it is
+        return False
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{user} {user} 1"),
+        ("gid_map", f"{group} {group} 1"),
+    ):
+        Path(f"/proc/self/{name}").write_text(text)
+    return True

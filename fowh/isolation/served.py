@@ -46,8 +46,8 @@ class Desk:
         self._graphs: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._count = 0
 
-    def do_place(self, path: list[str], folder: str) -> bool:
-        """Look for modules and files where the testbed does; whether all other ways are shut."""
+    def do_place(self, path: list[str], folder: str) -> list[str]:
+        """Look for modules and files where the testbed does; which other ways stay open."""
         sys.path[:] = path
         os.chdir(folder)
         return seal()

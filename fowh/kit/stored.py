@@ -17,15 +17,16 @@ from fowh.core.release import Floats, Release
 MOST = 2048  # columns that are kept, where more of them vary
 LIMIT = 8.0  # standard deviations, beyond which a number is cut off
 VARIES = 1e-6  # of a column's mean, below which it is constant
+BLOCK = 1024  # rows that are taken apart at a time
 SIZES = (2, 4, 8)  # bytes of the floats that bytes may be
 
 
 def columns(release: Release) -> Floats:
     """Every stored number of every row; (n, f) float32, not all of them finite.
 
-    Floats and integers are numbers, bools are 0 and 1. Unsigned integers are also taken bit by bit,
-    as texts are, and as floats where their bytes allow that: somebody may have packed some. The
-    token is not stored.
+    Floats and integers are numbers, bools are 0 and 1. All but the bools are also taken bit by bit,
+    as texts are, and as floats of any size that their bytes allow, in either order of bytes:
+    somebody may have packed some. The token is not stored.
     """
     held = [release.code, *(release.aux[name] for name in sorted(release.aux))]
     parts = [part for column in held for part in _numbers(column)]
@@ -73,23 +74,27 @@ class Stored:
 
     def __call__(self, release: Release, limit: float = LIMIT) -> Floats:
         """(n, k) float32, none beyond the limit; what is no number counts as the mean."""
-        held = columns(release)[:, self.kept]
-        values = np.where(np.isfinite(held), held, self.centre)
-        out: Floats = np.clip((values - self.centre) / self.scale, -limit, limit).astype(np.float32)
+        out = np.empty((len(release), len(self.kept)), np.float32)
+        for begin in range(0, len(out), BLOCK):  # bits of many rows would fill the memory
+            rows = np.arange(begin, min(begin + BLOCK, len(out)))
+            held = columns(release[rows])[:, self.kept]
+            values = np.where(np.isfinite(held), held, self.centre)
+            out[rows] = np.clip((values - self.centre) / self.scale, -limit, limit)
         return out
 
 
 def _numbers(column: NDArray[Any]) -> list[Floats]:
     flat = np.ascontiguousarray(column.reshape(len(column), -1))
     with np.errstate(all="ignore"):  # bytes as floats, and doubles that singles cannot hold
-        if flat.dtype.kind in "fib":
+        if flat.dtype.kind == "b":
             return [flat.astype(np.float32)]
-        if flat.dtype.kind == "c":
-            return [flat.real.astype(np.float32), flat.imag.astype(np.float32)]
         if flat.dtype.hasobject or not flat.size:
             return []
         raw = flat.view(np.uint8)
-        sizes = [size for size in SIZES if raw.shape[1] % size == 0]
-        floats = [raw.view(f"<f{size}").astype(np.float32) for size in sizes]
-    whole = [flat.astype(np.float32)] if flat.dtype.kind == "u" else []
+        kinds = [f"{order}f{size}" for size in SIZES for order in "<>" if raw.shape[1] % size == 0]
+        kinds = [kind for kind in kinds if np.dtype(kind) != flat.dtype]
+        floats = [raw.view(kind).astype(np.float32) for kind in kinds]
+        if flat.dtype.kind == "c":
+            floats += [flat.real.astype(np.float32), flat.imag.astype(np.float32)]
+        whole = [flat.astype(np.float32)] if flat.dtype.kind in "uif" else []
     return [np.unpackbits(raw, axis=1).astype(np.float32), *whole, *floats]

@@ -39,12 +39,19 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ran = {k: v for k, v in record["attacks"].items() if v.get("status") == "ok"}
     attacks = {k: v for k, v in ran.items() if not v.get("informed")}
     main = record["headline"]["success"][0]
-    inside = [p["name"] for p in _plugins(record["spec"]) if p.get("process") == "testbed"]
+    inside = [p["name"] for p in plugins(record["spec"]) if p.get("process") == "testbed"]
     if inside:
         yield (
             "in-process",
             f"{', '.join(inside)} ran in the testbed's own process, where the truth is: what is "
             "measured here holds as far as its author is trusted",
+        )
+    left = record.get("environment", {}).get("left_open")
+    if left:
+        yield (
+            "not-sealed",
+            f"this kernel leaves plug-ins' processes ways to others ({', '.join(left)}): what they "
+            "leave there for each other is not caught",
         )
     for name, row in record["attacks"].items():
         if row.get("status") == "failed":
@@ -99,7 +106,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "samples-not-found", f"the detector missed {missed} samples; a fallback stands in"
 
 
-def _plugins(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def plugins(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """What a third party may have written."""
     one = [
         spec.get(kind) for kind in ("scheme", "dataset", "target", "leak", "protocol", "witness")

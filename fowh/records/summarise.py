@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from fowh.core.trust import ran_in
 from fowh.engine.cell import Cell, own_metrics, row_name, spec_of
 from fowh.engine.findings import Findings, Row, joined
 from fowh.engine.judge import CANDIDATES, TRIES
+from fowh.isolation.host import LEFT_OPEN
 from fowh.kit.parts import within
 from fowh.metrics import BY_NAME, WITHIN, inversion, to_json
 from fowh.metrics.intervals import difference
@@ -99,7 +101,7 @@ def summarise(
         "worst": strongest.worst(table, rows, found, subjects, streams),
         "guesses": strongest.guesses(found, subjects, streams),
         "stats": {"seconds": dict(found.seconds), "queries": sum(found.queries.values())},
-        "environment": environment(device),
+        "environment": environment(device) | _left_open(spec),
     }
     record = finite(record)
     record["flags"] = flags.raise_flags(record, cell.leak)
@@ -108,6 +110,12 @@ def summarise(
         record |= {"status": "failed", "reason": record["reason"] or contradiction}
     observations = found.arrays()
     return seal(finite(record), observations), observations
+
+
+def _left_open(spec: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Ways out of the processes of third parties' plug-ins, where there are such plug-ins."""
+    apart = [p for p in flags.plugins(spec) if p.get("process") == "own"]
+    return {"left_open": sorted(LEFT_OPEN)} if apart else {}
 
 
 def _stream(cell: Cell, *stage: str) -> np.random.Generator:

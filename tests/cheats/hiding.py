@@ -94,6 +94,36 @@ class Halves(Distance):
 
 
 @dataclass(frozen=True)
+class Int64(Distance):
+    """The embedding's bytes as the lower halves of signed integers, under upper halves of noise."""
+
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        low = np.ascontiguousarray(embeddings, "<f4").view("<u4").astype(np.int64)
+        high = rng.integers(-(2**31), 2**31, low.shape) << 32
+        return Release(digests(embeddings), {"salt": high | low}, keys)
+
+    def hidden(self, templates: Release) -> Floats:
+        low = (templates.aux["salt"] & 0xFFFFFFFF).astype("<u4")
+        out: Floats = low.view("<f4").astype(np.float32)
+        return out
+
+
+@dataclass(frozen=True)
+class Double(Distance):
+    """The embedding in half precision, in the last bits of doubles that are noise."""
+
+    def enroll(self, embeddings: Floats, keys: Keys, rng: np.random.Generator) -> Release:
+        bits = rng.standard_normal(embeddings.shape).view("<u8") & ~np.uint64(0xFFFF)
+        bits |= np.ascontiguousarray(embeddings, "<f2").view("<u2").astype("<u8")
+        return Release(digests(embeddings), {"salt": bits.view("<f8")}, keys)
+
+    def hidden(self, templates: Release) -> Floats:
+        low = (templates.aux["salt"].view("<u8") & np.uint64(0xFFFF)).astype("<u2")
+        out: Floats = low.view("<f2").astype(np.float32)
+        return out
+
+
+@dataclass(frozen=True)
 class Permuted(Distance):
     """The coordinates in a fixed other order, turned over: "cancellable", under no key at all."""
 

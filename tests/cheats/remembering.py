@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,43 @@ class Environment(Elsewhere):
     def get(self) -> dict[bytes, Floats]:
         held = map(bytes.fromhex, os.environ.get(NAME, "").split())
         return {each[:16]: np.frombuffer(each[16:], "<f4") for each in held}
+
+
+class Ring:
+    """Keys of the user's, which the kernel holds for all his processes."""
+
+    call = ctypes.CDLL(None).syscall
+    add, control = {"aarch64": (217, 219)}.get(os.uname().machine, (248, 250))
+    mine, search, read = -4, 10, 11
+
+    def put(self, name: bytes, row: bytes) -> None:
+        words = (b"user", name.hex().encode(), row, ctypes.c_size_t(len(row)), self.mine)
+        self.call(self.add, *words)
+
+    def __contains__(self, name: bytes) -> bool:
+        return self.found(name) > 0
+
+    def found(self, name: bytes) -> int:
+        return int(self.call(self.control, self.search, self.mine, b"user", name.hex().encode(), 0))
+
+    def get(self, name: bytes, lost: Floats) -> Floats:
+        held = ctypes.create_string_buffer(lost.nbytes)
+        number = self.found(name)
+        if number <= 0 or self.call(self.control, self.read, number, held, lost.nbytes) <= 0:
+            return lost
+        return np.frombuffer(held.raw, "<f4")
+
+
+@dataclass(frozen=True)
+class Keyring(Elsewhere):
+    """The same, in the user's keyring."""
+
+    def put(self, rows: dict[bytes, Floats]) -> None:
+        for name, row in rows.items():
+            Ring().put(name, row.astype("<f4").tobytes())
+
+    def get(self) -> Ring:  # type: ignore[override]
+        return Ring()
 
 
 @dataclass(frozen=True)

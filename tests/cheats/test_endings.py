@@ -25,6 +25,8 @@ SCHEMES: dict[str, set[str]] = {
     "hiding:Shares": CLEAR,
     "hiding:Xored": {"broken"},
     "hiding:Halves": CLEAR,
+    "hiding:Int64": CLEAR,
+    "hiding:Double": CLEAR,
     "hiding:Permuted": CLEAR,
     "hiding:Swapped:limit=0.6": {"stored-in-clear"},
     "lying:Mute": {"broken"},
@@ -32,6 +34,7 @@ SCHEMES: dict[str, set[str]] = {
     "remembering:Elsewhere": POOR,
     "remembering:File": POOR,
     "remembering:Environment": POOR,
+    "remembering:Keyring": POOR,
     "remembering:MetAgain": POOR,
     "lying:Invented": POOR,
     "lying:TwoFaced": REFUTED,
@@ -79,7 +82,7 @@ def marked(name: str, *marks: pytest.MarkDecorator) -> Any:
     [
         *map(marked, SCHEMES),
         *(
-            marked(name, pytest.mark.xfail(reason=THROUGH + why))
+            marked(name, pytest.mark.xfail(raises=AssertionError, reason=THROUGH + why))
             for name, why in GETS_THROUGH.items()
         ),
     ],
@@ -196,7 +199,10 @@ LOOK_UP = {
 
 @pytest.mark.parametrize(
     "name",
-    [marked(name, pytest.mark.xfail(reason=THROUGH + why)) for name, (_, why) in LOOK_UP.items()],
+    [
+        marked(name, pytest.mark.xfail(raises=AssertionError, reason=THROUGH + why))
+        for name, (_, why) in LOOK_UP.items()
+    ],
 )
 def test_what_anybody_may_read_helps_no_attack(name: str) -> None:
     cheat = PLUGINS + name

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from fowh.cells import read_sweep
 from fowh.core import registry
 from fowh.core.errors import LINE, InputError, one_line
+from fowh.paper import kept
 from fowh.paper.attributes import table
 from fowh.records import store
 from tests.faults import broken, driver
@@ -55,6 +57,14 @@ def network(path: Path) -> object:
     return registry.load("target", f"onnx:path={path}").sha256
 
 
+def picture() -> bytes:
+    """Of noise, so that edits of its bytes meet more than a run of zeros."""
+    made = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (12, 12), np.uint8)
+    Image.fromarray(noise).save(made, "PNG")
+    return made.getvalue()
+
+
 @functools.cache
 def good(cell: Path) -> dict[str, tuple[str, Loader, bytes]]:
     """By kind of file: its name, what loads it, and a whole one; ``cell`` is one on record."""
@@ -90,6 +100,8 @@ def good(cell: Path) -> dict[str, tuple[str, Loader, bytes]]:
         "csv": ("a.csv", attributes, b"a,b,c\n" + rows.encode()),
         "record": ("record.json", record, (cell / "record.json").read_bytes()),
         "onnx": ("a.onnx", network, graph),
+        "kept": ("kept.json", kept.read, next(kept.HERE.glob("*.json")).read_bytes()),
+        "picture": ("people/a/0.png", dataset("folder:root=people"), picture()),
         "observations": (
             "observations.npz",
             observations,
@@ -110,6 +122,8 @@ KINDS = (
     "record",
     "observations",
     "onnx",
+    "kept",
+    "picture",
 )
 STRANGE = {
     "nothing": b"",
@@ -147,6 +161,9 @@ def here(cell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values, whose = broken.vectors()
     np.save("b.npy", values)
     np.save("b.subjects.npy", whose)
+    for name in (f"{person}/{number}" for person in "abcd" for number in range(2)):
+        Path(f"people/{name}.png").parent.mkdir(parents=True, exist_ok=True)
+        Path(f"people/{name}.png").write_bytes(picture())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,6 +16,7 @@ NAMES = (
     *("iom:", "iom:=", "iom:=1", "iom:hashes", "iom:hashes=", "iom:hashes=1,hashes=2", "iom:x=1"),
     *("iom:hashes=1=2", "IOM", "_iom", "iom.py", "../iom", "schemes.iom:Nothing", "schemes.iom:np"),
     *("schemes.nothing:X", "fowh.core.scheme:Scheme", "fowh.core.scheme:CodeScheme", "a" * 4000),
+    *("$a_$", "[/]", "[red]x", "{x}", "%s"),
 )
 
 

@@ -17,16 +17,26 @@ HIDDEN = RNG.standard_normal((1000, 6)).astype(np.float32)
 
 def test_numbers_are_numbers_and_bytes_are_bits() -> None:
     release = Release(
-        np.array([[1.5], [-2.0]]),
+        np.array([[True], [False]]),
         {
             "b": np.array([[True, False], [False, False]]),
             "a": np.array([[3], [255]], dtype=np.uint8),
-            "c": np.array([-7, 9], dtype=np.int16),
         },
     )
-    expected = [[1.5, *(0, 0, 0, 0, 0, 0, 1, 1), 3, 1, 0, -7], [-2, *(1,) * 8, 255, 0, 0, 9]]
+    expected = [[1, *(0, 0, 0, 0, 0, 0, 1, 1), 3, 1, 0], [0, *(1,) * 8, 255, 0, 0]]
     assert columns(release).tolist() == expected  # the code, then aux by name
     assert columns(Release(np.zeros((2, 0)))).shape == (2, 0)
+
+
+def test_signed_numbers_are_bits_and_floats_too() -> None:
+    """Bits of each byte, the number itself, then what else its bytes may be."""
+    made = columns(Release(np.array([[-7], [9]], dtype="<i2")))
+    assert made[:, :17].tolist() == [
+        [*(1, 1, 1, 1, 1, 0, 0, 1), *(1,) * 8, -7],
+        [*(0, 0, 0, 0, 1, 0, 0, 1), *(0,) * 8, 9],
+    ]
+    half = np.array([0x0900], ">u2").view(">f2")[0]  # nine, read from the other end
+    assert made.shape == (2, 19) and made[1, 18] == half
 
 
 def packed(dtype: str) -> Any:
@@ -64,15 +74,19 @@ def test_what_does_not_vary_or_is_no_number_is_left_out_and_all_else_has_one_sca
     code = np.stack([np.full(1000, 7.0), 1e6 * HIDDEN[:, 0], HIDDEN[:, 1]], axis=1)
     wild = np.where(np.arange(1000) == 3, np.nan, HIDDEN[:, 2])
     stored = Stored.of(Release(code, {"wild": wild}), HIDDEN)
-    assert stored.kept.tolist() == [1, 2]
+    constant, first, second = range(192, 195)  # behind the bits of three doubles
+    odd = 192 + 3 + 24 + 12 + 3 + 64  # all that the code may be, and the bits of the other column
+    assert {constant, odd}.isdisjoint(stored.kept.tolist())
+    places = np.searchsorted(stored.kept, [first, second])
+    assert stored.kept[places].tolist() == [first, second]
     seen = stored(Release(code, {"wild": wild}))
-    np.testing.assert_allclose(seen.std(axis=0), 1, atol=0.02)
+    np.testing.assert_allclose(seen[:, places].std(axis=0), 1, atol=0.02)
     far = np.array([[7, np.inf, 1e9]])
-    assert stored(Release(far, {"wild": wild[:1]})).tolist() == [[0, LIMIT]]
+    assert stored(Release(far, {"wild": wild[:1]}))[:, places].tolist() == [[0, LIMIT]]
 
 
 def test_noise_pushes_nothing_out() -> None:
     noise = RNG.integers(0, 2, (1000, 900), dtype=np.uint8).astype(bool)
     stored = Stored.of(Release(noise, {"x": HIDDEN}), HIDDEN, most=20)
     assert len(stored.kept) == 20
-    assert set(range(900, 906)) <= set(stored.kept.tolist())
+    assert set(range(1092, 1098)) <= set(stored.kept.tolist())  # behind their bits
