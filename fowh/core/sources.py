@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fowh.core.cache import digest, source_digest
+from fowh.core.trust import HOME, PACKAGES
 
 _WRAPPERS = (property, classmethod, staticmethod, functools.cached_property)
 _HELD = ("fget", "fset", "fdel", "__func__", "func")  # where those keep their functions
@@ -48,7 +49,19 @@ def located(module: str) -> set[Path]:
 
 
 def _with_family(file: Path) -> set[Path]:
-    return {file, *file.parent.glob("_*.py"), *file.parent.glob("_*/*.py")}
+    """A file and what it may stand on: of ours what its family shares, else the whole package.
+
+    A module of a third party that is in no package may import those beside it.
+    """
+    folder = file.resolve().parent
+    if folder in [HOME.joinpath(*name.split(".")) for name in PACKAGES.values()]:
+        return {file, *file.parent.glob("_*.py"), *file.parent.glob("_*/*.py")}
+    package = file.parent
+    if not (package / "__init__.py").exists():
+        return {file, *package.glob("*.py")}
+    while (package.parent / "__init__.py").exists():
+        package = package.parent
+    return {file, *package.rglob("*.py")}
 
 
 def code_digest(plugins: Iterable[Any], folders: Iterable[Path] = ()) -> str:

@@ -64,7 +64,8 @@ SLOW = frozenset(
         *("lying:Mute", "lying:Empty", "lying:Vacuous", "lying:Undone", "lying:Masked"),
         *("lying:Invented", "lying:TwoFaced"),  # in the testbed's process: test_self_reports.py
         *("hiding:Beside", "hiding:Shares", "hiding:Halves", "hiding:Xored", "answering:ByCrowd"),
-        *("remembering:File", "remembering:Environment"),
+        *("hiding:Int64", "hiding:Double"),
+        *("remembering:File", "remembering:Environment", "remembering:Keyring"),
         *("reaching:Garbage", "reaching:Memory", "reaching:Globals", "carrying:Order"),
         *("patching_metric:PatchedMetric", "patching_grant:PatchedGrant"),
         *("carrying:Remembered", "looking_up:Photograph", "looking_up:Cache"),

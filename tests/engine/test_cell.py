@@ -229,7 +229,7 @@ def test_a_cell_is_named_in_one_line() -> None:
     name = cell_name(made)
     assert name.startswith("gaussian:subjects=6,readings=2,dim=8,")
     assert " templates raw standard keys=shared leaked=True " in name
-    assert name.endswith(" versions=train server=honest candidates=0 seed=3")
+    assert name.endswith(" versions=train server=honest candidates=0 stolen=0 seed=3")
     assert "\n" not in name
 
 
