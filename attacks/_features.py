@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Self
 
 import numpy as np
@@ -68,8 +69,9 @@ class Features:
         if not release.aux and np.array_equal(told, code):  # nothing else is there
             return cls(base, None, 1.0, 1 - plain / spread)
         least, found = (1 - GAIN) * plain, cls(base, None, 1.0, 1 - plain / spread)
-        for most in (MOST, 2 * known.shape[1]):  # all that there is, or with little noise among it
-            stored = Stored.of(release[taught], known[taught], most)
+        # All that there is, or with little noise among it; and what numbers may hide.
+        for most, deep in product((MOST, 2 * known.shape[1]), (False, True)):
+            stored = Stored.of(release[taught], known[taught], most, deep)
             more = stored(release[rows])
             weight = (ridge.power(told - told.mean(axis=0)) / ridge.power(more)) ** 0.5
             error = _error(gram + _gram(weight * more, inside), target, inside, outside)
@@ -81,7 +83,7 @@ class Features:
         """The same, for rows under another key: there other columns may be those that tell."""
         if self.stored is None:
             return self
-        return replace(self, stored=Stored.of(release, known, self.most))
+        return replace(self, stored=Stored.of(release, known, self.most, self.stored.deep))
 
     def __call__(self, release: Release) -> Floats:
         told = self.base(release)

@@ -15,7 +15,7 @@ from fowh.core.release import Floats, Keys, Release
 from fowh.core.scheme import TemplateScheme
 from fowh.core.trust import ours
 from fowh.kit.pairing import another_reading, other_subject
-from fowh.kit.stored import LIMIT, Stored
+from fowh.kit.stored import LIMIT, MOST, Stored
 
 PAIRS = 1024  # that are verified in a fold, unless the scheme's cap is lower
 BLOCK = 16  # templates that meet all probes at once, as an attack's own samples do
@@ -120,7 +120,9 @@ def in_clear(setting: Setting, scheme: TemplateScheme) -> dict[str, float]:
     known_rows = scheme.enroll(made, keys[rng.integers(KEYS, size=len(made))], rng)
     theirs = scheme.enroll(values[held], keys[KEYS + rng.integers(2, size=len(held))], rng)
     mean = made.mean(axis=0)
-    guess, truth = _mapped(known_rows, made, theirs), values[held] - mean
+    truth = values[held] - mean
+    guesses = [_mapped(known_rows, made, theirs, deep=deep) for deep in (False, True)]
+    guess = max(guesses, key=lambda each: _cosine(each, truth))
     said = unprotects(scheme) and _cosine(scheme.unprotect(theirs) - mean, truth) > NEARLY
     other = truth[other_subject(whose[held], rng)] if len(np.unique(whose[held])) > 1 else -truth
     return {
@@ -165,8 +167,8 @@ def with_enrolled(
             continue
         taught, rows = one.embeddings[known], other.release[tried]
         truth = other.embeddings[tried] - taught.mean(axis=0)
-        for single in (False, True):
-            guess = _mapped(one.release[known], taught, rows, single)
+        for single, deep in product((False, True), repeat=2):
+            guess = _mapped(one.release[known], taught, rows, single, deep)
             cosine = _cosine(guess, truth)
             if cosine > NEARLY > found["clear_cosine"]:
                 strangers = truth[other_subject(other.subjects[tried], rng)]
@@ -175,13 +177,16 @@ def with_enrolled(
     return found
 
 
-def _mapped(known: Release, made: Floats, asked: Release, single: bool = False) -> Floats:
+def _mapped(
+    known: Release, made: Floats, asked: Release, single: bool = False, deep: bool = False
+) -> Floats:
     """What a linear map learnt on known rows makes of others, about the mean of the known.
 
-    ``single``: a map of the one stored number that goes best with each coordinate.
+    ``single``: a map of the one stored number that goes best with each coordinate. ``deep``:
+    numbers are taken apart (``columns``).
     """
     centred = made - made.mean(axis=0)
-    stored = Stored.of(known, made) if single else Stored.of(known, made, len(made) // 2)
+    stored = Stored.of(known, made, MOST if single else len(made) // 2, deep)
     if not len(stored.kept):
         return np.zeros((len(asked), made.shape[1]), np.float32)
     # In double precision, and with no penalty: what is exact shall be found exactly.

@@ -20,6 +20,7 @@ from fowh.core import registry
 from fowh.core.errors import LINE, InputError, one_line
 from fowh.paper import kept
 from fowh.paper.attributes import table
+from fowh.paper.jobs import make_jobs
 from fowh.records import store
 from tests.faults import broken, driver
 
@@ -55,6 +56,14 @@ def observations(path: Path) -> object:
 
 def network(path: Path) -> object:
     return registry.load("target", f"onnx:path={path}").sha256
+
+
+def measured() -> bytes:
+    """What is kept of a cell of the published experiment."""
+    job, *_ = make_jobs("table1", "iris", "densenet", "afm_iris", (500,), 1)
+    rows = {"gan": {"rank1": "01" * 10}}
+    cell = kept.Kept("a", "b", "c", {"python": "3"}, np.repeat(np.arange(4), 5), rows)
+    return kept.write(Path("whole"), job, cell).read_bytes()
 
 
 def picture() -> bytes:
@@ -100,7 +109,7 @@ def good(cell: Path) -> dict[str, tuple[str, Loader, bytes]]:
         "csv": ("a.csv", attributes, b"a,b,c\n" + rows.encode()),
         "record": ("record.json", record, (cell / "record.json").read_bytes()),
         "onnx": ("a.onnx", network, graph),
-        "kept": ("kept.json", kept.read, next(kept.HERE.glob("*.json")).read_bytes()),
+        "kept": ("kept.json", kept.read, measured()),
         "picture": ("people/a/0.png", dataset("folder:root=people"), picture()),
         "observations": (
             "observations.npz",
