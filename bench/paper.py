@@ -146,10 +146,15 @@ def page(name: str, tables: tuple[str, ...], heads: tuple[str, ...], found: dict
     of = {part_of(table) for table in tables}
     leaks = [HEADS[head] for head in heads]
     used = [k for job, k in found.items() if job.part in of and job.leak in leaks]
-    commits = ", ".join(sorted({k.commit for k in used}))
+    commits = sorted({k.commit for k in used})
+    if len(commits) > 1:  # they would be compared with each other
+        raise SystemExit(
+            f"{name}: the kept files are of commits {', '.join(commits)}; expected one: measure "
+            "those of the others again, and delete them first"
+        )
     templates = " or ".join(f"{count:,}" for count in sorted({len(k.subjects) for k in used}))
     lot = chance([(job, k) for job, k in found.items() if job.part in of and job.leak in leaks])
-    top = HEAD.format(name=name, templates=templates, lot=lot, commits=commits)
+    top = HEAD.format(name=name, templates=templates, lot=lot, commits=commits[0])
     return "\n\n".join([top, *([PAPER] if tables != OURS else []), *parts, READING])
 
 

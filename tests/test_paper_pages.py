@@ -30,6 +30,17 @@ def test_every_table_has_a_title() -> None:
     assert set(paper.TITLES) == set(TABLES)
 
 
+def test_files_of_several_commits_are_no_page() -> None:
+    jobs = make_jobs("table1", "iris", "densenet", "afm_iris", (500,), 2, ("templates",))
+    whose, rows = np.repeat(np.arange(4), 5), {"gan": {"rank1": "01" * 10}}
+    cells = [Kept("", "", commit, {}, whose, rows) for commit in ("abc", "abc", "def")]
+    found = dict(zip(jobs, cells[:2], strict=False))
+    assert "Measured at abc." in paper.page("A page", ("table1",), ("extractor",), found)
+    found[jobs[3]] = cells[2]
+    with pytest.raises(SystemExit, match="of commits abc, def; expected one"):
+        paper.page("A page", ("table1",), ("extractor",), found)
+
+
 def test_chance_is_said_where_all_of_the_test_set_was_attacked() -> None:
     job, *_ = make_jobs("table1", "iris", "densenet", "afm_iris", (500,), 1, ("templates",))
     whose = np.repeat(np.arange(4), 5)
