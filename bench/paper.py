@@ -11,10 +11,12 @@ yet are not waited for: every table says how many it has.
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from fowh.core.registry import load
 from fowh.paper import kept, layout, trainings
@@ -92,7 +94,8 @@ def _draw(job: Job, size: int, folder: Path) -> None:
     if (job.draw, job.seed) == (0, 0):
         head = next(name for name, leak in HEADS.items() if leak == job.leak)
         picture = layout.grid(store.load_observations(folder), shown_by("table2"))
-        (DOCS / f"paper-{head}-{size}.png").write_bytes(picture)
+        few = Image.open(io.BytesIO(picture)).quantize(64)  # grey pictures and black letters
+        few.save(DOCS / f"paper-{head}-{size}.png", optimize=True)
 
 
 def read_all() -> dict[Job, Kept]:

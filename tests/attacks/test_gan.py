@@ -574,6 +574,16 @@ def test_the_ridge_recovers_a_linear_world() -> None:
     assert off(view.samples.mean(axis=0), truth) > 6
 
 
+def test_the_ridge_may_leave_out_those_that_chose_for_it() -> None:
+    """As many as a generator leaves out; both learn, and the remark says from how many."""
+    view, truth = world(victims=8)
+    for refit, count in ((True, len(view.samples)), (False, len(view.samples) - READINGS)):
+        view.remarks.clear()
+        made = ImageRidge(held=0.1, refit=refit).run(view, np.random.default_rng(0))
+        assert view.remarks[0].endswith(f"fitted to {count} samples")
+        assert off(made, truth) < 1.5
+
+
 def test_the_ridge_on_protected_rows() -> None:
     for scheme, shared in SCHEMES.values():
         view, truth = world(scheme, shared, victims=8)

@@ -17,6 +17,7 @@ from fowh.report.page import page
 from schemes.fuzzy_commitment import FuzzyCommitment
 from schemes.salted_hash import SaltedHash
 from tests.attacks.world import DIMENSION, cosine, steal
+from tests.cheats import hiding, remembering
 from tests.cheats.lying import Empty, Invented, Masked, Mute, TwoFaced, Undone, Vacuous
 
 PEOPLE = "gaussian:subjects=25,readings=3,dim=24,within=0.4,offset=1"
@@ -64,6 +65,12 @@ def test_an_embedding_beside_a_digest_is_read_and_flagged(scheme: Any) -> None:
     assert "stored-in-clear" in result.flags
     assert result.record["data"]["clear_cosine"] > 0.99
     assert abs(result.record["data"]["clear_permuted"]) < 0.5
+
+
+@pytest.mark.parametrize("scheme", [remembering.Elsewhere(), hiding.Beside()])
+def test_who_can_verify_needs_nothing_that_is_stored(scheme: Any) -> None:
+    """The one keeps embeddings in a global, the other beside a digest; both score them."""
+    assert rank1(evaluated(scheme, "score_regression"), "score_regression") > 0.9
 
 
 def test_all_learned_attacks_read_it() -> None:

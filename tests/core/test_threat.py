@@ -24,6 +24,7 @@ def test_the_default_is_the_strong_attacker_with_a_black_box() -> None:
         {"versions": "final"},
         {"queries": 0},
         {"samples": 2},
+        {"stolen": 4},
     ],
 )
 def test_what_an_axis_has_is_taken(axes: dict[str, Any]) -> None:
@@ -37,6 +38,7 @@ def test_what_an_axis_has_is_taken(axes: dict[str, Any]) -> None:
         ({"keys": "own"}, "threat, keys: 'own'; expected subject or shared"),
         ({"box": "grey"}, "threat, box: 'grey'; expected black or white"),
         ({"versions": "last"}, "threat, versions: 'last'; expected final, train or all"),
+        ({"stolen": -1}, "--stolen -1: expected numbers of at least 0"),
         ({"queries": -1}, "--queries -1: expected numbers of at least 0"),
         ({"queries": 1.5}, "threat, queries: 1.5; expected an integer"),
         ({"queries": True}, "threat, queries: True; expected an integer"),

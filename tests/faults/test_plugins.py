@@ -27,6 +27,7 @@ ENDS = {
     "system": "raise OSError(28, 'No space left on device')",
     "pipe": "raise BrokenPipeError(32, 'Broken pipe')",
     "end": "raise EOFError",
+    "mute": "import sys; raise type('Mute', (Exception,), {'__str__': lambda s: sys.exit(0)})()",
     "stop": "raise StopIteration",
     "framework": "import typer; raise typer.Exit(0)",
     "abort": "import typer; raise typer.Abort",

@@ -164,3 +164,14 @@ def test_what_a_record_says() -> None:
         "max_own": 2000,
         "max_stolen": 400,
     }
+
+
+def test_fewer_rows_leak_where_the_threat_says_so() -> None:
+    rows = np.arange(40)
+    fold = Fold(0, rows, rows, rows, rows[10:], rows, rows, rows)
+    few = fold.robbed(4, np.random.default_rng(0))
+    assert len(few.stolen) == 4 and np.isin(few.stolen, fold.stolen).all()
+    assert (np.diff(few.stolen) > 0).all()
+    assert not np.array_equal(few.stolen, fold.robbed(4, np.random.default_rng(1)).stolen)
+    assert np.array_equal(fold.robbed(400, np.random.default_rng(0)).stolen, fold.stolen)
+    assert few.victims is fold.victims
