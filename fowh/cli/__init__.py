@@ -5,11 +5,11 @@ Nothing is imported before signals and errors are heard, and nothing heavy befor
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-from fowh.cli._door import guarded
 
 if TYPE_CHECKING:
     from fowh.cli.commands import app as app
@@ -21,6 +21,13 @@ def main(words: Sequence[str] | None = None) -> None:
     Args:
         words: of the command, without its name; None for those of the process.
     """
+    if threading.current_thread() is threading.main_thread():
+        heard = signal.signal(signal.SIGINT, signal.SIG_DFL)  # until somebody can say it in a line
+        from fowh.cli._door import guarded
+
+        signal.signal(signal.SIGINT, heard)
+    else:
+        from fowh.cli._door import guarded
     given = list(sys.argv[1:] if words is None else words)
 
     def work() -> int:

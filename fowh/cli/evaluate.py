@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,7 +89,8 @@ def evaluate(
         trusted=trusted,
     )
     check_writable(out)
-    with progress() as note:
+    aside = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+    with aside, progress() as note:  # a plug-in that prints spoils no JSON
         note("loading the dataset", 0.0)
         done = answer_or_run(cell, read(cell.dataset, note), out, device, force, note)
     if done.answered:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fowh.core.errors import InputError
 from fowh.core.target import Progress, quiet
 
 _listener: ContextVar[Progress] = ContextVar("who is told how far a reading is", default=quiet)
@@ -65,12 +66,44 @@ class Dataset(ABC):
 
 
 def read(dataset: Dataset, note: Progress, done: float = 0.0) -> Samples:
-    """Load a dataset; its own words go to ``note``, with what is ``done`` of a longer work."""
+    """Load a dataset; its own words go to ``note``, with what is ``done`` of a longer work.
+
+    Raises:
+        InputError: what it loads is no ``Samples``, or its labels are not as those say.
+    """
     token = _listener.set(lambda text, part: note(text, done))
     try:
-        return dataset.load()
+        samples = dataset.load()
     finally:
         _listener.reset(token)
+    wrong = _wrong(samples)
+    if wrong:
+        raise InputError(
+            f"dataset {type(dataset).__name__}: {wrong}; expected fowh.Samples ordered by subject: "
+            "`fowh check` says more"
+        )
+    return samples
+
+
+def _wrong(samples: Any) -> str | None:
+    """What of somebody's samples would mislead all that follows; labels only, which is quick."""
+    if not isinstance(samples, Samples):
+        return f"loads {type(samples).__name__}"
+    labels, names = samples.subjects, samples.names
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.ndim != 1:
+        kind = f"{labels.dtype} {labels.shape}" if isinstance(labels, np.ndarray) else type(labels)
+        return f"subjects are {kind}, not int64 (n,)"
+    if not isinstance(samples.values, np.ndarray) or len(samples.values) != len(labels):
+        return f"{len(labels):,} labels, and other samples than as many"
+    steps = np.diff(labels, prepend=0)
+    if not len(labels) or (steps < 0).any() or (steps > 1).any() or labels[0]:
+        return "subjects are not 0, 0, ..., 1, 1, ... in that order"
+    if not isinstance(names, tuple) or len({*names}) != len(names) or len(names) <= labels[-1]:
+        return f"{len(names)} names for {labels[-1] + 1} subjects, or the same name twice"
+    if not isinstance(samples.sha256, str) or not samples.sha256:
+        return "sha256 is no digest"
+    short = [name for name, trait in samples.traits.items() if len(trait) != len(names)]
+    return f"trait {short[0]} is not of every subject" if short else None
 
 
 def tell_reading(text: str, part: float) -> None:

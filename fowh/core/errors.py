@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -39,9 +40,9 @@ def contained() -> Iterator[None]:
     """Around somebody else's code: what would end the program is an error like any other.
 
     SystemExit, and a KeyboardInterrupt that the code raised by itself, become ``PluginExit``. One
-    that the user caused stays what it is.
+    that the user caused stays what it is. ``os._exit``, which nobody could hear, is SystemExit.
     """
-    with _user_is_heard():
+    with _user_is_heard(), _exit_is_heard():
         try:
             yield
         except (Exception, Interrupted):
@@ -130,3 +131,20 @@ def _user_is_heard() -> Iterator[None]:
     finally:
         if swap:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def _exit_is_heard() -> Iterator[None]:
+    """``os._exit`` raises instead, in this thread of this process: others end as they would."""
+    mine, leave = (os.getpid(), threading.get_ident()), os._exit
+
+    def ends(status: int) -> NoReturn:
+        if (os.getpid(), threading.get_ident()) == mine:
+            raise SystemExit(status)
+        leave(status)
+
+    os._exit = ends
+    try:
+        yield
+    finally:
+        os._exit = leave

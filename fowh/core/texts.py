@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
+import stat
 from pathlib import Path
 
 from fowh.core.errors import InputError, reason
 
 NAME = 255  # bytes of a file's name, on most systems
 MOST = 2**26  # bytes: 64 MiB
+PATIENCE = 10.0  # seconds for which a pipe may say nothing
 
 
 def text_of(path: Path, what: str, most: int = MOST) -> str:
@@ -23,7 +27,8 @@ def text_of(path: Path, what: str, most: int = MOST) -> str:
         InputError: it cannot be read, is larger, or is no UTF-8.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_unwaiting) as file:
+            _waited(file.fileno())
             data = file.read(most + 1)
         if len(data) > most:
             raise InputError(
@@ -41,6 +46,23 @@ def text_of(path: Path, what: str, most: int = MOST) -> str:
             raise
         said = f"{path}: cannot be read ({reason(error)})"
         raise InputError(f"{said}; expected {what}: check the path") from error
+
+
+def _unwaiting(path: str, flags: int) -> int:
+    """Opener that does not wait for somebody to write into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _waited(file: int) -> None:
+    """Wait for what comes out of a pipe, and read without asking twice from then on.
+
+    Raises:
+        OSError: nobody writes.
+    """
+    pipe = stat.S_ISFIFO(os.fstat(file).st_mode)
+    if pipe and not select.select([file], [], [], PATIENCE)[0]:
+        raise OSError(errno.ENXIO, f"nothing came out of this pipe in {PATIENCE:.0f} seconds")
+    os.set_blocking(file, True)
 
 
 def path_of(name: str, what: str) -> Path:

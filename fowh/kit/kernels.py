@@ -7,6 +7,7 @@ interpreter's lock, for ``fowh.kit.projection.threaded``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 
-@njit(cache=True, nogil=True)
+def compiled(function: Callable[..., None]) -> Any:
+    """The function as machine code, which is kept where any place takes it."""
+    try:
+        return njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # neither beside this file nor in the user's cache: compiled by each run
+        return njit(nogil=True)(function)
+
+
+@compiled
 def pack_above(values: Floats, threshold: Floats, out: NDArray[np.uint8]) -> None:
     """Bits of values (n, m) > threshold (m,), packed as ``np.packbits``; out (n, ceil(m / 8))."""
     bits = np.zeros(8 * out.shape[1], dtype=np.uint8)
@@ -29,7 +38,7 @@ def pack_above(values: Floats, threshold: Floats, out: NDArray[np.uint8]) -> Non
             out[a, b] = high | (byte[4] << 3) | (byte[5] << 2) | (byte[6] << 1) | byte[7]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def argmax_inner(values: Floats, offset: Floats, out: NDArray[np.uint8]) -> None:
     """First index of the maximum along the middle axis: (a, q, b) -> out (a, b), q at most 256.
 
@@ -52,7 +61,7 @@ def argmax_inner(values: Floats, offset: Floats, out: NDArray[np.uint8]) -> None
             out[a, b] = where[b]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def argmax_of_products(columns: Floats, places: NDArray[Any], out: NDArray[np.uint8]) -> None:
     """First index of the largest product of entries, for each template and hash.
 
@@ -89,7 +98,7 @@ def argmax_of_products(columns: Floats, places: NDArray[Any], out: NDArray[np.ui
             out[r, h] = where[r]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def count_equal(left: NDArray[Any], columns: NDArray[Any], out: Floats, start: int) -> None:
     """How many digits of left (n, m) and of columns (m, p), one code each, are equal.
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import random
+import threading
+import time
 import typing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fowh.core import registry
+from fowh.core import registry, texts
 from fowh.core.errors import LINE, InputError, one_line
 from fowh.core.scheme import TemplateScheme
 from tests.faults import driver, values
@@ -104,6 +107,7 @@ def test_an_option_takes_a_value_or_refuses_it_in_one_line(
         ["report", "/dev/null"],
         ["reproduce", "nothing"],
         ["reproduce", "table1", "--jobs", "-1"],
+        ["reproduce", "table1", "--jobs", "257"],
         ["reproduce", "table1", "--seeds", "99999999999999999999"],
         ["reproduce", "table1", "--dataset", "nothing"],
         ["reproduce", "dlg", "--seeds", "3"],
@@ -114,6 +118,29 @@ def test_an_option_takes_a_value_or_refuses_it_in_one_line(
 )
 def test_a_command_that_cannot_be_is_refused_in_one_line(words: list[str], tmp_path: Path) -> None:
     driver.check(words, tmp_path, 2)
+
+
+def test_a_pipe_into_which_nobody_writes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(texts, "PATIENCE", 0.2)
+    os.mkfifo(tmp_path / "pipe")
+    seen = driver.check(["sweep", "pipe"], tmp_path, 2)
+    assert "nothing came out of this pipe" in seen.err
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    def write() -> None:
+        with (tmp_path / "pipe").open("w", encoding="utf-8") as file:
+            for part in ("scheme = ", '"raw"'):
+                file.write(part)
+                file.flush()
+                time.sleep(0.2)
+
+    threading.Thread(target=write, daemon=True).start()
+    assert texts.text_of(tmp_path / "pipe", "a TOML file") == 'scheme = "raw"'
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["evaluate", "--help"], ["list"]])

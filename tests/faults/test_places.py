@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,6 +59,51 @@ def test_stdout_that_is_closed_is_refused_before_any_work(tmp_path: Path) -> Non
     done = process(tmp_path, *LIST, preexec_fn=lambda: os.close(1))
     assert done.returncode == 2
     assert "stdout is closed" in said(done)
+
+
+def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    place = tmp_path / "gone"
+    place.mkdir()
+    done = process(place, *LIST, preexec_fn=place.rmdir)
+    assert done.returncode == 2
+    assert "the working directory is gone" in said(done)
+
+
+INTERRUPTED = """
+import builtins, os, signal
+imports = builtins.__import__
+def interrupted(name, *given, **more):
+    if name == "fowh.cli._door":
+        os.kill(os.getpid(), signal.SIGINT)
+    return imports(name, *given, **more)
+builtins.__import__ = interrupted
+"""
+
+
+def test_an_interrupt_amid_the_first_imports_ends_it_without_a_word(tmp_path: Path) -> None:
+    """As SIGTERM does; there is nobody yet who could say it."""
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", INTERRUPTED + CODE, *LIST]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
+
+
+NOWHERE = """
+from numba.core import caching
+caching.CacheImpl._locator_classes = caching.CodeLibraryCacheImpl._locator_classes = []
+import numpy as np
+from fowh.kit.kernels import pack_above
+out = np.zeros((1, 1), np.uint8)
+pack_above(np.arange(8, dtype=np.float32)[None], np.full(8, 5.5, np.float32), out)
+print(out[0, 0], pack_above.stats.cache_path)
+"""
+
+
+def test_where_no_machine_code_can_be_kept_it_is_compiled(tmp_path: Path) -> None:
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", NOWHERE]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert done.stdout.decode().split() == ["3", "None"], done.stderr.decode()
 
 
 def test_without_stderr_the_exit_code_says_it(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.faults import driver
 ENDS = {
     "exit": "import sys; sys.exit()",
     "exit 0": "raise SystemExit(0)",
+    "at once": "import os; os._exit(0)",
     "interrupt": "raise KeyboardInterrupt",
     "generator": "raise GeneratorExit",
     "base": "raise BaseException('all of it')",
@@ -130,7 +131,7 @@ def test_an_attack_that_ends_the_program_is_a_failed_attack(
     assert len(ran) == len(ENDS) and {*ran.values()} == {"failed"}
 
 
-@pytest.mark.parametrize("how", ["exit", "interrupt", "base", "error"])
+@pytest.mark.parametrize("how", ["exit", "at once", "interrupt", "base", "error"])
 def test_a_check_says_that_a_plugin_ends_the_program(how: str, tmp_path: Path, module: str) -> None:
     name = write(tmp_path, module, ATTACK, ran=ENDS[how])
     seen = driver.check(["check", name], tmp_path, 1)
@@ -155,6 +156,54 @@ def test_a_scheme_or_a_dataset_that_raises_is_a_failed_cell_with_a_log(
             assert "Traceback" in log.read_text(encoding="utf-8")
             assert log.stat().st_mode & 0o077 == 0
             log.unlink()
+
+
+SAMPLES = """
+from dataclasses import dataclass, replace
+import numpy as np
+import fowh
+@dataclass(frozen=True)
+class Mine(fowh.Dataset):
+    def load(self):
+        print("loading")
+        right = fowh.load("dataset", "{small}").load()
+        return {odd}
+"""
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ("None", "loads NoneType"),
+        ("replace(right, subjects=right.subjects[::-1])", "in that order"),
+        ("replace(right, subjects=right.subjects + 1)", "in that order"),
+        ("replace(right, subjects=right.subjects * 2)", "in that order"),
+        ("replace(right, subjects=right.subjects.astype(float))", "float64"),
+        ("replace(right, subjects=list(right.subjects))", "list"),
+        ("replace(right, subjects=right.subjects[:-1])", "labels"),
+        ("replace(right, subjects=right.subjects[:0], values=right.values[:0])", "in that order"),
+        ("replace(right, names=right.names[:-1])", "names for"),
+        ("replace(right, names=right.names[:1] * len(right.names))", "names for"),
+        ("replace(right, sha256='')", "digest"),
+        ("replace(right, traits=dict(age=np.zeros(1)))", "trait age"),
+    ],
+)
+def test_samples_that_are_not_as_they_must_be_are_refused(
+    odd: str, told: str, tmp_path: Path, module: str
+) -> None:
+    name = write(tmp_path, module, SAMPLES, small=driver.SMALL, odd=odd)
+    words = ["evaluate", "--scheme", "raw", "--dataset", name, "--attack", "ridge"]
+    seen = driver.run(words, tmp_path)
+    assert seen.code == 2 and not seen.left
+    assert told in seen.err and len(seen.lines) == 1
+
+
+def test_a_dataset_that_prints_spoils_no_json(tmp_path: Path, module: str) -> None:
+    name = write(tmp_path, module, SAMPLES, small=driver.SMALL, odd="right")
+    words = ["evaluate", "--scheme", "raw", "--dataset", name, "--attack", "ridge", "--json"]
+    seen = driver.run(words, tmp_path)
+    assert seen.code == 0 and "loading" in seen.err
+    assert json.loads(seen.out)["status"] == "ok"
 
 
 def test_a_sweep_goes_on_after_a_cell_that_failed(tmp_path: Path, module: str) -> None:

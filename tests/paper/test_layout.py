@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 from PIL import Image
+from rich.console import Console
 
 from fowh.metrics.intervals import Value
 from fowh.paper import layout
@@ -70,6 +71,15 @@ def test_markdown_names_size_and_scheme_only_where_they_differ() -> None:
     both = layout.markdown([one, two], "iris").splitlines()
     assert both[0].startswith("| scheme | samples | m")
     assert both[3].startswith("| lsh | 2000 | ours |")
+
+
+def test_a_terminal_shows_names_as_they_are() -> None:
+    """Brackets would be colours, and control characters orders."""
+    made = layout.plain_table("of [red]it[/red]", ["[b]", "x"], [["[/nothing]", "\x1b[31m"]], {"x"})
+    told = io.StringIO()
+    Console(file=told, width=80, force_terminal=False).print(made)
+    said = told.getvalue()
+    assert all(part in said for part in ("of [red]it[/red]", "[b]", "[/nothing]", "\\x1b[31m"))
 
 
 def test_pictures_side_by_side() -> None:
