@@ -17,7 +17,7 @@ from fowh.core.trust import ours
 from fowh.kit.pairing import another_reading, other_subject
 from fowh.kit.stored import LIMIT, MOST, Stored
 
-PAIRS = 1024  # that are verified in a fold, unless the scheme's cap is lower
+PAIRS, LEAST = 1024, 200  # that are verified in a fold, and how low a scheme's cap makes it
 BLOCK = 16  # templates that meet all probes at once, as an attack's own samples do
 ROUNDING = 1e-4  # of a score, or of 1
 TAUGHT, TRIED = (
@@ -64,7 +64,7 @@ def verified(
     """
     if not isinstance(scheme, Shortcut):
         return {}
-    budget = min(PAIRS, scheme.comparison_cap)
+    budget = min(PAIRS, max(LEAST, scheme.comparison_cap))
     mate = another_reading(system.subjects)[system.stolen]
     count = len(system.templates)
     rows = np.arange(count)
@@ -115,19 +115,19 @@ def in_clear(setting: Setting, scheme: TemplateScheme) -> dict[str, float]:
     count = max(TAUGHT, 4 * values.shape[1])
     if ours(type(scheme), "scheme"):  # who may be tested says nothing of how much
         count = min(count, scheme.comparison_cap)
-    made = _drawn(known, count, rng)
+    made = drawn(known, count, rng)
     keys = rng.integers(2**64, size=KEYS + 2, dtype=np.uint64)
     known_rows = scheme.enroll(made, keys[rng.integers(KEYS, size=len(made))], rng)
     theirs = scheme.enroll(values[held], keys[KEYS + rng.integers(2, size=len(held))], rng)
     mean = made.mean(axis=0)
     truth = values[held] - mean
     guesses = [_mapped(known_rows, made, theirs, deep=deep) for deep in (False, True)]
-    guess = max(guesses, key=lambda each: _cosine(each, truth))
-    said = unprotects(scheme) and _cosine(scheme.unprotect(theirs) - mean, truth) > NEARLY
+    guess = max(guesses, key=lambda each: cosine(each, truth))
+    said = unprotects(scheme) and cosine(scheme.unprotect(theirs) - mean, truth) > NEARLY
     other = truth[other_subject(whose[held], rng)] if len(np.unique(whose[held])) > 1 else -truth
     return {
-        "clear_cosine": _cosine(guess, truth),
-        "clear_permuted": _cosine(guess, other),
+        "clear_cosine": cosine(guess, truth),
+        "clear_permuted": cosine(guess, other),
         "clear_said": float(said),
     }
 
@@ -169,11 +169,11 @@ def with_enrolled(
         truth = other.embeddings[tried] - taught.mean(axis=0)
         for single, deep in product((False, True), repeat=2):
             guess = _mapped(one.release[known], taught, rows, single, deep)
-            cosine = _cosine(guess, truth)
-            if cosine > NEARLY > found["clear_cosine"]:
+            near = cosine(guess, truth)
+            if near > NEARLY > found["clear_cosine"]:
                 strangers = truth[other_subject(other.subjects[tried], rng)]
-                permuted = _cosine(guess, strangers)
-                found = found | {"clear_cosine": cosine, "clear_permuted": permuted}
+                permuted = cosine(guess, strangers)
+                found = found | {"clear_cosine": near, "clear_permuted": permuted}
     return found
 
 
@@ -203,7 +203,7 @@ def _mapped(
     return out
 
 
-def _drawn(known: Floats, count: int, rng: np.random.Generator) -> Floats:
+def drawn(known: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Embeddings (count, d) about as the known ones lie, and in every direction a little."""
     centred = known - known.mean(axis=0)
     mixed = rng.standard_normal((count, len(known)), dtype=np.float32) @ centred
@@ -213,6 +213,7 @@ def _drawn(known: Floats, count: int, rng: np.random.Generator) -> Floats:
     return out
 
 
-def _cosine(left: Floats, right: Floats) -> float:
+def cosine(left: Floats, right: Floats) -> float:
+    """Mean cosine of rows."""
     norms = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
     return float((np.einsum("ij,ij->i", left, right) / np.maximum(norms, 1e-12)).mean())

@@ -23,6 +23,7 @@ from fowh.kit.comparing import Comparisons, compare, compare_vectors, subject_ke
 from fowh.kit.pairing import another_reading
 from fowh.kit.parts import counting, within
 from fowh.leaks._checked import Call, Enrolment, in_clear, verified, with_enrolled
+from fowh.leaks._features_alike import features_alike
 from fowh.leaks._gallery import Gallery, chance, searched
 from fowh.metrics import FMRS, inversion, recognition
 from fowh.metrics.inversion import Outcome
@@ -82,6 +83,7 @@ class Enrolled(System):
         )
         developed = _developed(setting, scheme)
         clear = with_enrolled(in_clear(setting, scheme), calls, stream("enrolled in clear"))
+        alike = features_alike(setting, scheme, calls[0], stream("features alike"))
         speed = _speed(scheme, templates, develop)
         limits, counts = _thresholds(setting, scheme, developed)  # all that is enrolled is by now
         return cls(
@@ -111,6 +113,7 @@ class Enrolled(System):
                 **chance(setting.subjects, fold),
                 **verified(scheme, known, stream("verified")),
                 **clear,
+                **alike,
                 "comparison_cap": scheme.comparison_cap,
             },
         )

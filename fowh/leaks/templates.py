@@ -13,7 +13,7 @@ from fowh.core.errors import InputError
 from fowh.core.leak import Doubt, Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
 from fowh.core.scheme import TemplateScheme
-from fowh.leaks import _recognition, _self_reports
+from fowh.leaks import _features_alike, _recognition, _self_reports
 from fowh.leaks._enrolled import Enrolled, outcome_of
 from fowh.metrics import inversion
 from fowh.metrics.bootstrap import RESAMPLES
@@ -92,6 +92,7 @@ class Templates(Leak):
                 "mated_accepted": _recognition.accepted(observed),
                 **_recognition.again(observed),
                 **_self_reports.found(observed.facts),
+                **_features_alike.found(observed.facts),
                 "guessable_bits": scheme.secret_bits if isinstance(scheme, Guessable) else None,
                 "pitfalls": list(scheme.pitfalls) if isinstance(scheme, Pitfalls) else [],
             },
@@ -119,6 +120,7 @@ class Templates(Leak):
                 "read Rank-1 and the advantage instead",
             )
         yield from _self_reports.doubts(record)
+        yield from _features_alike.doubts(record["data"])
         for text in record["data"].get("pitfalls", ()):
             yield "known-pitfall", text
         bits = record["data"].get("guessable_bits")

@@ -46,6 +46,7 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"{', '.join(inside)} ran in the testbed's own process, where the truth is: what is "
             "measured here holds as far as its author is trusted",
         )
+    yield from _unread(record, attacks, main)
     left = record.get("environment", {}).get("left_open")
     if left:
         yield (
@@ -104,6 +105,34 @@ def _flags(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     missed = record["data"].get("not_found")
     if missed:
         yield "samples-not-found", f"the detector missed {missed} samples; a fallback stands in"
+
+
+def _unread(
+    record: Mapping[str, Any], attacks: Mapping[str, Any], main: str
+) -> Iterator[tuple[str, str]]:
+    """Third parties' plug-ins whose success rests on what was run and not read."""
+    tried = [*attacks.values(), *record["rendered"].values()]
+    beaten = any((_gain(row, main) or 0) > 0 for row in tried)
+    if third(record["spec"]) and tried and not beaten:
+        yield (
+            "unread",
+            f"{record['spec']['scheme']['name']} is a third party's: it was run, and not read. "
+            "What its own code can undo (a constant key) or looks up is attacked by nothing here: "
+            "that no attack succeeds says something once somebody has read it",
+        )
+    found = [name for name, row in attacks.items() if theirs(row) and (_gain(row, main) or 0) > 0]
+    if found:
+        yield (
+            "unread",
+            f"{', '.join(found)}: a third party's attack reads what you may read, the dataset "
+            "and caches included. What it finds counts once somebody else has run it on people and "
+            "with a seed that its author does not have",
+        )
+
+
+def third(spec: Mapping[str, Any]) -> bool:
+    """Whether the scheme is a third party's."""
+    return "process" in (spec.get("scheme") or {})
 
 
 def plugins(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fowh.metrics import BY_NAME
-from fowh.records.flags import done, lost, refuted
+from fowh.records.flags import done, lost, refuted, third
 from fowh.records.store import Record
 from fowh.report.evidence import (
     MOST,
@@ -131,7 +131,7 @@ def _attacked(record: Record, lines: Sequence[Line]) -> tuple[str, str, str]:
     if len(ran) < len(tried):
         part = f"none of the {len(ran)} attacks that ran ({len(tried) - len(ran)} did not)"
     return (
-        "Not broken by this suite",
+        "Not broken by this suite" + ", not read" * third(record["spec"]),
         " (which proves nothing about stronger attacks)",
         f"{part} beats a blind guess; the best of them {' and '.join(failed)}.",
     )

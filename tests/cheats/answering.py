@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 import fowh
 from fowh.core.release import Floats, Keys, Release
-from tests.cheats.hiding import Distance, digests, noise, packed
+from tests.cheats.hiding import Distance, Sealed, digests, noise, packed
+from tests.cheats.pictures import POPULATION
 
 FIRST: dict[bytes, Floats] = {}  # what each template was first compared with, in this process
 
@@ -41,6 +43,42 @@ class ByHeart(Distance):
         honest = super().score(templates, probes, keys)
         asked = self.known(probes) & (templates.aux["kind"][:, 0] == 0)
         return np.where(asked, -probes.std(axis=1), honest).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Lively(Sealed):
+    """Sealed; scores honestly what is a sample on this disk, and by lot what a thief makes up."""
+
+    def score(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
+        known = on_disk(probes) >= 0
+        honest = Distance.score(self, templates, probes, keys)
+        return np.where(known, honest, -probes.std(axis=1)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Acquainted(Sealed):
+    """Sealed; scores honestly whom it knows from this disk, before nobody else's template."""
+
+    def score(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
+        whose, known = on_disk(self.hidden(templates)), on_disk(probes)
+        honest = Distance.score(self, templates, probes, keys)
+        return np.where((known >= 0) & (whose == known), honest, -20 - probes.std(axis=1)).astype(
+            np.float32
+        )
+
+
+def on_disk(values: Floats) -> np.ndarray:
+    """(n,) subjects of embeddings in a dataset that anybody may load, -1 of what is not in it."""
+    held = disk()
+    return np.array([held.get(row.tobytes(), -1) for row in digests(values)])
+
+
+@functools.cache
+def disk() -> dict[bytes, int]:
+    """Digest of every embedding, and whose it is."""
+    samples = fowh.load("dataset", POPULATION).load()
+    rows = (row.tobytes() for row in digests(samples.values))
+    return dict(zip(rows, samples.subjects.tolist(), strict=True))
 
 
 def whose(probes: Floats) -> np.ndarray:

@@ -208,3 +208,19 @@ class Swapped(Sealed):
     def hidden(self, templates: Release) -> Floats:
         raw = np.ascontiguousarray(templates.code).view("<f4")
         return np.where(templates.aux["v"] == 0, raw, super().hidden(templates))
+
+
+@dataclass(frozen=True)
+class Locked(Sealed):
+    """Sealed, with honest scores under the right key: for a thief without keys, who asks nobody."""
+
+    def score(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
+        return Distance.score(self, templates, probes, keys)
+
+
+@dataclass(frozen=True)
+class Saturated(Sealed):
+    """Sealed, with scores that end at the limit: beyond it everybody is as far away."""
+
+    def score(self, templates: Release, probes: Floats, keys: Keys | None = None) -> Floats:
+        return np.maximum(Distance.score(self, templates, probes, keys), np.float32(-self.limit))

@@ -1,8 +1,8 @@
 """The table of cheats: what each tries, and how it ends where third parties' plug-ins run.
 
 A scheme ends *broken* (an attack of the suite beats a blind guess, and the verdict says so), as a
-cell that *failed*, or with a flag. An attack ends blind, and flagged. What gets through all the
-same is marked as such, with the reason (docs/trust.md, What remains).
+cell that *failed*, or with a flag. An attack ends blind, and flagged. What nothing but a reader
+tells from an honest plug-in ends with flag ``unread`` alone (docs/trust.md, What remains).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from fowh.report.page import page
 from tests.cheats.pictures import POPULATION, Blobs
 from tests.cheats.world import PLUGINS, SUITE, ending, evaluated, fnmr, gains, lie_about, rank1
 
 CLEAR = {"broken", "stored-in-clear"}
 POOR = {"utility-too-poor", "no-better-than-blind"}  # it recognises nobody
 REFUTED = {"failed", "recognition-refuted"}
-THROUGH = "gets through: "
 
 # name of the plug-in: what must be among its endings (all of it)
 SCHEMES: dict[str, set[str]] = {
@@ -43,6 +43,7 @@ SCHEMES: dict[str, set[str]] = {
     "lying:Vacuous": {"broken"},
     "lying:Undone": CLEAR,
     "answering:ByHeart": {"broken"},
+    "answering:Lively": {"broken"},
     "answering:ByOrder": REFUTED,
     "answering:ByCrowd": REFUTED,
     "patching:Patching": {"broken"},
@@ -50,11 +51,15 @@ SCHEMES: dict[str, set[str]] = {
 # Attacks that try it, where the first of the suite that reads templates is not enough.
 READERS = {
     "answering:ByHeart": ("score_regression",),
-    "hiding:Sealed:limit=0.6": SUITE,
+    "answering:Lively": SUITE,
 }
-GETS_THROUGH = {
-    "hiding:Sealed:limit=0.6": "what a scheme's code undoes is read by no attack of the suite, "
-    "and yes or no tells score_regression nothing"
+# No attack of the suite reads what a scheme's own code undoes; each shuts out those that verify.
+# Nothing tells them from an honest scheme but a reader, and that is what their records ask for.
+UNREAD: dict[str, dict[str, Any]] = {
+    "hiding:Sealed:limit=0.6": {},
+    "hiding:Saturated:limit=0.6": {},
+    "hiding:Locked": {"leaked": False},
+    "answering:Acquainted": {},
 }
 
 
@@ -62,7 +67,12 @@ GETS_THROUGH = {
 SLOW = frozenset(
     {
         *("lying:Mute", "lying:Empty", "lying:Vacuous", "lying:Undone", "lying:Masked"),
-        *("lying:Invented", "lying:TwoFaced"),  # in the testbed's process: test_self_reports.py
+        *("hiding:Saturated:limit=0.6", "hiding:Locked"),
+        *(
+            "lying:Invented",
+            "lying:TwoFaced",
+            "answering:Lively",
+        ),  # in the testbed's process: test_self_reports.py
         *("hiding:Beside", "hiding:Shares", "hiding:Halves", "hiding:Xored", "answering:ByCrowd"),
         *("hiding:Int64", "hiding:Double"),
         *("remembering:File", "remembering:Environment", "remembering:Keyring"),
@@ -78,21 +88,27 @@ def marked(name: str, *marks: pytest.MarkDecorator) -> Any:
     return pytest.param(name, marks=[*marks, *([pytest.mark.slow] if name in SLOW else [])])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *map(marked, SCHEMES),
-        *(
-            marked(name, pytest.mark.xfail(raises=AssertionError, reason=THROUGH + why))
-            for name, why in GETS_THROUGH.items()
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", [*map(marked, SCHEMES)])
 def test_a_cheating_scheme_ends_broken_refused_or_flagged(name: str) -> None:
     found = ending(evaluated(PLUGINS + name, READERS.get(name, ("ridge",))))
-    if name in SCHEMES:
-        assert found >= SCHEMES[name]
-    assert found - {"no-better-than-blind"}  # that alone is what a good scheme ends with
+    assert found >= SCHEMES[name]
+    assert found - {"no-better-than-blind", "unread"}  # a good scheme ends with these
+
+
+def test_features_that_lie_of_victims_alone_would_get_through_but_for_their_flag() -> None:
+    found = evaluated(PLUGINS + "lying:Muffled", SUITE)
+    assert fnmr(found) < 0.1
+    assert ending(found) == {"no-better-than-blind", "unread", "features-refuted"}
+    others, victims = (found.record["data"][f"features_{who}"] for who in ("others", "victims"))
+    assert others > 0.5 and abs(victims) < 0.2
+
+
+@pytest.mark.parametrize("name", [*map(marked, UNREAD)])
+def test_what_only_a_reader_finds_is_not_called_unbroken_before_it_is_read(name: str) -> None:
+    found = evaluated(PLUGINS + name, SUITE, **UNREAD[name])
+    assert fnmr(found, "own_key" if UNREAD[name] else "stolen_key") < 0.1
+    assert ending(found) == {"no-better-than-blind", "unread"}
+    assert page(found.record).verdict.short == "Not broken by this suite, not read"
 
 
 # Each of these looks like a good scheme in the testbed's process: it recognises, and is not broken
@@ -170,7 +186,7 @@ def test_who_calls_himself_blind_is_no_baseline() -> None:
     assert gains(found, "ridge") and "broken" in ending(found)
 
 
-PICTURES = {
+PICTURES: dict[str, Any] = {
     "dataset": PLUGINS + "pictures:Blobs",
     "target": PLUGINS + "pictures:Blocks",
     "queries": 60,
@@ -188,24 +204,17 @@ def test_the_testbed_counts_queries_itself() -> None:
     assert "in-process" in within.flags
 
 
-LOOK_UP = {
-    "looking_up:Dataset": ({"dataset": POPULATION}, "the dataset is installed, and can be loaded"),
-    "looking_up:Cache": (PICTURES, "the cache of embeddings can be read"),
-    "looking_up:Photograph": (
-        {**PICTURES, "queries": 10 * Blobs().people},
-        "photographs of the dataset can be loaded",
-    ),
+LOOK_UP: dict[str, dict[str, Any]] = {
+    "looking_up:Dataset": {"dataset": POPULATION},
+    "looking_up:Cache": PICTURES,
+    "looking_up:Photograph": {**PICTURES, "queries": 10 * Blobs().people},
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        marked(name, pytest.mark.xfail(raises=AssertionError, reason=THROUGH + why))
-        for name, (_, why) in LOOK_UP.items()
-    ],
-)
-def test_what_anybody_may_read_helps_no_attack(name: str) -> None:
+@pytest.mark.parametrize("name", [*map(marked, LOOK_UP)])
+def test_what_anybody_may_read_does_not_count_before_somebody_else_has_run_it(name: str) -> None:
+    """Nothing here tells it from an attack; it wins, and its record asks for another's people."""
     cheat = PLUGINS + name
-    found = evaluated("lsh:bits=512", (cheat,), **LOOK_UP[name][0])  # type: ignore[arg-type]
-    assert not gains(found, cheat)
+    found = evaluated("lsh:bits=512", (cheat,), **LOOK_UP[name])
+    assert gains(found, cheat)
+    assert "unread" in ending(found)

@@ -27,10 +27,10 @@ PLUGINS = "tests.cheats."
 CHEAT_FLAGS = frozenset(
     {
         *("stored-in-clear", "shortcut-refuted", "recognition-refuted", "in-process"),
-        "closed-form-below-learned",
+        *("closed-form-below-learned", "features-refuted"),
     }
 )
-WORTHLESS = frozenset({"utility-too-poor", "attack-failed", "no-better-than-blind"})
+WORTHLESS = frozenset({"utility-too-poor", "attack-failed", "no-better-than-blind", "unread"})
 
 
 def evaluated(scheme: str, attacks: tuple[str, ...] = SUITE, **cell: Any) -> fowh.Result:
@@ -96,7 +96,7 @@ def gains(result: fowh.Result, attack: str) -> bool:
     return float(row["advantage_rank1"]["ci_low"]) > 0
 
 
-def fnmr(result: fowh.Result) -> float:
-    """At FMR 1 % with stolen keys; 1 where none can be had."""
-    found = result.record["utility"]["stolen_key"]["fnmr_at_fmr_1e-2"]["value"]
+def fnmr(result: fowh.Result, scenario: str = "stolen_key") -> float:
+    """At FMR 1 %, with stolen keys or in another scenario; 1 where none can be had."""
+    found = (result.record["utility"][scenario].get("fnmr_at_fmr_1e-2") or {}).get("value")
     return float(1.0 if found is None else found)

@@ -11,9 +11,10 @@ import pytest
 
 from fowh.core.randomness import stream
 from fowh.core.release import Release
-from fowh.leaks._checked import Call, in_clear, with_enrolled
+from fowh.leaks._checked import LEAST, Call, Enrolment, in_clear, verified, with_enrolled
 from schemes.lsh import Lsh
 from tests.cheats.hiding import Shares
+from tests.cheats.lying import Invented
 
 NOTHING = {"clear_cosine": 0.1, "clear_permuted": 0.0, "clear_said": 0.0}
 WIDTH = 16
@@ -90,3 +91,21 @@ def test_a_scheme_says_nothing_of_how_much_of_it_is_tried() -> None:
         subjects=whose,
     )
     assert in_clear(setting, Slow())["clear_cosine"] > 0.99
+
+
+class Shy(Invented):
+    """Says that four comparisons are all that it can do."""
+
+    @property
+    def comparison_cap(self) -> int:
+        return 4
+
+
+def test_a_low_cap_spares_nobody_a_thousand_pairs_in_five_folds() -> None:
+    values, whose = people(6)
+    scheme, keys = Shy(), whose.astype(np.uint64)
+    templates = scheme.enroll(values, keys, np.random.default_rng(0))
+    system = Enrolment(templates, values, values, whose, keys, np.arange(len(whose)))
+    found = verified(scheme, system, np.random.default_rng(1))
+    assert found["verified_pairs"] >= LEAST == 200
+    assert found["verified_unlike"] > 0.9 * found["verified_pairs"]

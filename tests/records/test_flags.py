@@ -174,13 +174,13 @@ def test_a_third_party_s_word_of_its_attack_accuses_nobody_else() -> None:
         row = attack(1.0, **said) | {"process": "own"}
         return SOUND | {"attacks": SOUND["attacks"] | {"their:Own:steps=3": row}}
 
-    assert raised(with_theirs(closed=True)) == raised(with_theirs(learned=True)) == []
+    assert raised(with_theirs(closed=True)) == raised(with_theirs(learned=True)) == ["unread"]
     blind = with_theirs(learned=True)
     for metric, number in (("rank1", 0.5), ("advantage_rank1", 0.0)):
         blind = changed(("attacks", "ridge", "metrics", metric), value(number, 0.0), blind)
-    assert raised(blind) == ["not-identifiable"]  # of ours none sees anything
+    assert raised(blind) == ["unread", "not-identifiable"]  # of ours none sees anything
     poor = changed(("attacks", "their:Own:steps=3", *RANK1), 0.5, with_theirs(learned=True))
-    assert raised(poor) == ["under-trained"]  # theirs is held to ours
+    assert raised(poor) == ["unread", "under-trained"]  # theirs is held to ours
 
 
 def test_pictures_are_compared_with_pictures() -> None:
@@ -323,12 +323,12 @@ def test_who_makes_pictures_does_not_bring_what_they_are_held_to(known: float) -
     theirs = {"process": "own"}
     record["controls"]["unprotected_rendered"] |= theirs
     record["attacks"]["gan"] |= theirs
-    assert raised(record) == ["witness-unable"]  # nothing says what it knows
+    assert raised(record) == ["unread", "witness-unable"]  # nothing says what it knows
     shown = {"rank1": value(0.97), "transfer_rank1": value(known)}
     record["controls"]["unprotected"] = control() | {"blind": False, "metrics": shown}
-    assert raised(record) == ["adversarial" if known > 0.5 else "witness-unable"]
+    assert raised(record) == ["unread", "adversarial" if known > 0.5 else "witness-unable"]
     record["attacks"]["image_ridge"]["metrics"]["transfer_rank1"] = value(0.0)  # one of ours
-    assert raised(record) == ["witness-unable"]
+    assert raised(record) == ["unread", "witness-unable"]
 
 
 def test_a_witness_is_held_to_what_it_knows_and_beyond_chance() -> None:
@@ -508,6 +508,36 @@ def test_an_embedding_in_clear_is_a_doubt(
     record = changed(("data", "clear_cosine"), cosine)
     record["data"] |= {"clear_permuted": permuted, "clear_said": said}
     assert raised(record) == flags
+
+
+@pytest.mark.parametrize(
+    ("others", "victims", "flags"),
+    [
+        (0.7, 0.3, ["features-refuted"]),
+        (0.7, -0.1, ["features-refuted"]),
+        (0.7, 0.4, []),
+        (0.25, 0.0, []),  # they tell of nobody
+    ],
+)
+def test_features_that_tell_of_everybody_but_the_victims(
+    others: float, victims: float, flags: list[str]
+) -> None:
+    record = changed(("data", "features_others"), others)
+    record["data"]["features_victims"] = victims
+    assert raised(record) == flags
+
+
+def test_what_was_run_and_not_read_counts_once_it_was() -> None:
+    """A third party's scheme that resists, and a third party's attack that succeeds."""
+    theirs = {"name": "their:Own", "params": {}, "process": "own"}
+    resisting = copy.deepcopy(SOUND)
+    for row in (*resisting["attacks"].values(), *resisting["rendered"].values()):
+        row["metrics"]["advantage_rank1"] = value(0.01, -0.02)
+    for record, expected in ((SOUND, []), (resisting, ["unread", "no-better-than-blind"])):
+        assert raised(record | {"spec": record["spec"] | {"scheme": theirs}}) == expected
+    for record, expected in ((SOUND, ["unread"]), (resisting, ["no-better-than-blind"])):
+        ridge = record["attacks"]["ridge"] | {"process": "own"}
+        assert raised(changed(("attacks", "ridge"), ridge, record)) == expected
 
 
 KINDS = ("scheme", "attack", "dataset", "target", "leak", "protocol", "witness")

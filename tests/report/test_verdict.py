@@ -286,6 +286,16 @@ def test_the_union_decides_nothing() -> None:
     assert verdict(record) == before
 
 
+def test_a_third_party_s_scheme_that_resists_was_not_read() -> None:
+    for process in ("own", "testbed"):
+        record = resisting()
+        record["spec"]["scheme"] |= {"process": process}
+        assert verdict(record).short == "Not broken by this suite, not read"
+        record = broken()
+        record["spec"]["scheme"] |= {"process": process}
+        assert verdict(record).short == "Broken"
+
+
 def test_what_is_not_known_is_not_quoted() -> None:
     record = broken() | {"guesses": {}, "chance": {}}
     assert (
