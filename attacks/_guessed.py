@@ -22,6 +22,7 @@ class Guesses:
             keeps no running statistics, which ``torch.func`` could not update.
         parts: into which the samples behind a row fall whose gradients are told apart.
         each: samples behind a row.
+        width: numbers in the gradients of all of these.
     """
 
     def __init__(self, view: View, apart: bool) -> None:
@@ -33,6 +34,7 @@ class Guesses:
                 layer.running_mean = layer.running_var = layer.num_batches_tracked = None
                 layer.track_running_stats, together = False, True
         self.each = view.release.each
+        self.width = sum(weights.numel() for weights in self.network.parameters()) * self.each
         if together:
             self.parts = clients(view)
         else:

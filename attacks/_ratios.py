@@ -6,10 +6,14 @@ import torch
 from torch import Tensor
 
 from attacks._first import Prior
-from fowh.core.updates import TINY
+from attacks._guessed import Guesses
+from fowh.core.updates import TINY, UpdateScheme
 
 SAME = 0.05  # root mean square of pixels below which two ratios show one picture
 BYTE = 0.2  # of a grey level: pictures are bytes, mixtures of them are not
+SURE = 3.0  # standard errors by which the network's word must differ, to be doubted
+OFF = 0.3  # of a signal's length, what the network's word on it may be off
+CHUNK = 2**23  # numbers of the gradients that are held at a time
 WILD = 4.0  # in units of what the layer reads at most: further off a ratio is no picture
 
 
@@ -41,21 +45,46 @@ def distinct(
     return torch.stack(chosen)
 
 
-def shortened(model: Tensor, shifts: Tensor) -> Tensor:
-    """By how much a scheme shortened gradients, (n, 1, 1): what bias and network differ by."""
-    scale = (shifts * model).sum(dim=1) / model.square().sum(dim=1).clamp_min(TINY)
-    return scale.clamp(0.01, 1)[:, None, None]
+def shortened(scheme: UpdateScheme, guesses: Guesses, pictures: Tensor, labels: Tensor) -> Tensor:
+    """By how much a scheme shortens gradients, (n, each, 1), if these are the pictures.
+
+    Args:
+        scheme: which is known.
+        guesses: the shared network.
+        pictures: (n, each, c, h, w).
+        labels: (n, each).
+    """
+    made = []
+    step = max(1, CHUNK // guesses.width)
+    with torch.no_grad():
+        for at in range(0, len(pictures), step):
+            found = guesses.gradients(pictures[at : at + step], labels[at : at + step])
+            along = (scheme.each(found) * found).sum(dim=2, keepdim=True)
+            made.append(along / found.square().sum(dim=2, keepdim=True).clamp_min(TINY))
+    return torch.cat(made)
+
+
+def rescaled(model: Tensor, shifts: Tensor, floor: Tensor) -> Tensor:
+    """By how much longer (n, 1) signals (n, m) are than the network says, as the bias tells it.
+
+    What the network says of them is off by a share of ``OFF``; what the bias says, by its noise.
+    """
+    power = model.square().sum(dim=1, keepdim=True).clamp_min(TINY)
+    read = (shifts * model).sum(dim=1, keepdim=True) / power
+    noise = floor / power
+    return ((OFF**2 * read + noise) / (OFF**2 + noise)).clamp_min(0)
 
 
 def settled(model: Tensor, shifts: Tensor, seen: Tensor, x: Tensor, floor: Tensor) -> Tensor:
     """Signals (n, m) from three witnesses, by how far each may be off.
 
     The bias' own gradient, the weights' along the picture as guessed, and the network's word on
-    that picture, whose error is what it differs by from the first two beyond their noise.
+    that picture, whose error is what it differs by from the first two surely beyond their noise.
     """
     length = x.square().sum(dim=1, keepdim=True) + 1
     read = ((seen @ x[:, :, None])[:, :, 0] + shifts) / length
     exact = floor <= TINY**2
-    off = ((model - read).square().mean(dim=1, keepdim=True) - floor / length).clamp_min(TINY**2)
+    most = (1 + SURE * (2 / model.shape[1]) ** 0.5) * floor / length
+    off = ((model - read).square().mean(dim=1, keepdim=True) - most).clamp_min(TINY**2)
     weight = off / (off + floor / length + TINY**2)
     return shifts.where(exact, weight * read + (1 - weight) * model)

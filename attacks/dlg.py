@@ -34,8 +34,8 @@ class Dlg(Attack):
     Attributes:
         steps: of L-BFGS at most.
         restarts: from other noise.
-        label: joint: logits are optimised too, as published. analytic: read off the last layer's
-            bias (Zhao et al. 2020, iDLG).
+        label: joint: logits are optimised too, as published. analytic: read off the last layer,
+            of single samples without noise by the sign of its bias (Zhao et al. 2020, iDLG).
         solved: distance over the update's own square from which on a row is not started again.
     """
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from attacks._first import First, Prior
 
+LOUD = 2.0  # times the power of its noise
 STILL = 1e-4  # of a pixel's change in a turn: nothing more will come
 
 
@@ -106,8 +107,9 @@ class FirstLayer(Attack):
         import torch
 
         from attacks._first import Signals, as_rows
+        from attacks._guessed import Guesses, picture_shape
         from attacks._labels import labels_of
-        from attacks._ratios import settled, shortened
+        from attacks._ratios import rescaled, settled, shortened
 
         scheme, each = view.scheme, view.release.each
         assert isinstance(scheme, UpdateScheme)
@@ -118,11 +120,18 @@ class FirstLayer(Attack):
         draw = torch.from_numpy(rng.standard_normal((*labels.shape, len(prior.spread)))).to(seen)
         x = prior.mean + (each > 1) * 0.1 * (draw * prior.spread.sqrt()) @ prior.axes
         all_seen = bool(there.all())
+        if each == 1 and all_seen:  # where the bias says more than noise, from what it says
+            loud = shifts.square().sum(dim=1) > LOUD * shifts.shape[1] * floor[:, 0]
+            x = x.where(~loud[:, None, None], prior.of_many(shifts[:, None], seen, floor[:, 0]))
+        shortens = type(scheme).each is not UpdateScheme.each
+        guesses = Guesses(view, apart=True) if shortens else None
         for turn in range(self.turns):
             before = x
             signal = told(x, labels) / each
-            if type(scheme).each is not UpdateScheme.each:
-                signal = signal * shortened(signal.sum(dim=1), shifts)
+            if guesses is not None:
+                pictures = (x - first.offset).reshape(*labels.shape, *picture_shape(view))
+                signal = signal * shortened(scheme, guesses, pictures, labels)
+                signal = signal * rescaled(signal.sum(dim=1), shifts, floor)[:, :, None]
             if each == 1:
                 signal = settled(signal[:, 0], shifts, seen * there, x[:, 0], floor)[:, None]
             if each == 1 and not all_seen:

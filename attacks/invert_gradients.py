@@ -36,8 +36,9 @@ class InvertGradients(Attack):
 
     Geiping et al. (NeurIPS 2020, "Inverting Gradients", section 5): Adam on the sign of the
     derivative, pictures kept in 0..1, the rate divided by ten at 3/8, 5/8 and 7/8 of the steps.
-    Labels come from the last layer first. Where several restarts are made, each row keeps that of
-    least loss, as the attack itself sees it. How much total variation helps depends on the network
+    Labels come from the last layer first. Where several restarts are made, each row keeps the one
+    of least distance between gradients. Theirs start at normal noise, these at uniform noise in
+    the box. How much total variation helps depends on the network
     and on the noise (docs/gradients.md): it is tried on updates of the attacker's own.
 
     Attributes:
@@ -47,7 +48,8 @@ class InvertGradients(Attack):
             of ``WEIGHTS`` which gives ``TRIED`` updates of his own back best, in half the steps.
         adaptive: knows the scheme: guesses pass what it does to single gradients, only coordinates
             that it reveals count, and where it adds noise or keeps signs the distance gives way to
-            its likelihood. False is the attack as published.
+            its likelihood; labels are those of ``filter``. False is the published attack, which
+            knows of no scheme: the distance to what was sent, and labels by the bias.
     """
 
     yields: ClassVar[Literal["samples"]] = "samples"
@@ -84,7 +86,8 @@ class InvertGradients(Attack):
         apart = self.adaptive and type(scheme).each is not UpdateScheme.each
         guesses = Guesses(view, apart)
         rows, width = release.code.shape
-        labels = torch.from_numpy(labels_of(view)).to(view.device)
+        labels = torch.from_numpy(labels_of(view, "filter" if self.adaptive else "bias"))
+        labels = labels.to(view.device)
         seen = torch.from_numpy(release.code).to(view.device)
         shape = (rows, self.restarts, release.each, *picture_shape(view))
         draw = torch.Generator().manual_seed(int(rng.integers(2**62)))
@@ -115,7 +118,7 @@ class InvertGradients(Attack):
         return replace(self, tv=chosen)
 
     def _descend(self, x: Tensor, loss: Loss, told: Callable[[float], None]) -> Tensor:
-        """Change pictures (n, each, c, h, w) in place; their last losses (n,)."""
+        """Change pictures (n, each, c, h, w) in place; how far their gradients then are, (n,)."""
         import torch
 
         from attacks._guessed import variation
@@ -124,10 +127,8 @@ class InvertGradients(Attack):
         x.requires_grad_()
         adam = torch.optim.Adam([x], lr=RATE)
         marks = {round(share * self.steps) for share in MILESTONES}
-        for number in range(self.steps + 1):
+        for number in range(self.steps):
             value = loss(x) + self.tv * variation(x)
-            if number == self.steps:
-                break
             (slope,) = torch.autograd.grad(value.sum(), x)
             x.grad = slope.sign()
             if number in marks:
@@ -138,7 +139,7 @@ class InvertGradients(Attack):
             if number % 20 == 0:
                 told(number / self.steps)
         x.requires_grad_(False)
-        return value.detach()
+        return loss(x).detach()
 
     def distance(self, scheme: UpdateScheme, seen: Tensor, view: View) -> Loss:
         """From gradients (n, parts, p) to how far they are from the rows that were seen, (n,)."""

@@ -27,10 +27,10 @@ class MiFace(Attack):
 
     Whom a stolen answer names is whom the picture is made of: from the mean of the attacker's own
     pictures down the loss of that class, once for each class. The network is needed, since its
-    slopes are. The loss is the logarithm of what the paper descends on, one minus the probability,
-    whose slope vanishes where the class is improbable; every step is of one length. What is added
-    to the mean picture is kept smooth: by its total variation, or, as in the paper (PROCESS), by
-    smoothing it after every step.
+    slopes are. The loss is minus the logarithm of the class's probability. The paper descends on
+    one minus that probability, whose slope vanishes where the class is improbable; both fall
+    together. Every step is of one length. What is added to the mean picture is kept smooth: by its
+    total variation, or, as in the paper (PROCESS), by smoothing it after every step.
 
     Attributes:
         process: tv, or denoise (each pixel the mean of three by three).

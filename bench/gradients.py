@@ -51,10 +51,7 @@ NOTES = {  # what is true of these people, or of this machine, alone
         "named equally often by lot, which is always right.",
     ),
     "dlg": (BUSY,),
-    "geiping": (
-        f"{BUSY} Five minutes on two cores were set for single ones: it takes 259 to 300 s on one.",
-        "What was not committed when it was measured is the record of `dlg`, made just before.",
-    ),
+    "geiping": (f"{BUSY} Five minutes on two cores were set for single ones.",),
     "defences": ("280 members: delta is 1 in 2,800.",),
     "membership": (
         "The threshold rests on two false alarms in 200: a score drawn by lot names up to 4 % in "
@@ -80,8 +77,7 @@ def page() -> str:
             parts.append(f"![{words}](gradients-{name}-plane.png)\n\n*{words}.*")
         if (DOCS / f"gradients-{name}.png").exists():
             words = "What was stolen in the first fold, and what came back of it"
-            who = "the target itself" if name == "fredrikson2015" else "dlib"
-            parts.append(f"![{words}](gradients-{name}.png)\n\n*{words}. Framed: named by {who}.*")
+            parts.append(f"![{words}](gradients-{name}.png)\n\n*{words}. Framed: named by dlib.*")
         commands = "\n".join(f"$ {command}" for command in table["commands"])
         parts += [f"```console\n{commands}\n```", measured_at(table["commits"])]
     return "\n\n".join(parts) + "\n"

@@ -14,7 +14,8 @@ from schemes import _clipping
 class Clip(UpdateScheme):
     """Every sample's gradient is shortened to ``norm`` before the mean (Abadi et al. 2016).
 
-    It hides a gradient's length and nothing of its direction.
+    It hides a gradient's length and nothing of its direction. After several local steps, or with
+    batch normalisation in train mode, there are no single gradients: the leak then refuses it.
 
     Attributes:
         norm: largest L2 norm.

@@ -22,11 +22,12 @@ class DpSgd(UpdateScheme):
     """Abadi et al. (2016, algorithm 1): clip each sample's gradient, add noise to the sum.
 
     One row is one step of a client; the noise is on the sum over its samples, so that in the mean
-    it shrinks with their number. Epsilon is that of a whole training by the accountant of Gopi et
-    al. (2021, "Numerical composition of differential privacy", Opacus' PRV), which is tight; where
-    it is above ``LOOSE``, Renyi accounting's (Mironov 2017), which is an upper bound and loose
-    itself: a number that promises nothing either way. Of a sample whose rounds are known nothing
-    is sampled, and epsilon is exact (Balle and Wang 2018, "analytic Gaussian mechanism").
+    it shrinks with their number. Epsilon is that of a whole training. Against a server who knows
+    who took part nothing is sampled, and it is exact (Balle and Wang 2018, "analytic Gaussian
+    mechanism"). Against who sees the models alone it is by the accountant of Gopi et al. (2021,
+    "Numerical composition of differential privacy", Opacus' PRV), which is tight; where that is
+    above ``LOOSE``, Renyi accounting's (Mironov 2017), which is an upper bound and loose itself: a
+    number that promises nothing either way.
 
     Attributes:
         sigma: standard deviation of the noise, in units of ``norm``.

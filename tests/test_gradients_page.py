@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench import attributes
 from bench.gradients import DOCS, KEPT, PAGE, page
 
 PROSE = "gradients.md"
@@ -18,6 +19,11 @@ NUMBER = re.compile(r"\d[\d,]*\.?\d*|\.\d+")
 def test_the_page_is_what_is_written_from_the_records() -> None:
     """Or ``python -m bench.gradients write`` was forgotten."""
     assert (DOCS / PAGE).read_text("utf-8") == page()
+
+
+def test_the_page_of_attributes_is_what_is_written_from_its_record() -> None:
+    """Or ``python -m bench.attributes write`` was forgotten."""
+    assert attributes.PAGE.read_text("utf-8") == attributes.page()
 
 
 def texts(value: float) -> set[str]:

@@ -44,3 +44,10 @@ def clients_of(members: int, size: int | None) -> int:
         size: samples of each client; None: one party holds all, and samples them.
     """
     return 1 if size is None else max(1, round(SHARE * members) // size)
+
+
+def share_of(members: int, size: int | None) -> float:
+    """Of the members, how many take part in a round on average; each as likely as any other."""
+    if size is not None and clients_of(members, size) == 1:
+        return min(1.0, size / members)
+    return SHARE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,6 +14,8 @@ from fowh.core.leak import Doubt, Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
 from fowh.core.target import Learner, Target
 from fowh.core.updates import UpdateScheme
+from fowh.kit import federated
+from fowh.kit.rounds import share_of
 from fowh.leaks import _clients
 from fowh.leaks._accuracy import accuracy
 from fowh.leaks._batches import Batches
@@ -95,6 +98,12 @@ class Gradients(Leak):
                 "a guarantee clips single samples' gradients, and there are none after several "
                 "local steps, or under batch normalisation in train mode: give steps=1, norm=eval"
             )
+        if (self.steps > 1 or not learner.alone) and _shortens(scheme):
+            raise InputError(
+                f"{type(scheme).__name__} clips single samples' gradients, and there are none "
+                "after several local steps, or under batch normalisation in train mode: give "
+                "steps=1, norm=eval"
+            )
         labels = _clients.classes_of(setting)
         batches = Batches.of(
             setting.fold, setting.learned, self.batch * scheme.summed, setting.stream("batches")
@@ -112,6 +121,10 @@ class Gradients(Leak):
         }
         if epsilon is not None:
             facts |= {"epsilon": epsilon, "delta": delta, "participations": busiest}
+            # Who sees the models alone sees at least one client's noise on each sample's sum.
+            sampled = scheme.spent(federated.ROUNDS, share_of(members, self.batch), delta)
+            if sampled is not None and math.isfinite(sampled):
+                facts["epsilon_models"] = sampled
         keys = np.zeros(len(setting.fold.stolen), dtype=np.uint64)  # nobody holds one
         return Clients(
             *(setting, scheme, keys, left, distances(setting), facts, batches, labels),
@@ -128,7 +141,7 @@ class Gradients(Leak):
 
     def summary(self, observed: Observed) -> dict[str, Any]:
         first = observed.facts[0]
-        privacy = ("epsilon", "delta", "participations")
+        privacy = ("epsilon", "epsilon_models", "delta", "participations")
         parts = {"network": ("accuracy_at_round",), "privacy": privacy}
         properties = {
             part: {name: first[name] for name in names if name in first}
@@ -157,3 +170,9 @@ class Gradients(Leak):
                 f"epsilon {epsilon:,.1f} is above {LOOSE:.0f}: the guarantee promises next to "
                 "nothing, whatever the attacks of this suite reach",
             )
+
+
+def _shortens(scheme: UpdateScheme) -> bool:
+    """Whether it does anything to single samples' gradients: to one that is long, at least."""
+    long = np.full((1, 4), 1e6, dtype=np.float32)
+    return not np.array_equal(scheme.each(long), long)

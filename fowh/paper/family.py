@@ -42,6 +42,7 @@ def _defence(scheme: str) -> Row:
     shown = {
         "accuracy": ACCURACY,
         "epsilon": ("properties", "privacy", "epsilon"),
+        "epsilon, models": ("properties", "privacy", "epsilon_models"),
         THEN: AT_ROUND,
         "naive ratio": ("attacks", "first_layer:estimate=ratio", "rank1"),
         "least squares": ("attacks", "first_layer:estimate=least_squares", "rank1"),
@@ -91,7 +92,7 @@ APART = {
         *("own picture", "mean face", "nearest own", "mated probe", "the truth"),
         "best blind (1,000)",
     ),
-    "Price, and doubts of the record": ("accuracy", "epsilon", THEN, FLAGS),
+    "Price, and doubts of the record": ("accuracy", "epsilon", "epsilon, models", THEN, FLAGS),
 }
 
 
@@ -113,6 +114,13 @@ TABLES: dict[str, Family] = {
                 "gradients:batch=64",
                 "plain",
                 "imprint",
+                server="malicious",
+            ),
+            _exact(
+                "the same, one function, as published",
+                "gradients:batch=64",
+                "plain",
+                "imprint:functions=1",
                 server="malicious",
             ),
             _exact(
@@ -175,9 +183,9 @@ TABLES: dict[str, Family] = {
             ),
             _geiping("no batch norm, batch 4", CONVNET, "gradients:batch=4"),
             _geiping("batch norm in train mode, batch 1", "convnet:norm=train", ONE),
-            _geiping("noise of .003, as published", CONVNET, ONE, QUIET, NAIVE),
+            _geiping("noise of .003, scheme ignored", CONVNET, ONE, QUIET, NAIVE),
             _geiping("noise of .003, by its likelihood", CONVNET, ONE, QUIET, SHORT),
-            _geiping("noise of .01, as published", CONVNET, ONE, LOUDER, NAIVE),
+            _geiping("noise of .01, scheme ignored", CONVNET, ONE, LOUDER, NAIVE),
             _geiping("noise of .01, by its likelihood", CONVNET, ONE, LOUDER, SHORT),
         ),
         (

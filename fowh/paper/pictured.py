@@ -25,7 +25,8 @@ def grid(rows: Sequence[tuple[str, Record, Observations]]) -> bytes | None:
     """A PNG of the first fold's victims: what was stolen, then what each row's attack made.
 
     The attack of a row is its best single one, as chosen on the people of the second fold on; a
-    frame marks the samples that are taken for the victim's.
+    frame marks the samples that are taken for the victim's: by the witness, where the target itself
+    would be the judge of what was made against it.
 
     Args:
         rows: name, record and observations of each row of a table.
@@ -35,7 +36,8 @@ def grid(rows: Sequence[tuple[str, Record, Observations]]) -> bytes | None:
     """
     lines: list[tuple[str, Strip]] = []
     for name, record, observations in rows:
-        found = {strip.label: strip for strip in strips(record, observations)}
+        by = "transfer_rank1" if record["headline"]["success"][0] == "named" else ""
+        found = {strip.label: strip for strip in strips(record, observations, by)}
         if not lines and "the victim" in found:
             lines.append(("the victim", found["the victim"]))
         names = chosen(record, record["headline"]["success"][0]).split(" / ")

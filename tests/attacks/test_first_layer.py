@@ -10,8 +10,11 @@ import torch
 from torch import nn
 
 from attacks._first import Prior, first_layer
+from attacks._guessed import Guesses
+from attacks._ratios import rescaled, shortened
 from attacks.first_layer import FirstLayer
 from fowh.core.attack import unfit
+from fowh.kit.images import as_tensor
 from schemes.dp_sgd import DpSgd
 from tests.attacks._clients import found, stolen, turned
 
@@ -33,6 +36,35 @@ def test_with_noise_who_knows_more_is_nearer() -> None:
         made = FirstLayer(estimate).run(view, RNG)  # type: ignore[arg-type]
         error[estimate] = np.square(made.astype(float) - truth[:, 0]).mean()
     assert error["map"] < error["least_squares"] < error["ratio"]
+
+
+@pytest.mark.parametrize("sigma", [0.03, 0.1, 0.3, 1])
+def test_where_noise_is_strong_the_estimate_is_no_worse_than_the_mean_picture(sigma: float) -> None:
+    """What is likeliest lies near the mean of the prior where the update says next to nothing."""
+    view, truth, _ = stolen(FirstLayer(), DpSgd(sigma=sigma), rows=24)
+    assert view.samples is not None
+    made = FirstLayer().run(view, RNG).astype(float)
+    mean = view.samples.astype(float).mean(axis=0)
+    error, blind = (np.square(of - truth[:, 0]).mean() for of in (made, mean))
+    assert error < 1.02 * blind
+
+
+def test_how_much_a_scheme_shortens_is_told_by_the_guess() -> None:
+    view, truth, labels = stolen(FirstLayer(), DpSgd(sigma=0.01, norm=0.05), rows=3)
+    guesses, scheme = Guesses(view, apart=True), view.scheme
+    assert isinstance(scheme, DpSgd)
+    x, y = as_tensor(truth[:, 0], "cpu")[:, None], torch.from_numpy(labels)
+    found = guesses.gradients(x, y)
+    want = (0.05 / found.norm(dim=2, keepdim=True)).clamp_max(1)
+    torch.testing.assert_close(shortened(scheme, guesses, x, y), want)
+    assert float(want.max()) < 1
+
+
+def test_a_rescaled_signal_follows_the_bias_where_noise_lets_it() -> None:
+    model = torch.ones(1, 50)
+    quiet, loud = torch.full((1, 1), 1e-12), torch.full((1, 1), 1e9)
+    assert float(rescaled(model, 0.4 * model, quiet)) == pytest.approx(0.4)
+    assert float(rescaled(model, 0.4 * model, loud)) == pytest.approx(1, abs=1e-3)
 
 
 def test_the_likeliest_picture_is_that_of_the_normal_equations() -> None:

@@ -26,7 +26,7 @@ from fowh.core.threat import Threat
 from fowh.core.updates import UpdateScheme
 from fowh.kit import federated
 from fowh.kit.pairing import another_reading
-from fowh.kit.rounds import taking_part
+from fowh.kit.rounds import share_of, taking_part
 from fowh.leaks import _clients
 from fowh.leaks._clients import Clients
 from fowh.leaks.gradients import LOOSE, Gradients
@@ -300,6 +300,16 @@ def test_a_large_batch_makes_no_guarantee_that_a_small_one_lacks(batch: int) -> 
     assert 20 <= busiest <= 40 and epsilon > LOOSE
 
 
+@pytest.mark.parametrize(("batch", "share"), [(1, 0.1), (4, 4 / 36)])
+def test_from_who_sees_the_models_alone_sampling_hides(batch: int, share: float) -> None:
+    """Opacus' accountant of the share that takes part; less than to who knows who took part."""
+    scheme = load("scheme", "dp_sgd:sigma=4")
+    facts = Gradients(batch=batch).deploy(setting(scheme)).facts
+    assert share_of(36, batch) == share
+    expected = scheme.spent(federated.ROUNDS, share, facts["delta"])
+    assert facts["epsilon_models"] == expected < facts["epsilon"]
+
+
 def test_labels_are_claims() -> None:
     leak = Gradients()
     system = leak.deploy(setting())
@@ -348,8 +358,10 @@ def test_several_local_steps_have_no_single_samples_to_clip() -> None:
         def spent(self, rounds: int, share: float, delta: float) -> float:
             return 1.0
 
-    with pytest.raises(InputError, match="after several local steps"):
-        Gradients(steps=2).deploy(setting(Private()))
+    for scheme in (Private(), load("scheme", "clip"), load("scheme", "chain:of=clip+top_k")):
+        with pytest.raises(InputError, match="after several local steps"):
+            Gradients(steps=2).deploy(setting(scheme))
+    Gradients(steps=2).deploy(setting(load("scheme", "chain:of=top_k+quantise")))
 
 
 def test_training_goes_the_same_way_twice() -> None:
