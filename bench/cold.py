@@ -47,8 +47,8 @@ def main() -> None:
             "command": f"fowh {COMMANDS[name]}",
             "seconds": round(seconds(COMMANDS[name]), 1),
             "commit": commit_of(machine),
-            "cpu": machine.get("cpu"),
-            "threads": machine.get("threads"),
+            "processor": machine["processor"],
+            "threads": machine["threads"],
         }
         text = json.dumps(kept, indent=1) + "\n"
         write_atomically(KEPT, lambda partial, text=text: partial.write_text(text))  # type: ignore[misc]
