@@ -23,6 +23,7 @@ import pytest
 
 from fowh.core import files
 from tests.faults.forking import Ended, Forks
+from tests.paper.common import FEWER
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}
@@ -347,13 +348,6 @@ def test_a_whole_command_may_end_at_any_time(
         how = {"number": number, "after": part * took}
         ended += kill_and_finish(forks, work, tmp_path / str(at), whole, how)
     assert ended >= times // 2
-
-
-FEWER = """
-from attacks.gan import Gan
-values = dict(zip(Gan.__init__.__code__.co_varnames[1:], Gan.__init__.__defaults__))
-Gan.__init__.__defaults__ = tuple((values | {"steps": 60, "base": 8}).values())
-"""
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ from fowh.paper.experiment import (
 )
 from fowh.paper.jobs import Job, run_all
 from fowh.records import store
-from tests.paper.common import IRIS, NET, InProcess, jobs_of
+from tests.paper.common import FEWER, IRIS, NET, InProcess, jobs_of
 
 
 def quiet(text: str) -> None:
@@ -182,8 +182,10 @@ def test_a_worker_has_one_thread_of_everything_and_one_line_for_a_warning() -> N
 
 
 @pytest.mark.slow
-def test_real_processes(tmp_path: Path) -> None:
-    """Cells cross a process boundary: nothing is patched, so the ridge's cell has all attacks."""
+def test_real_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells cross a process boundary, each with all attacks; their trainings are short."""
+    (tmp_path / "sitecustomize.py").write_text(FEWER)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
     job = Job(IRIS, NET, "afm_iris", "templates", "raw", "update", 30, 0, 0, "published")
     found = run_all([job], tmp_path, "cpu", 1, quiet)
     assert list(found) == [job]
