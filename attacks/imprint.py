@@ -123,4 +123,5 @@ class Imprint(Attack):
             sizes[every, at.clamp_min(0)] -= size
         rest = sizes.abs().flatten().argsort(descending=True)  # cells of several, or under noise
         ratios = (sums / sizes.where(sizes != 0, 1.0)[..., None]).flatten(0, 1)
-        return torch.stack([*found, *ratios[rest[: each - len(found)]].clamp(0, 1)])
+        left = torch.arange(each - len(found), device=rest.device)  # perhaps more than cells
+        return torch.stack([*found, *ratios[rest[left % len(rest)]].clamp(0, 1)])

@@ -35,6 +35,14 @@ def test_pictures_that_share_a_cell_are_told_apart_by_peeling_alone() -> None:
     assert share[3] == 1 > share[1]
 
 
+def test_of_more_pictures_than_cells_those_alone_in_one_are_known() -> None:
+    attack = Imprint(bins=15)
+    view, truth, _ = stolen(attack, rows=1, size=24)
+    made = attack.run(view, RNG)
+    assert made.shape == truth[0].shape
+    assert found(made, truth, 0) < 1
+
+
 def test_the_planted_network_answers_as_the_honest_one() -> None:
     view, _, _ = stolen(Imprint())
     assert view.module is not None and view.samples is not None
