@@ -57,8 +57,9 @@ BUSY = "Seconds are of 80 updates on one core, beside other work on the other."
 NOTES = {  # what is true of these people, or of this machine, alone
     "exact": (
         "8 clients of 64 samples each would be 512 samples of a fold's 16 people, who have 112: "
-        "the sum of 8 clients has 8 samples of each here (512 on LFW: [gradients](gradients.md)). At a batch of 32 or 64 each of the sixteen is "
-        "named equally often by lot, which is always right.",
+        "the sum of 8 clients has 8 samples of each here (512 on LFW: [gradients](gradients.md)). "
+        "At a batch of 32 or 64 each of the sixteen is named equally often by lot, which is always "
+        "right.",
     ),
     "dlg": (BUSY,),
     "geiping": (f"{BUSY} Five minutes on two cores were set for single ones.",),
