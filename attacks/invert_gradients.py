@@ -36,10 +36,9 @@ class InvertGradients(Attack):
 
     Geiping et al. (NeurIPS 2020, "Inverting Gradients", section 5): Adam on the sign of the
     derivative, pictures kept in 0..1, the rate divided by ten at 3/8, 5/8 and 7/8 of the steps.
-    Labels come from the last layer first. Where several restarts are made, each row keeps the one
-    of least distance between gradients. Theirs start at normal noise, these at uniform noise in
-    the box. How much total variation helps depends on the network
-    and on the noise (docs/gradients.md): it is tried on updates of the attacker's own.
+    Labels come from the last layer first. Of several restarts each row keeps that of the nearest
+    gradient. Theirs start at normal noise, these at uniform noise in the box. How much total
+    variation helps is tried on updates of the attacker's own (docs/gradients.md).
 
     Attributes:
         steps: of Adam.

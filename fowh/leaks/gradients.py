@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -14,9 +13,7 @@ from fowh.core.leak import Doubt, Headline, Leak, Observed, Setting
 from fowh.core.modality import Columns
 from fowh.core.target import Learner, Target
 from fowh.core.updates import UpdateScheme
-from fowh.kit import federated
-from fowh.kit.rounds import share_of
-from fowh.leaks import _clients
+from fowh.leaks import _clients, _privacy
 from fowh.leaks._accuracy import accuracy
 from fowh.leaks._batches import Batches
 from fowh.leaks._clients import Clients
@@ -85,25 +82,13 @@ class Gradients(Leak):
             raise InputError(
                 f"{type(scheme).__name__} protects no updates: derive it from fowh.UpdateScheme"
             )
-        members = len(setting.learned)
-        if not isinstance(learner, Learner) or setting.samples is None or not members:
+        if not isinstance(learner, Learner) or setting.samples is None or not len(setting.learned):
             raise InputError(
                 "leak gradients wants a target that learns and a protocol that says from whom: "
                 "try --target mlp --protocol federated"
             )
-        delta, busiest = 1 / (10 * members), _clients.busiest(setting, self.batch)
-        epsilon = scheme.spent(busiest, 1.0, delta)  # who took part is known to the server
-        if epsilon is not None and (self.steps > 1 or not learner.alone):
-            raise InputError(
-                "a guarantee clips single samples' gradients, and there are none after several "
-                "local steps, or under batch normalisation in train mode: give steps=1, norm=eval"
-            )
-        if (self.steps > 1 or not learner.alone) and _shortens(scheme):
-            raise InputError(
-                f"{type(scheme).__name__} clips single samples' gradients, and there are none "
-                "after several local steps, or under batch normalisation in train mode: give "
-                "steps=1, norm=eval"
-            )
+        single = self.steps == 1 and learner.alone
+        promised = _privacy.promised(setting, scheme, self.batch, single)
         labels = _clients.classes_of(setting)
         batches = Batches.of(
             setting.fold, setting.learned, self.batch * scheme.summed, setting.stream("batches")
@@ -118,13 +103,8 @@ class Gradients(Leak):
             "coordinates": left.code.shape[1],
             "chance_label": batches.chance(labels, setting.fold.attacker, setting.stream("lots")),
             **chance(setting.subjects, setting.fold),
+            **promised,
         }
-        if epsilon is not None:
-            facts |= {"epsilon": epsilon, "delta": delta, "participations": busiest}
-            # Who sees the models alone sees at least one client's noise on each sample's sum.
-            sampled = scheme.spent(federated.ROUNDS, share_of(members, self.batch), delta)
-            if sampled is not None and math.isfinite(sampled):
-                facts["epsilon_models"] = sampled
         keys = np.zeros(len(setting.fold.stolen), dtype=np.uint64)  # nobody holds one
         return Clients(
             *(setting, scheme, keys, left, distances(setting), facts, batches, labels),
@@ -170,9 +150,3 @@ class Gradients(Leak):
                 f"epsilon {epsilon:,.1f} is above {LOOSE:.0f}: the guarantee promises next to "
                 "nothing, whatever the attacks of this suite reach",
             )
-
-
-def _shortens(scheme: UpdateScheme) -> bool:
-    """Whether it does anything to single samples' gradients: to one that is long, at least."""
-    long = np.full((1, 4), 1e6, dtype=np.float32)
-    return not np.array_equal(scheme.each(long), long)

@@ -101,6 +101,10 @@ def _exact(name: str, leak: str, scheme: str, attack: str, **threat: Any) -> Row
     return Row(name, given, of(attack, **LABELS))
 
 
+def _planted(name: str, batch: int, attack: str, scheme: str = "plain") -> Row:
+    return _exact(name, f"gradients:batch={batch}", scheme, attack, server="malicious")
+
+
 TABLES: dict[str, Family] = {
     "exact": Family(
         "A fully connected first layer holds the pictures",
@@ -109,26 +113,10 @@ TABLES: dict[str, Family] = {
             _exact("batch of 1", "gradients:batch=1", "plain", "first_layer"),
             _exact("batch of 32", "gradients:batch=32", "plain", "first_layer"),
             _exact("5 local steps on one", "gradients:batch=1,steps=5", "plain", "first_layer"),
-            _exact(
-                "planted layer, batch of 64",
-                "gradients:batch=64",
-                "plain",
-                "imprint",
-                server="malicious",
-            ),
-            _exact(
-                "the same, one function, as published",
-                "gradients:batch=64",
-                "plain",
-                "imprint:functions=1",
-                server="malicious",
-            ),
-            _exact(
-                "planted layer, 8 clients of 8 added",
-                "gradients:batch=8",
-                "secure_aggregation:clients=8",
-                "imprint",
-                server="malicious",
+            _planted("planted layer, batch of 64", 64, "imprint"),
+            _planted("the same, one function, as published", 64, "imprint:functions=1"),
+            _planted(
+                "planted layer, 8 clients of 8 added", 8, "imprint", "secure_aggregation:clients=8"
             ),
         ),
         (
