@@ -212,7 +212,7 @@ TABLES: dict[str, Family] = {
             "of the attacker's own faces. Who is informed counts in no best.",
             "*Epsilon, models* is against who sees the models of all rounds, no update; above 50 "
             "it is a loose bound, and where it is above the other, the other holds.",
-            "Where no attack beats a blind guess, which one is chosen elsewhere is a matter of lot.",
+            "Where no attack beats a blind guess, which one is chosen elsewhere is up to lots.",
             "Each row attacks another network: the one that its own scheme made in 20 rounds, "
             "whose accuracy then stands with the price. So rates need not fall row by row.",
             "A picture and a label are two things: where no attack makes a picture, the matched "
