@@ -62,7 +62,13 @@ NOTES = {  # what is true of these people, or of this machine, alone
         "right.",
     ),
     "dlg": (BUSY,),
-    "geiping": (f"{BUSY} Five minutes on two cores were set for single ones.",),
+    "geiping": (
+        f"{BUSY} Five minutes on two cores were set for single ones: on one core all take at most "
+        "that, but for the one whose batch normalisation reads its own batch.",
+        "What was not committed when it was measured is the record of `dlg`, made just before. The "
+        "rows *as published* ignored the scheme in the distance alone: their labels were those of "
+        "the matched filter, which knows of noise.",
+    ),
     "defences": ("280 members: delta is 1 in 2,800.",),
     "membership": (
         "The threshold rests on two false alarms in 200: a score drawn by lot names up to 4 % in "

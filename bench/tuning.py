@@ -3,6 +3,7 @@
 python -m bench.tuning LFW attacks
 python -m bench.tuning LFW targets
 python -m bench.tuning LFW schemes
+python -m bench.tuning LFW estimates
 
 LFW is the folder of people of Labeled Faces in the Wild. Forty of those with at least ten
 photographs stand where ORL's people stand in the tables. Nothing here knows the recogniser that
@@ -18,11 +19,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from attacks import _ratios, first_layer
+from attacks.first_layer import FirstLayer
 from attacks.invert_gradients import InvertGradients
 from attacks.mi_face import MiFace
 from fowh.core.dataset import Samples
@@ -52,6 +56,11 @@ SCHEMES = (
     *("top_k:share=0.01", "laplace:scale=0.0001"),
 )
 SEEDS = 1
+SIGMAS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+MAP = (  # SURE, OFF and LOUD of the estimate
+    *itertools.product((0.0, 1.0, 3.0), (0.3, 1.0), (2.0,)),
+    (3.0, 0.3, 1e9),
+)
 TARGETS = (*("mlp", "softmax", "lenet", "convnet:norm=none", "convnet:norm=train"),)
 RATES_OF_ALL = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
@@ -183,6 +192,29 @@ def smoothness(given: World, rounds: int) -> dict[str, float]:
     return found
 
 
+def estimates(given: World, sigma: float) -> dict[str, float]:
+    """Mean PSNR of MAP's pictures of the victims' single updates, by what it takes for sure."""
+    network, small = trained("mlp", given, SIDES[0], 20), resize(given.faces, SIDES[0])
+    rows = np.flatnonzero(given.victims & given.members)[::2]
+    x, y = as_tensor(small[rows], "cpu"), torch.from_numpy(given.labels[rows])
+    clean = federated.per_sample(network, x, y).detach().numpy()[:, None]
+    scheme, keys = load("scheme", f"dp_sgd:sigma={sigma}"), np.zeros(len(rows), np.uint64)
+    release = scheme.release(clean, keys, np.random.default_rng(2), 1)
+    own, subjects = small[~given.victims], given.labels[~given.victims].astype(np.int64)
+    answers = federated.named(network, as_tensor(own, "cpu"))
+    view = View(scheme, release, answers, subjects, own, module=network, classes=subjects)
+    mean = np.repeat(own.mean(axis=0).round().astype(np.uint8)[None], len(rows), axis=0)
+    found = {"mean face": float(psnr(mean, small[rows]).mean())}
+    for sure, off, loud in MAP:
+        with (
+            patch.multiple(_ratios, SURE=sure, OFF=off),
+            patch.object(first_layer, "LOUD", loud),
+        ):
+            made = FirstLayer().run(view, np.random.default_rng(0))
+        found[f"sure={sure},off={off},loud={loud}"] = float(psnr(made, small[rows]).mean())
+    return found
+
+
 def accuracy(
     given: World, scheme: UpdateScheme, pace: float, target: str = "mlp", size: int | None = None
 ) -> float:
@@ -231,7 +263,7 @@ def attacks(given: World) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Measure, print and keep."""
-    if len(sys.argv) != 3 or sys.argv[2] not in ("attacks", "targets", "schemes"):
+    if len(sys.argv) != 3 or sys.argv[2] not in ("attacks", "targets", "schemes", "estimates"):
         raise SystemExit(__doc__)
     given = world(load("dataset", f"folder:root={sys.argv[1]},side=250,colour=true").load())
     tables = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
@@ -240,6 +272,8 @@ def main() -> None:
     for target in TARGETS if sys.argv[2] == "targets" else ():
         tables[f"accuracy of {target}"] = found = rates(given, target)
         print(target, found, file=sys.stderr, flush=True)
+    for sigma in SIGMAS if sys.argv[2] == "estimates" else ():
+        tables[f"first_layer, dp_sgd:sigma={sigma}, PSNR"] = estimates(given, sigma)
     for text in SCHEMES if sys.argv[2] == "schemes" else ():
         for who, size in (("one party", None), ("clients of one sample", 1)):
             tables[f"accuracy under {text}, {who}"] = found = paces(given, text, size)

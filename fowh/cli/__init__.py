@@ -21,13 +21,13 @@ def main(words: Sequence[str] | None = None) -> None:
     Args:
         words: of the command, without its name; None for those of the process.
     """
+    heard = None
     if threading.current_thread() is threading.main_thread():
         heard = signal.signal(signal.SIGINT, signal.SIG_DFL)  # until somebody can say it in a line
-        from fowh.cli._door import guarded
+    from fowh.cli._door import guarded
 
+    if heard is not None:
         signal.signal(signal.SIGINT, heard)
-    else:
-        from fowh.cli._door import guarded
     given = list(sys.argv[1:] if words is None else words)
 
     def work() -> int:

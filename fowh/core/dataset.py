@@ -98,8 +98,8 @@ def _wrong(samples: Any) -> str | None:
     steps = np.diff(labels, prepend=0)
     if not len(labels) or (steps < 0).any() or (steps > 1).any() or labels[0]:
         return "subjects are not 0, 0, ..., 1, 1, ... in that order"
-    if not isinstance(names, tuple) or len({*names}) != len(names) or len(names) <= labels[-1]:
-        return f"{len(names)} names for {labels[-1] + 1} subjects, or the same name twice"
+    if not isinstance(names, tuple) or len(names) <= labels[-1] or len({*names}) != len(names):
+        return f"names are no tuple of {labels[-1] + 1} texts that differ"
     if not isinstance(samples.sha256, str) or not samples.sha256:
         return "sha256 is no digest"
     short = [name for name, trait in samples.traits.items() if len(trait) != len(names)]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from fowh.core.cache import Arrays, cached, digest
 from fowh.core.leak import Leaves, Setting, Successes, System
+from fowh.core.memory import fits
 from fowh.core.modality import Columns
 from fowh.core.protocol import Indices
 from fowh.core.randomness import stream
@@ -237,6 +238,9 @@ def updates(
     clients, size = scheme.summed, each // scheme.summed
     learner: Any = setting.target
     parts, keys = [], np.zeros(clients, dtype=np.uint64)
+    apart = size if learner.alone and steps == 1 else 1
+    weights = sum(each.numel() for each in network.parameters())
+    fits(f"gradients of the {each} samples behind an update", (clients, apart, weights))
     for row in range(count):
         x = tensor(setting, batches.members[row])
         y = torch.from_numpy(labels[batches.members[row]]).to(setting.device)

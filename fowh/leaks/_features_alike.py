@@ -14,7 +14,7 @@ from fowh.core.trust import ours
 from fowh.kit import ridge
 from fowh.leaks._checked import Call, cosine, drawn
 
-KEYS, ROWS = 4, 16  # keys that are tried in a fold, rows of victims under each at most
+KEYS, ROWS = 2, 16  # keys that are tried in a fold, rows of victims under each at most
 TAUGHT = 512  # made-up people that a map is learned from, under each key
 PENALTY = 0.1  # of the power of a feature's direction
 TELLS = 0.3  # cosine for others from which features tell something
@@ -41,21 +41,21 @@ def features_alike(
     held = np.isin(whose, people[: len(people) // 2])
     if ours(type(scheme), "scheme") or not held.any() or held.all():
         return {}
-    others, own = [], []
+    others, theirs = [], []
     keys = rng.permutation(np.unique(victims.keys))[:KEYS]
     for key in keys:
         made = drawn(values[~held], TAUGHT, rng)
         asked = np.concatenate([made, values[held]])
         told = _finite(scheme.features(scheme.enroll(asked, np.full(len(asked), key), rng)))
         rows = np.flatnonzero(victims.keys == key)[:ROWS]
-        theirs = _finite(scheme.features(victims.release[rows]))
+        stolen = _finite(scheme.features(victims.release[rows]))
         centre, mean = told[:TAUGHT].mean(axis=0), made.mean(axis=0)
         known = told[:TAUGHT] - centre
         penalty = PENALTY * ridge.power(known) / min(known.shape)
         weights = ridge.fit(known, made - mean, penalty)
         others.append(cosine((told[TAUGHT:] - centre) @ weights, values[held] - mean))
-        own.append(cosine((theirs - centre) @ weights, victims.embeddings[rows] - mean))
-    return {"features_others": float(np.mean(others)), "features_victims": float(np.mean(own))}
+        theirs.append(cosine((stolen - centre) @ weights, victims.embeddings[rows] - mean))
+    return {"features_others": float(np.mean(others)), "features_victims": float(np.mean(theirs))}
 
 
 def found(facts: Sequence[Mapping[str, float]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import nn
 
 from attacks._first import Prior, first_layer
 from attacks._guessed import Guesses
-from attacks._ratios import rescaled, shortened
+from attacks._ratios import rescaled, settled, shortened
 from attacks.first_layer import FirstLayer
 from fowh.core.attack import unfit
 from fowh.kit.images import as_tensor
@@ -58,6 +58,20 @@ def test_how_much_a_scheme_shortens_is_told_by_the_guess() -> None:
     want = (0.05 / found.norm(dim=2, keepdim=True)).clamp_max(1)
     torch.testing.assert_close(shortened(scheme, guesses, x, y), want)
     assert float(want.max()) < 1
+
+
+def test_noise_alone_makes_nobody_doubt_the_network() -> None:
+    """Signals are kept where it is right, and follow what was seen where it is surely wrong."""
+    draw = torch.Generator().manual_seed(0)
+    rows, units, pixels = 200, 64, 30
+    signal = torch.randn(rows, units, generator=draw)
+    x, floor = torch.rand(rows, pixels, generator=draw), torch.full((rows, 1), 4.0)
+    seen = signal[:, :, None] * x[:, None] + 2 * torch.randn(rows, units, pixels, generator=draw)
+    shifts = signal + 2 * torch.randn(rows, units, generator=draw)
+    kept = settled(signal, shifts, seen, x, floor)
+    assert float((kept == signal).all(dim=1).float().mean()) > 0.95
+    wrong = settled(-5 * signal, shifts, seen, x, floor)
+    assert torch.nn.functional.cosine_similarity(wrong, signal).mean() > 0.5
 
 
 def test_a_rescaled_signal_follows_the_bias_where_noise_lets_it() -> None:

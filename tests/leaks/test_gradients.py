@@ -15,6 +15,7 @@ from torch import nn
 
 import fowh
 from fowh.checks import world
+from fowh.core import memory
 from fowh.core.errors import InputError
 from fowh.core.leak import Setting
 from fowh.core.protocol import Fold
@@ -362,6 +363,12 @@ def test_several_local_steps_have_no_single_samples_to_clip() -> None:
         with pytest.raises(InputError, match="after several local steps"):
             Gradients(steps=2).deploy(setting(scheme))
     Gradients(steps=2).deploy(setting(load("scheme", "chain:of=top_k+quantise")))
+
+
+def test_updates_that_fit_into_no_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "limit", lambda: 60_000)  # the network itself fits
+    with pytest.raises(InputError, match="gradients of the 2 samples behind an update"):
+        Gradients(batch=2).deploy(setting())
 
 
 def test_training_goes_the_same_way_twice() -> None:
