@@ -70,6 +70,10 @@ NOTES = {  # what is true of these people, or of this machine, alone
         "the matched filter, which knows of noise.",
     ),
     "defences": ("280 members: delta is 1 in 2,800.",),
+    "fredrikson2015": (
+        "Of the last two rows' prototypes dlib names too few to tell a face from a pattern that the "
+        "target alone believes (`witness-unable`).",
+    ),
     "membership": (
         "The threshold rests on two false alarms in 200: a score drawn by lot names up to 4 % in "
         "95 of 100 draws.",
@@ -94,7 +98,10 @@ def page() -> str:
             parts.append(f"![{words}](gradients-{name}-plane.png)\n\n*{words}.*")
         if (DOCS / f"gradients-{name}.png").exists():
             words = "What was stolen in the first fold, and what came back of it"
-            parts.append(f"![{words}](gradients-{name}.png)\n\n*{words}. Framed: named by dlib.*")
+            framed = "Framed: named by dlib."
+            if name == "fredrikson2015":
+                framed = "Not framed: the target names nearly all of what was made against it."
+            parts.append(f"![{words}](gradients-{name}.png)\n\n*{words}. {framed}*")
         commands = "\n".join(f"$ {command}" for command in table["commands"])
         parts += [f"```console\n{commands}\n```", measured_at(table["commits"])]
     return "\n\n".join(parts) + "\n"

@@ -25,7 +25,7 @@ def grid(rows: Sequence[tuple[str, Record, Observations]]) -> bytes | None:
     """A PNG of the first fold's victims: what was stolen, then what each row's attack made.
 
     The attack of a row is its best single one, as chosen on the people of the second fold on; a
-    frame marks the samples that are taken for the victim's: by the witness, where the target itself
+    frame marks the samples that are taken for the victim's. There is none where the target itself
     would be the judge of what was made against it.
 
     Args:
@@ -36,8 +36,7 @@ def grid(rows: Sequence[tuple[str, Record, Observations]]) -> bytes | None:
     """
     lines: list[tuple[str, Strip]] = []
     for name, record, observations in rows:
-        by = "transfer_rank1" if record["headline"]["success"][0] == "named" else ""
-        found = {strip.label: strip for strip in strips(record, observations, by)}
+        found = {strip.label: strip for strip in strips(record, observations)}
         if not lines and "the victim" in found:
             lines.append(("the victim", found["the victim"]))
         names = chosen(record, record["headline"]["success"][0]).split(" / ")
@@ -46,11 +45,12 @@ def grid(rows: Sequence[tuple[str, Record, Observations]]) -> bytes | None:
                 lines.append((f"{name}\n{attack}", found[attack]))
     if len(lines) < 2:
         return None
+    own = rows[0][1]["headline"]["success"][0] == "named"
     columns = max(len(strip.samples) for _, strip in lines)
     figure, cells = _figure(columns, len(lines))
     for (name, strip), line in zip(lines, cells, strict=True):
         line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=7, color=INK)
-        hits = strip.hits or [False] * columns
+        hits = (not own and strip.hits) or [False] * columns
         for axes, shown, hit in zip(line, strip.samples, hits, strict=False):
             _draw(axes, shown.png, hit)
     return _png(figure)

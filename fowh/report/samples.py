@@ -38,13 +38,12 @@ class Strip:
     hits: list[bool] | None = None
 
 
-def strips(record: Record, observations: Observations, by: str = "") -> list[Strip]:
+def strips(record: Record, observations: Observations) -> list[Strip]:
     """The strips, the original first, the unprotected last; [] where no samples were kept.
 
     Args:
         record: of the cell; it names the modality.
         observations: of its first fold, the samples under ``shown.``.
-        by: the column that says what a hit is; by default the leak's first success.
 
     Raises:
         InputError: no such modality, or no such leak, is installed.
@@ -54,7 +53,7 @@ def strips(record: Record, observations: Observations, by: str = "") -> list[Str
     for name, words in _named(record, observations):
         modality = modality or load("modality", record["spec"]["dataset"]["modality"])
         shown = [modality.show(sample) for sample in observations[f"shown.{name}"][:MOST]]
-        found.append(Strip(words, shown, hits(record, observations, name, by)))
+        found.append(Strip(words, shown, hits(record, observations, name)))
     return found
 
 
@@ -75,16 +74,13 @@ def _named(record: Record, observations: Observations) -> list[tuple[str, str]]:
     return found
 
 
-def hits(
-    record: Record, observations: Observations, source: str, by: str = ""
-) -> list[bool] | None:
+def hits(record: Record, observations: Observations, source: str) -> list[bool] | None:
     """Success of the samples shown, which are each victim's first stolen rows of the first fold.
 
     Args:
         record: of the cell.
         observations: all of its raw ones.
         source: row of the observations, such as ``attack.gan``.
-        by: as for ``strips``.
     """
     head = f"{source}."
     columns = {
@@ -107,12 +103,7 @@ def hits(
     }
     leak = cast(Leak, load("leak", called(record["spec"]["leak"])))
     columns = leak.pooled(parts)[0]
-    if by:
-        success = columns.get(by)
-        if success is None:
-            return None
-    else:
-        success = leak.successes(columns, terms)[record["headline"]["success"][0]]
+    success = leak.successes(columns, terms)[record["headline"]["success"][0]]
     found: list[bool] = []
     for column, person in enumerate(shown[:MOST]):
         rows = np.flatnonzero(columns["subject"] == person)

@@ -72,16 +72,6 @@ def test_hits_belong_to_the_samples_shown() -> None:
     assert samples.hits(broken(), found, "attack.gan") is None
 
 
-def test_a_hit_may_be_what_another_column_says() -> None:
-    """The witness', where the target is the judge of what was made against it."""
-    found = row("attack.gan", judged([2, 5], [0, 0], [True, True]))
-    found["shown.subject"] = np.array([2, 5])
-    found["attack.gan.transfer_rank1"] = np.array([0.0, 1.0])
-    assert samples.hits(broken(), found, "attack.gan") == [True, True]
-    assert samples.hits(broken(), found, "attack.gan", "transfer_rank1") == [False, True]
-    assert samples.hits(broken(), found, "attack.gan", "transfer_type1") is None
-
-
 def test_rows_whose_names_begin_alike_are_told_apart() -> None:
     found = row("attack.gan:fidelity=0", judged([3], [0], [True]))
     found |= row("attack.gan:fidelity=0.25", judged([3, 4], [0, 0], [False, False]))
