@@ -71,8 +71,8 @@ NOTES = {  # what is true of these people, or of this machine, alone
     ),
     "defences": ("280 members: delta is 1 in 2,800.",),
     "fredrikson2015": (
-        "Of the last two rows' prototypes dlib names too few to tell a face from a pattern that the "
-        "target alone believes (`witness-unable`).",
+        "Of the last two rows' prototypes dlib names too few to tell a face from a pattern that "
+        "the target alone believes (`witness-unable`).",
     ),
     "membership": (
         "The threshold rests on two false alarms in 200: a score drawn by lot names up to 4 % in "
