@@ -109,7 +109,8 @@ def _practise() -> None:
     left = scheme.enroll(few, keys, np.random.default_rng(0))
     scheme.scores(left, few)
     at = torch.from_numpy(few).requires_grad_()
-    torch.autograd.grad(scheme.slack(left)(at).sum(), at)
+    scheme.slack(left)(at).sum().backward()
+    torch.optim.Adam([at]).step()  # the first one loads what compiles networks, for a second
     torch.set_num_threads(threads)
 
 
