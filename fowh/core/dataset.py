@@ -29,7 +29,7 @@ class Samples:
             (ready embeddings), (n, h, w[, 3]) uint8 images.
         modality: name of the plug-in that knows what such samples are.
         traits: what else is known of the subjects, each (s,); a protocol may ask for some.
-        left_out: how many samples of the source could not be used, and are not here.
+        left_out: how many samples of the source are not here: unusable, or known to be wrong.
     """
 
     subjects: NDArray[np.int64]

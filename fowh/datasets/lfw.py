@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from fowh.core.dataset import Dataset, Samples
 from fowh.core.texts import path_of
 from fowh.datasets import _images
+from fowh.datasets._errata import LFW
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,17 +32,22 @@ class Lfw(Dataset):
     of them) in section 5, with at least 15 (3,632) in 5.1, 89 classes in both. The default is the
     latter; ``readings=16`` is the former.
 
+    Photographs that are known to be of somebody else, or another one again, are left out
+    (``fowh/datasets/_errata.py``), and counted.
+
     Attributes:
         root: the folder of people, or the one that ``lfw-deepfunneled`` lies in.
         readings: people with fewer photographs are left out.
         cut: photograph, or face.
         side: pixels of the square, which is resized; 0: as many as it has, 250 or 128.
+        errata: keep what is known to be wrong, as published work does, or leave it out.
     """
 
     root: str
     readings: int = 15
     cut: Literal["photograph", "face"] = "photograph"
     side: int = 0
+    errata: Literal["drop", "keep"] = "drop"
 
     def __post_init__(self) -> None:
         _images.check("lfw", readings=(self.readings, 1, 530), side=(self.side or 8, 8, PHOTOGRAPH))
@@ -61,9 +67,16 @@ class Lfw(Dataset):
         while root / DISTRIBUTED in _images.entries(root, folders=True):
             root /= DISTRIBUTED
         found = _images.by_folder(root)
+        lost = 0
+        if self.errata == "drop":
+            sound = {who: [f for f in files if f.stem not in LFW] for who, files in found.items()}
+            kept = [who for who in found if len(sound[who]) >= self.readings]
+            lost = sum(len(found[who]) - len(sound[who]) for who in kept)
+            found = sound
         side = self.side or (FACE if self.cut == "face" else PHOTOGRAPH)
         cut = partial(_square, self.cut == "face")
-        return _images.load(root, found, self.readings, (side, side, 3), cut)
+        samples = _images.load(root, found, self.readings, (side, side, 3), cut)
+        return replace(samples, left_out=samples.left_out + lost)
 
 
 def _square(face: bool, image: Image, file: Path) -> Image:

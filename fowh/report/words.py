@@ -83,7 +83,7 @@ def asked(record: Record) -> dict[str, str]:
     if data.get("dimension"):
         size += f", {data['dimension']} dimensions"
     if data.get("left_out"):
-        size += f"; {count(data['left_out'])} more could not be used"
+        size += f"; {count(data['left_out'])} more left out"
     if data["not_found"]:
         size += f"; detection failed on {data['not_found']:.0f}"
     found = {

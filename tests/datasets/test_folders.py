@@ -15,6 +15,7 @@ from fowh.core.cache import digest
 from fowh.core.dataset import Dataset, Samples, read
 from fowh.core.errors import InputError
 from fowh.datasets import _images
+from fowh.datasets._errata import LFW
 from fowh.datasets.folder import Folder
 from fowh.datasets.lfw import Lfw
 from fowh.datasets.nd_iris import NdIris
@@ -384,6 +385,18 @@ def test_lfw_resizes_the_same_region(tmp_path: Path) -> None:
     images = pixels(Lfw(str(tmp_path), readings=1, cut="face", side=32).load())
     assert images.shape == (4, 32, 32, 3)
     assert np.abs(images[0][2:-2, 2:-2].astype(int) - (10, 20, 30)).max() < 6
+
+
+def test_lfw_leaves_out_what_is_known_to_be_wrong(tmp_path: Path) -> None:
+    """By default: counted where the person stays, and a person who falls below is gone."""
+    wrong = next(iter(LFW)).rpartition("_")[0]
+    number = int(next(iter(LFW)).rpartition("_")[2])
+    faces(tmp_path, dict.fromkeys(PEOPLE, number) | {wrong: number})
+    left = Lfw(str(tmp_path), readings=number - 1).load()
+    assert left.left_out == 1 and np.bincount(left.subjects).tolist() == [number - 1] + [number] * 4
+    whole = Lfw(str(tmp_path), readings=number, errata="keep").load()
+    assert whole.left_out == 0 and len(whole) == 5 * number
+    assert wrong in whole.names and wrong not in Lfw(str(tmp_path), readings=number).load().names
 
 
 def test_lfw_in_another_size_is_refused(tmp_path: Path) -> None:
