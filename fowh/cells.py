@@ -43,6 +43,7 @@ _AXES: dict[str, Any] = {
 _THREAT = ("keys", "samples", "versions", "server", "candidates", "stolen")
 LARGEST = 2**20  # bytes of a sweep
 MOST = 10_000  # cells of one
+LONGEST = 2**63  # of its integers
 _FLAGS = ("secret_keys", "white_box")
 _INTERFACES: dict[Kind, type] = {
     "dataset": Dataset,
@@ -127,10 +128,10 @@ def read_sweep(path: Path, trusted: bool = False) -> list[Cell]:
 
     Args:
         path: a TOML file; ``dataset``, ``target``, ``leak``, ``protocol``, ``scheme``, ``keys``,
-            ``samples``, ``versions``, ``server``, ``candidates`` and ``seed`` are values or lists
-            of values (all combinations are run), ``attacks`` one value or list for all cells,
-            ``witness`` one value, ``secret_keys`` and ``white_box`` booleans. Plug-ins are written
-            as on the command line.
+            ``samples``, ``versions``, ``server``, ``candidates``, ``stolen`` and ``seed`` are
+            values or lists of values (all combinations are run), ``attacks`` one value or list for
+            all cells, ``witness`` one value, ``secret_keys`` and ``white_box`` booleans. Plug-ins
+            are written as on the command line.
         trusted: as for ``make_cell``.
 
     Raises:
@@ -142,6 +143,10 @@ def read_sweep(path: Path, trusted: bool = False) -> list[Cell]:
         raise InputError(f"{path} is no TOML file: {error}") from error
     except RecursionError as error:
         raise InputError(f"{path}: nested too deep; expected a sweep, values and lists") from error
+    except ValueError as error:  # a number of more digits than Python reads
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: {error}; expected shorter numbers: correct them") from error
     known = [*_AXES, "attacks", "witness", *_FLAGS]
     unknown = set(given) - set(known)
     if unknown:
@@ -150,7 +155,7 @@ def read_sweep(path: Path, trusted: bool = False) -> list[Cell]:
         raise InputError(f'{path}: no scheme; write scheme = ["lsh", "iom"]')
     for name in _FLAGS:
         if not isinstance(given.get(name, False), bool):
-            raise InputError(f"{path}: {name} = {given[name]!r}: expected true or false")
+            raise InputError(f"{path}: {name} = {shown(given[name])}: expected true or false")
     axes = {name: _listed(path, name, given.get(name, _AXES[name])) for name in _AXES}
     attacks = _listed(path, "attacks", given["attacks"]) if "attacks" in given else []
     judges = _listed(path, "witness", given["witness"]) if "witness" in given else [None]
@@ -191,9 +196,18 @@ def _listed(path: Path, name: str, value: Any) -> list[Any]:
         raise InputError(f"{path}: {name} is an empty list: expected one value or more")
     for item in values:
         if name in ("samples", "candidates", "stolen", "seed"):
-            fits, expected = type(item) is int, "an integer"
+            fits = type(item) is int and abs(item) < LONGEST
+            expected = "an integer of at most 64 bits" if type(item) is int else "an integer"
         else:
             fits, expected = isinstance(item, str), "text, as on the command line"
         if not fits:
-            raise InputError(f"{path}: {name} = {item!r}: expected {expected}")
+            raise InputError(f"{path}: {name} = {shown(item)}: expected {expected}")
     return values
+
+
+def shown(value: Any) -> str:
+    """A value of a sweep in a refusal; Python writes no number of thousands of digits."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "a number of thousands of digits"

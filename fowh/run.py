@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,17 +39,26 @@ class Done:
     answered: bool
 
 
-def check_writable(out: Path) -> None:
+def check_writable(out: Path) -> Path:
     """Refuse a folder that cannot be written to, without making it: bad input leaves no trace.
+
+    Returns:
+        The folder, whatever becomes the working directory; ``~`` is the user's home.
 
     Raises:
         InputError: the nearest part of the path that exists is no writable folder.
     """
-    whole = out.absolute()
-    path_of(str(whole), "--out with a folder")
+    whole = path_of(str(out), "--out with a folder").absolute()
     nearest = next(path for path in (whole, *whole.parents) if os.path.lexists(path))
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"--out {out}: {nearest} is no writable folder; choose another folder")
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--out {out}: {nearest} is no writable folder ({error.strerror}); choose another "
+            "folder"
+        ) from error
+    return whole
 
 
 def answer_or_run(
@@ -70,10 +80,12 @@ def answer_or_run(
     Raises:
         InputError: as ``run`` and ``pick_device``, or an unreadable record.
     """
-    check_writable(out)
     check_device(device)
     spec = spec_of(cell, samples)
-    folder = store.folder(out, spec)
+    folder = check_writable(store.folder(check_writable(out), spec))  # before hours are spent
+    for name in ("observations.npz", *REPORT):
+        if (folder / name).is_dir():
+            raise InputError(f"{folder / name} is a folder; expected a file or none: remove it")
     record = None if force else store.load(folder, spec)
     if record is None or record["status"] != "ok":  # what failed may work now
         return Done(folder, run(cell, samples, folder, pick_device(device), note), False)
@@ -133,9 +145,8 @@ def draw_all(out: Path, note: Progress = quiet) -> tuple[list[tuple[Path, Record
         OSError: nothing more can be written there.
     """
     found: list[tuple[Path, Record]] = []
-    bad: list[str] = []
-    folders = store.folders(out)
-    if not folders:
+    folders, bad = store.folders(out)
+    if not folders and not bad:
         raise InputError(f"no record below {out}: run `fowh evaluate` first")
     say = counting(note, "drawing records")
     for number, folder in enumerate(folders):

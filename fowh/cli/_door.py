@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import warnings
@@ -29,6 +31,9 @@ _REFUSED = (
     *(errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EEXIST),
     *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINVAL, errno.EBUSY, errno.ENXIO),
 )
+
+# What libraries say instead of raising MemoryError.
+_NO_MEMORY = ("can't allocate memory", "failed to map segment", "Cannot allocate memory")
 
 LOGS = 100  # tracebacks that are kept
 
@@ -51,6 +56,8 @@ def guarded(work: Callable[[], int]) -> int:
         work: returns an exit code.
     """
     warnings.showwarning = note
+    threading.excepthook = sys.unraisablehook = _beside
+    logging.lastResort = _Told(logging.WARNING)
     with _streams():
         try:
             with interruptible():
@@ -83,6 +90,21 @@ def log(error: BaseException) -> str:
     return "no place for a traceback"
 
 
+class _Told(logging.Handler):
+    """What libraries log where nobody asked them to, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        note(record.getMessage())
+
+
+def _beside(raised: Any) -> None:
+    """What a plug-in's thread or its last words raise, where nobody waits for them."""
+    error = raised.exc_value
+    if error is not None and not isinstance(error, SystemExit):
+        note(f"beside the run, something raised {reason(error)}: {log(error)}")
+
+
 def _told(error: BaseException) -> int:
     """Say what went wrong; the exit code."""
     if isinstance(error, Interrupted):
@@ -106,7 +128,7 @@ def _refusal(error: BaseException) -> str | None:
     """The line about what the user can put right; None where that is nothing of his."""
     if isinstance(error, InputError):
         return said(error) or reason(error)
-    if isinstance(error, MemoryError) or "can't allocate memory" in said(error):
+    if isinstance(error, MemoryError) or any(words in said(error) for words in _NO_MEMORY):
         return (
             f"does not fit into memory ({reason(error)}): expected less: give fewer or smaller "
             "samples, or a scheme with smaller parameters"

@@ -28,12 +28,21 @@ def cache(
             f"{', '.join(sorted(there)) or 'none, it is empty'}: see `fowh cache`"
         )
     chosen = [room for room in found if not kinds or room.kind in kinds]
+    stuck: list[str] = []
     for room in chosen:
         say(f"{room.kind:<14} {len(room.files):6,} files {room.size / 1e6:10,.1f} MB")
         if clear:
             files.sweep(cache_dir() / room.kind)  # what is being written stays
             for file in room.files:
                 if not file.name.endswith(files.PARTIAL):
-                    file.unlink(missing_ok=True)
+                    try:
+                        file.unlink(missing_ok=True)
+                    except OSError as error:
+                        stuck.append(f"{file} ({error.strerror})")
     whole = f"{sum(room.size for room in chosen) / 1e6:,.1f} MB"
+    if stuck:
+        raise InputError(
+            f"{len(stuck)} of the cache's files stay, the first is {stuck[0]}; expected files that "
+            "can be removed: remove them by hand"
+        )
     say(f"{whole} removed from {cache_dir()}" if clear else f"{whole} in {cache_dir()}")

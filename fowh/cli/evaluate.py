@@ -88,7 +88,7 @@ def evaluate(
         witness=witness,
         trusted=trusted,
     )
-    check_writable(out)
+    out = check_writable(out)
     aside = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
     with aside, progress() as note:  # a plug-in that prints spoils no JSON
         note("loading the dataset", 0.0)

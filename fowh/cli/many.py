@@ -48,7 +48,7 @@ def sweep(
     from fowh.run import answer_or_run, check_writable
 
     cells = read_sweep(file, trusted)
-    check_writable(out)
+    out = check_writable(out)
     records, answered, crashed = [], 0, 0
     with progress() as whole:
         samples = _loaded(cells, within(whole, 0.0, LOADING))
@@ -230,7 +230,7 @@ def _family(table: str, dataset: str, device: str, out: Path, say: Callable[[str
     from fowh.paper.measured import measure
     from fowh.run import check_writable, pick_device
 
-    check_writable(out)
+    out = check_writable(out)
     with progress() as note:
         made = measure(table, dataset, pick_device(device), out, say, note)
     console = Console()

@@ -14,7 +14,6 @@ from fowh.core.told import tell
 Note = Callable[[str, float], None]
 PAUSE = 10.0  # seconds between two lines of a log, at least
 RECENT = 60.0  # seconds by which the pace is judged: what lies in a cache takes none
-SHOWN = 72  # characters of what is going on, beside a bar
 
 
 @contextmanager
@@ -24,24 +23,21 @@ def progress() -> Iterator[Note]:
         yield lines(time.monotonic)
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
-    times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-    percent = TextColumn("{task.percentage:>3.0f} %")
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(20), percent, *times)
-    with Progress(
-        *columns, console=Console(stderr=True), transient=True, speed_estimate_period=RECENT
-    ) as bar:
-        task = bar.add_task("starting", total=1.0)
+    told = Column(ratio=1, no_wrap=True, overflow="ellipsis")  # it alone gives way
+    columns = (
+        TextColumn("{task.description}", markup=False, table_column=told),
+        BarColumn(12, table_column=Column(min_width=12)),
+        TextColumn("{task.fields[pace]}", markup=False, table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
+        task, pace = bar.add_task("starting", total=1.0, pace="  0 %"), paces(time.monotonic)
 
         def note(text: str, fraction: float) -> None:
-            bar.update(task, description=f"{escaped(text)[:SHOWN]:<{SHOWN}}", completed=fraction)
+            bar.update(task, description=escaped(text), completed=fraction, pace=pace(fraction)[1])
 
         yield note
 
@@ -52,23 +48,32 @@ def lines(clock: Callable[[], float]) -> Note:
     Args:
         clock: seconds from any moment on.
     """
-    started, printed = clock(), -PAUSE
-    seen: deque[tuple[float, float]] = deque()
+    pace, printed = paces(clock), -PAUSE
 
     def note(text: str, fraction: float) -> None:
         nonlocal printed
+        now, words = pace(fraction)
+        if now - printed >= PAUSE:
+            printed = now
+            tell(f"{now:6.1f} s  {words}  {text}")
+
+    return note
+
+
+def paces(clock: Callable[[], float]) -> Callable[[float], tuple[float, str]]:
+    """A function that is told the fraction done: seconds since, and share, pace and time left."""
+    started = clock()
+    seen: deque[tuple[float, float]] = deque()
+
+    def pace(fraction: float) -> tuple[float, str]:
         now = clock() - started
         while len(seen) > 1 and seen[1][0] <= now - RECENT:
             seen.popleft()
         if not seen or now - seen[-1][0] >= 1:
             seen.append((now, fraction))
-        if now - printed < PAUSE:
-            return
-        printed = now
-        words = f"{now:6.1f} s  {100 * fraction:3.0f} %{_pace(*seen[0], now, fraction)}  {text}"
-        tell(words)
+        return now, f"{100 * fraction:3.0f} %{_pace(*seen[0], now, fraction)}"
 
-    return note
+    return pace
 
 
 def _pace(then: float, before: float, now: float, fraction: float) -> str:

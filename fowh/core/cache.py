@@ -77,6 +77,8 @@ def load_arrays(path: Path, about: str = "") -> Arrays:
         Damaged: it is not what was written, or not about this.
         InputError, OSError, MemoryError: it cannot be read here and now, and may be a good one.
     """
+    if path.exists() != path.is_file() and not path.is_dir():  # a pipe would keep us waiting
+        raise Damaged("it is no plain file")
     arrays, seal = npz.read(path)
     if seal != content(arrays, about):
         raise Damaged("its content is not that of its digest")

@@ -86,7 +86,7 @@ def read(dataset: Dataset, note: Progress, done: float = 0.0) -> Samples:
 
 
 def _wrong(samples: Any) -> str | None:
-    """What of somebody's samples would mislead all that follows; labels only, which is quick."""
+    """What of somebody's samples would mislead all that follows; in one pass over vectors."""
     if not isinstance(samples, Samples):
         return f"loads {type(samples).__name__}"
     labels, names = samples.subjects, samples.names
@@ -95,6 +95,9 @@ def _wrong(samples: Any) -> str | None:
         return f"subjects are {kind}, not int64 (n,)"
     if not isinstance(samples.values, np.ndarray) or len(samples.values) != len(labels):
         return f"{len(labels):,} labels, and other samples than as many"
+    numbers = samples.modality == "vector" and samples.values.dtype.kind in "fiu"
+    if numbers and not np.isfinite(samples.values.sum(dtype=np.float64)):
+        return "vectors hold NaN or infinity"
     steps = np.diff(labels, prepend=0)
     if not len(labels) or (steps < 0).any() or (steps > 1).any() or labels[0]:
         return "subjects are not 0, 0, ..., 1, 1, ... in that order"

@@ -28,7 +28,7 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 def cache_dir() -> Path:
     """Where caches live: FOWH_CACHE_DIR, or the platform's user cache folder."""
     chosen = os.environ.get("FOWH_CACHE_DIR")
-    return Path(chosen) if chosen else user_cache_path("fowh", appauthor=False)
+    return Path(chosen).expanduser() if chosen else user_cache_path("fowh", appauthor=False)
 
 
 def private_folder(path: Path) -> None:
@@ -69,7 +69,8 @@ def written(path: Path, write: Callable[[Path], object]) -> Iterator[Callable[[]
     """
     private_folder(path.parent)
     sweep(path.parent)
-    file, partial = _partial(path.parent)
+    with _named(path):
+        file, partial = _partial(path.parent)
 
     def move() -> None:
         with _named(path):

@@ -104,6 +104,11 @@ def _check(path: Path, archive: zipfile.ZipFile, limit: int) -> None:
     names = [info.filename for info in archive.infolist()]
     if len({*names}) < len(names):
         raise Damaged("two arrays have one name")
+    there = path.stat().st_size
+    for info in archive.infolist():
+        size = max(info.compress_size, info.file_size * (info.compress_type == zipfile.ZIP_STORED))
+        if size > there:
+            raise Damaged(f"{info.filename} has {size:,} bytes, the file {there:,}")
     whole = sum(info.file_size for info in archive.infolist())
     if whole > limit:
         raise InputError(

@@ -23,6 +23,27 @@ def quiet(text: str, fraction: float) -> None:
     """Progress nobody listens to."""
 
 
+def embedded(target: Target, values: NDArray[Any], count: int) -> Floats:
+    """What a target said of so many samples, if it can be that.
+
+    Raises:
+        InputError: other rows than as many, no finite numbers, or the same of every sample.
+    """
+    wrong = None
+    if values.ndim != 2 or len(values) != count or values.dtype.kind not in "fiu":
+        wrong = f"{values.dtype} {values.shape}, expected numbers ({count:,}, d)"
+    elif not np.isfinite(values).all():
+        wrong = f"NaN or infinity of {int((~np.isfinite(values)).any(axis=1).sum()):,} samples"
+    elif count > 1 and (values == values[0]).all():
+        wrong = f"the same of all {count:,} samples, which recognises nobody"
+    if wrong:
+        raise InputError(
+            f"target {type(target).__name__} embeds {wrong}: mend it, or give another --target"
+        )
+    numbers: Floats = values.astype(np.float32, copy=False)
+    return numbers
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Samples in the target's canonical form (of photographs: detected, aligned, resized).

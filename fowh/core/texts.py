@@ -29,7 +29,10 @@ def text_of(path: Path, what: str, most: int = MOST) -> str:
     try:
         with open(path, "rb", opener=_unwaiting) as file:
             _waited(file.fileno())
-            data = file.read(most + 1)
+            there = os.fstat(file.fileno())
+            data = file.read(
+                1 + (min(most, there.st_size) if stat.S_ISREG(there.st_mode) else most)
+            )
         if len(data) > most:
             raise InputError(
                 f"{path}: more than {most:,} bytes; expected {what}: give a smaller one"
@@ -41,7 +44,7 @@ def text_of(path: Path, what: str, most: int = MOST) -> str:
     except UnicodeDecodeError as error:
         said = f"{path}: cannot be read ({error.reason} at byte {error.start})"
         raise InputError(f"{said}; expected {what}: save it again") from error
-    except (ValueError, MemoryError) as error:  # a path with a NUL in it
+    except ValueError as error:  # a path with a NUL in it
         if isinstance(error, InputError):
             raise
         said = f"{path}: cannot be read ({reason(error)})"

@@ -52,8 +52,9 @@ def references(
     rows, each = len(judge.system.release), judge.system.release.each
     if ran:
         best, strongest = max(ran, key=lambda pair: judge.success(pair[1]))
-    if ran and each == 1:  # the strongest attack, given somebody else's row
-        swapped = other_subject(subjects[fold.stolen], rng("shuffle"))
+    whose = subjects[fold.stolen]
+    if ran and each == 1 and whose.min() < whose.max():  # the strongest, given another's row
+        swapped = other_subject(whose, rng("shuffle"))
         again = judge.claims if best.yields == "claims" else judge.embeddings
         found["shuffled"] = again(strongest.embeddings[swapped])
     if judge.witness is not None and plan.prepared is not None:  # what it says of these samples

@@ -16,7 +16,7 @@ from fowh.core.protocol import Fold, Indices
 from fowh.core.randomness import stream
 from fowh.core.registry import load
 from fowh.core.release import Floats
-from fowh.core.target import Lessons, Progress, Target
+from fowh.core.target import Lessons, Progress, Target, embedded
 from fowh.engine.cell import Cell, modality_of
 from fowh.kit.parts import in_parts, within
 
@@ -145,7 +145,7 @@ def _embedded(
         few = prepared if everything else prepared[rows]
         asked = (len(few), target.batch, tell, "embedding samples")
         made = in_parts(lambda part: target.embed(few[part], device), *asked)
-        return {"values": np.concatenate(made)}
+        return {"values": embedded(target, np.concatenate(made), len(few))}
 
     parts = (target.sha256, samples.sha256, rows, *((other.preparation,) if other else ()))
     values = cached("embeddings", digest(*parts), build)["values"]

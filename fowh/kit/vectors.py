@@ -86,5 +86,5 @@ def _refuse_rows(bad: NDArray[Any], source: str, found: str, expected: str) -> N
 def _name(label: float | int | str | bytes) -> str:
     """A label as text; whole numbers without a decimal point."""
     if isinstance(label, bytes):
-        return label.decode("utf-8", "replace")
+        return label.decode("utf-8", "backslashreplace")
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)

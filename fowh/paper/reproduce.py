@@ -104,7 +104,7 @@ def reproduce_table(
     usual = PROTOCOLS.get(split(dataset)[0], USUAL_PROTOCOL)
     protocol = protocol or usual
     _check(table, target, protocol, samples, seeds, head, jobs)
-    check_writable(out)
+    out = check_writable(out)
     device = pick_device(device)
     heads = list(HEADS) if head == "both" else [head]
     sizes = (samples,) if samples else SIZES if full else SIZES[:1]

@@ -100,10 +100,11 @@ def load(path: Path, spec: Mapping[str, Any] | None = None) -> Record | None:
         raise
     except (ValueError, RecursionError) as error:
         raise InputError(f"cannot read {file}: {reason(error)}; delete it and run again") from error
-    if isinstance(record, dict) and record.get("schema") in range(1, SCHEMA):
+    schemed = record.get("schema") if isinstance(record, dict) else None
+    if type(schemed) is int and 1 <= schemed < SCHEMA:  # True is no number of one
         raise InputError(
-            f"{file} is a record of schema {record['schema']}, which is no longer read: delete its "
-            "folder and run the cell again"
+            f"{file} is a record of schema {schemed}, which is no longer read: delete its folder "
+            "and run the cell again"
         )
     problem = schema.problem(record)
     if problem:
@@ -126,19 +127,41 @@ def load(path: Path, spec: Mapping[str, Any] | None = None) -> Record | None:
 
 def load_all(out: Path) -> list[tuple[Path, Record]]:
     """Every finished record below a folder, in order of the path."""
-    found = [(folder, load(folder)) for folder in folders(out)]
+    found = [(folder, load(folder)) for folder in folders(out)[0]]
     return [(path, record) for path, record in found if record is not None]
 
 
-def folders(out: Path) -> list[Path]:
+def folders(out: Path) -> tuple[list[Path], list[str]]:
     """Folders below one that hold a record, whatever it is worth, in order of the path.
+
+    Links are followed, each folder is looked into once.
+
+    Returns:
+        Those folders; and a line for each folder that cannot be looked into.
 
     Raises:
         InputError: it is no folder.
     """
     if not out.is_dir():
         raise InputError(f"no folder {out}: expected one that `fowh evaluate` wrote")
-    return [file.parent for file in sorted(out.glob("**/record.json"))]
+    found, closed, seen = [], [], set()
+
+    def refused(error: OSError) -> None:
+        closed.append(
+            f"{error.filename}: cannot be read ({error.strerror}); expected a folder of records: "
+            "check its permissions"
+        )
+
+    for path, inner, files in os.walk(out, onerror=refused, followlinks=True):
+        there = Path(path).stat()
+        inner.sort()
+        if (there.st_dev, there.st_ino) in seen:
+            inner.clear()
+            continue
+        seen.add((there.st_dev, there.st_ino))
+        if "record.json" in (*inner, *files):
+            found.append(Path(path))
+    return sorted(found), closed
 
 
 def load_observations(path: Path) -> Arrays:

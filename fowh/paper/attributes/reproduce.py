@@ -130,7 +130,7 @@ def reproduce_attributes(path: Path | None, sensitive: str, outcome: str, out: P
     if path is not None and not (sensitive and outcome):
         raise InputError(f"--table {path}: expected --sensitive COLUMN and --outcome COLUMN too")
     table = diabetes() if path is None else read(path, sensitive, outcome)
-    check_writable(out)
+    out = check_writable(out)
     words = [NAME, table.name, *([] if path is None else [sensitive])]
     place = out / re.sub(r"[^\w.-]+", "_", "-".join(words))
     files = {"table": Path(f"{place}.md"), "numbers": Path(f"{place}.json")}
