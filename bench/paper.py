@@ -3,10 +3,12 @@
 fowh reproduce slots --head extractor; fowh reproduce table2 --full ...
 python -m bench.paper keep results
 python -m bench.paper write
+python -m bench.paper held
 
 ``keep`` puts a small JSON file for each finished cell into bench/records/paper (README.md there
 says what is in it); ``write`` makes docs/paper-*.md of those files alone. Runs that are not there
-yet are not waited for: every table says how many it has.
+yet are not waited for: every table says how many it has. ``held`` prints of which share of f_C's
+stolen answers the attacker has another sample of the same person: those a look-up can name.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from fowh.records import store
 DOCS = Path(__file__).parent.parent / "docs"
 DATASET, TARGET, PROTOCOL = "iris", "densenet", "afm_iris"
 OURS = ("slots", "dropout", "alignment")
+NAMED = ("outputs",)  # leaks of f_C
 TITLES = {
     "table1": "Table 1: kinds of versions",
     "table2": "Table 2: methods of incorporation",
@@ -68,6 +71,12 @@ READING = """## How to read this
 - `ridge to pixels` is a closed form on the final version's template. A GAN below it is
   under-trained or too weak for so few samples, whatever it says about another GAN.
 - Rows with `all` present templates of every version; that is another, stronger leak.
+"""
+ANSWERS = """- f_C's attacker has readings of the very eyes that are attacked, and `nearest own image` names
+  exactly those of which one is among his samples (`python -m bench.paper held`). What a method
+  reaches below it, a look-up reaches as well.
+- Of a classifier, methods whose input holds zeros (input dropout, slots) went on learning after the
+  1,000 updates that all have ([how long](paper-steps.md#classifiers)): their rows are lower bounds.
 """
 
 
@@ -158,7 +167,8 @@ def page(name: str, tables: tuple[str, ...], heads: tuple[str, ...], found: dict
     templates = " or ".join(f"{count:,}" for count in sorted({len(k.subjects) for k in used}))
     lot = chance([(job, k) for job, k in found.items() if job.part in of and job.leak in leaks])
     top = HEAD.format(name=name, templates=templates, lot=lot, commits=commits[0])
-    return "\n\n".join([top, *([PAPER] if tables != OURS else []), *parts, READING])
+    reading = READING + ANSWERS * (heads == ("classifier",))
+    return "\n\n".join([top, *([PAPER] if tables != OURS else []), *parts, reading])
 
 
 def chance(found: list[tuple[Job, Kept]]) -> str:
@@ -200,8 +210,22 @@ def pages() -> dict[str, str]:
     return {name: text for name, text in made.items() if text}
 
 
+def held(schedule: str, size: int) -> list[float]:
+    """The share of stolen answers of whose person the attacker has a sample, run by run."""
+    jobs = make_jobs("table1", DATASET, TARGET, PROTOCOL, (size,), FULL_SEEDS)
+    named = [job for job in jobs if job.leak in NAMED and job.schedule == schedule]
+    people = samples_of(named[:1])[DATASET]
+    shares = []
+    for job in named:
+        cell = job.cell().on(people)
+        (fold,) = cell.protocol.folds(people, cell.target, True, cell.threat, cell.seed)
+        own = people.subjects[fold.attacker]
+        shares.append(float(np.isin(people.subjects[fold.stolen], own).mean()))
+    return shares
+
+
 def main() -> None:
-    """``keep RESULTS`` or ``write``."""
+    """``keep RESULTS``, ``write`` or ``held``."""
     match sys.argv[1:]:
         case ["keep", results]:
             for file in keep(Path(results)):
@@ -210,6 +234,10 @@ def main() -> None:
             for name, text in pages().items():
                 (DOCS / f"{name}.md").write_text(text, encoding="utf-8")
                 print(DOCS / f"{name}.md")
+        case ["held"]:
+            for schedule in ("upslope", "update", "downslope"):
+                shares = held(schedule, min(SIZES))
+                print(f"{schedule:10} {100 * np.mean(shares):.1f} % of {len(shares)} runs")
         case _:
             raise SystemExit(__doc__)
 

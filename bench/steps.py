@@ -26,7 +26,13 @@ KEPT, PAGE = HERE / "records" / "steps.json", HERE.parent / "docs" / "paper-step
 STEPS, LONGER = (1000, 2000), (1000, 2000, 4000)
 SAMPLES = 500
 LEAKS = {"classifier": ("full_scores", "outputs")}  # scheme and leak; else an extractor's
-NAMED = ("single", "rand", "concat, final, imputed", "srwal", "single, input dropout")  # of a classifier
+NAMED = (
+    "single",
+    "rand",
+    "concat, final, imputed",
+    "srwal",
+    "single, input dropout",
+)  # of a classifier
 METHODS = {
     "single": "",
     "rand": "incorporate=rand",
