@@ -72,9 +72,9 @@ READING = """## How to read this
   under-trained or too weak for so few samples, whatever it says about another GAN.
 - Rows with `all` present templates of every version; that is another, stronger leak.
 """
-ANSWERS = """- f_C's attacker has readings of the very eyes that are attacked, and `nearest own image` names
-  exactly those of which one is among his samples (`python -m bench.paper held`). What a method
-  reaches below it, a look-up reaches as well.
+ANSWERS = """- f_C's attacker has readings of the very eyes that are attacked, and `nearest own
+  image` names exactly those of which one is among his samples (`python -m bench.paper held`). What
+  a method reaches below it, a look-up reaches as well.
 - Of a classifier, methods whose input holds zeros (input dropout, slots) went on learning after the
   1,000 updates that all have ([how long](paper-steps.md#classifiers)): their rows are lower bounds.
 """
