@@ -102,7 +102,7 @@ def _draw(job: Job, size: int, folder: Path) -> None:
     """The pictures of the first run, the only thing that is not kept as numbers."""
     if (job.draw, job.seed) == (0, 0):
         head = next(name for name, leak in HEADS.items() if leak == job.leak)
-        picture = layout.grid(store.load_observations(folder), shown_by("table2"))
+        picture = layout.grid(store.load_observations(folder), shown_by("table2", job.leak))
         few = Image.open(io.BytesIO(picture)).quantize(64)  # grey pictures and black letters
         few.save(DOCS / f"paper-{head}-{size}.png", optimize=True)
 

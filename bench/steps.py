@@ -90,12 +90,15 @@ updates. Nothing here was measured on those who are attacked.
 
 ## How long
 
-1,000 updates are what `gan` does unless told otherwise, and with it all tables: the mean of all
-methods falls no further with twice as many.
+1,000 updates are what `gan` does unless told otherwise, and with it all tables of f_E: the mean of
+all methods falls no further with twice as many.
 """
 CLASSIFIER = """## Classifiers
 
-The same for f_C (leak `outputs`, all scores): the distance is that of the probabilities.
+The same for f_C (leak `outputs`, all scores): the distance is that of the probabilities. Single and
+concat are done after 1,000 updates, what draws a version or sets coordinates to zero is not: tables
+of f_C have 2,000 updates of every method. With input dropout the best state is the last one even
+then, so that its rows are lower bounds.
 """
 WIDE = """## Width and rate
 

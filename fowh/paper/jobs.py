@@ -71,7 +71,10 @@ class Job:
             scheme=self.scheme,
             dataset=self.dataset,
             target=f"{self.target}{joint}schedule={self.schedule},seed={self.draw}",
-            attacks=experiment.attacks_of(self.schedule, self.leak, self.part),
+            attacks=[
+                experiment.as_run(attack, self.leak)
+                for attack in experiment.attacks_of(self.schedule, self.leak, self.part)
+            ],
             leak=self.leak,
             protocol=self.protocol,
             threat=Threat(keys="shared", samples=self.samples, versions="all"),

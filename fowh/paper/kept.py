@@ -24,7 +24,7 @@ from fowh.core.errors import InputError
 from fowh.core.files import write_atomically
 from fowh.core.registry import load
 from fowh.engine.cell import row_name, spec_of
-from fowh.paper.experiment import BLIND, MEASURED, REFERENCE, attacks_of
+from fowh.paper.experiment import BLIND, MEASURED, REFERENCE, as_run, attacks_of
 from fowh.paper.jobs import Job
 from fowh.records import store
 
@@ -112,7 +112,8 @@ def of_observations(
     rows: dict[str, dict[str, str]] = {}
     term = _below(observed, "term.")
     attacks = attacks_of(job.schedule, job.leak, job.part)
-    names = {attack: f"attack.{row_name(load('attack', attack))}." for attack in attacks}
+    plugins = {attack: load("attack", as_run(attack, job.leak)) for attack in attacks}
+    names = {attack: f"attack.{row_name(plugin)}." for attack, plugin in plugins.items()}
     for attack, name in (names | {c: f"control.{c}." for c in (*BLIND, REFERENCE)}).items():
         seen = _below(observed, name)
         if not seen:

@@ -204,9 +204,9 @@ def _picture(table: str, cells: dict[Job, Path]) -> bytes | None:
     """Pictures of the first cell that holds the table's GANs; None if all failed, or none ran."""
     job = next((job for job in cells if job.schedule == "upslope"), None)
     observed = store.load_observations(cells[job]) if job else {}
-    if "shown.original" not in observed:
+    if job is None or "shown.original" not in observed:
         return None
-    return layout.grid(observed, shown_by(table))
+    return layout.grid(observed, shown_by(table, job.leak))
 
 
 def _failed(folder: Path) -> bool:

@@ -14,7 +14,16 @@ from fowh.metrics.intervals import Value
 from fowh.metrics.seeds import crossed
 from fowh.paper import experiment
 from fowh.paper.contrasts import CONTRASTS, Contrast
-from fowh.paper.experiment import BLIND, HEADS, MEASURED, REFERENCE, TABLES, Entry, entries_of
+from fowh.paper.experiment import (
+    BLIND,
+    HEADS,
+    MEASURED,
+    REFERENCE,
+    TABLES,
+    Entry,
+    as_run,
+    entries_of,
+)
 from fowh.paper.jobs import Job
 from fowh.paper.kept import Kept, Success
 
@@ -188,10 +197,10 @@ def paired(pairs: list[tuple[Success, Success, int]], rng: np.random.Generator) 
     return crossed(gains, subjects, rng, limits=DIFFERENCE, groups=targets)
 
 
-def shown_by(table: str) -> list[tuple[str, str]]:
+def shown_by(table: str, leak: str) -> list[tuple[str, str]]:
     """Captions of a table's methods, and the names of what is shown of them."""
     return [
-        (entry.name, f"shown.attack.{row_name(load('attack', entry.attack))}")
+        (entry.name, f"shown.attack.{row_name(load('attack', as_run(entry.attack, leak)))}")
         for entry in TABLES[table]
         if entry.schedule == "upslope"
     ]

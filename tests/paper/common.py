@@ -15,6 +15,8 @@ FEWER = """
 from attacks.gan import Gan
 values = dict(zip(Gan.__init__.__code__.co_varnames[1:], Gan.__init__.__defaults__))
 Gan.__init__.__defaults__ = tuple((values | {"steps": 60, "base": 8}).values())
+from fowh.paper import experiment
+experiment.LONGER.clear()
 """
 
 

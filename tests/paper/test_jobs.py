@@ -18,6 +18,7 @@ from fowh.paper import jobs as running
 from fowh.paper.experiment import (
     FAMILIES,
     HEADS,
+    LONGER,
     MEASURED,
     PROTOCOLS,
     SCHEMES,
@@ -25,6 +26,7 @@ from fowh.paper.experiment import (
     TABLES,
     UNPROTECTED,
     USUAL_PROTOCOL,
+    as_run,
     attacks_of,
     part_of,
 )
@@ -112,7 +114,8 @@ def test_a_job_becomes_a_cell(target: str) -> None:
     assert made.seed == 2
     given = [row_name(attack) for attack in made.attacks]
     assert given == [
-        row_name(load("attack", t)) for t in attacks_of("downslope", "outputs", "published")
+        row_name(load("attack", as_run(t, "outputs")))
+        for t in attacks_of("downslope", "outputs", "published")
     ]
     assert len(set(given)) == len(given)
 
@@ -192,3 +195,12 @@ def test_real_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     record = store.load(found[job])
     assert record is not None
     assert record["status"] == "ok"
+
+
+def test_what_leaks_answers_is_learned_for_longer() -> None:
+    """Its held-out error says that twice as many updates are needed; of templates it does not."""
+    assert as_run("gan", "outputs") == f"gan:steps={LONGER['outputs']}"
+    assert as_run("gan:incorporate=sr", "outputs").startswith("gan:incorporate=sr,steps=")
+    for attack in ("gan", "gan:incorporate=sr", "dictionary"):
+        assert as_run(attack, "templates") == attack
+    assert as_run("dictionary", "outputs") == "dictionary"

@@ -11,7 +11,7 @@ from fowh.core.cache import Arrays
 from fowh.metrics.intervals import Value
 from fowh.paper import jobs as running
 from fowh.paper.contrasts import CONTRASTS
-from fowh.paper.experiment import BLIND, SCHEMES, TABLES
+from fowh.paper.experiment import BLIND, SCHEMES, TABLES, as_run
 from fowh.paper.jobs import Job, run_all
 from fowh.paper.kept import Kept, of_observations
 from fowh.paper.tally import Difference, TableLine, by_lot, differences, read_lines
@@ -47,7 +47,8 @@ def observations(job: Job) -> Arrays:
     made: Arrays = {}
     for name, runs in HITS.items():
         columns = judged(job.leak, runs[job.seed], DISTANCE, SUBJECTS)
-        made |= {f"attack.{name}.{key}": values for key, values in columns.items()}
+        row = as_run(name, job.leak)
+        made |= {f"attack.{row}.{key}": values for key, values in columns.items()}
     blind = judged(job.leak, [0, 0, 0, 1], [9.0] * 4, SUBJECTS)
     made |= {f"control.mean.{key}": values for key, values in blind.items()}
     if job.leak == "templates":
