@@ -13,7 +13,7 @@ from fowh.core.dataset import Dataset, Samples
 from fowh.core.errors import InputError
 from fowh.core.texts import path_of
 from fowh.datasets import _images
-from fowh.kit import eyes
+from fowh.kit import eyes, lids
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,7 +26,7 @@ class CasiaIris(Dataset):
     """Images ``root/001/L/S1001L01.jpg``, grey 320 x 280 (Institute of Automation, version 4).
 
     Pupil and limbus are located by Daugman's operator (``fowh.kit.eyes``). Images in which there
-    are none are left out, and counted. Lids and lashes are not cut away.
+    are none are left out, and counted.
 
     Attributes:
         root: the folder of people.
@@ -34,12 +34,15 @@ class CasiaIris(Dataset):
             a sheet, from the pupil outwards and once around).
         side: pixels of the square that either is.
         readings: eyes with fewer images are left out.
+        lids: keep what lies on the ring whatever it is, or cut what lies beyond a lid, as
+            ``fowh.kit.lids`` locates it; lashes are left.
     """
 
     root: str
     form: Literal["ring", "unrolled"] = "ring"
     side: int = 64
     readings: int = 2
+    lids: Literal["keep", "cut"] = "keep"
 
     def __post_init__(self) -> None:
         _images.check("casia_iris", side=(self.side, 8, 280), readings=(self.readings, 1, 10**6))
@@ -64,17 +67,19 @@ class CasiaIris(Dataset):
         found = {eye: files for eye, files in found.items() if files}
         if not found:
             raise InputError(f"{root}: no images in PERSON/L or PERSON/R: check the path")
-        cut = partial(_cut, self.form, self.side)
+        cut = partial(_cut, self.form, self.side, self.lids)
         shape = (self.side, self.side)
         return _images.load(root, found, self.readings, shape, cut, lambda n: n.endswith("-left"))
 
 
-def _cut(form: str, side: int, image: Image, file: Path) -> Image:
+def _cut(form: str, side: int, shut: str, image: Image, file: Path) -> Image:
     from PIL import Image as pillow
 
     grey = np.asarray(image)
     eye = eyes.locate(grey)
     if eye is None:
         raise ValueError("no pupil with an iris around it is found")
+    if shut == "cut":
+        grey = lids.cut(grey, eye)
     made = eyes.ring(grey, eye, side) if form == "ring" else eyes.unrolled(grey, eye, side, side)
     return pillow.fromarray(made)

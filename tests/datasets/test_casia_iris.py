@@ -43,6 +43,20 @@ def test_every_eye_is_a_subject(form: Literal["ring", "unrolled"], tmp_path: Pat
         assert (samples.values[:, :40].min(axis=(1, 2)) > 60).all()  # neither pupil nor lamp
 
 
+@pytest.mark.parametrize("form", ["ring", "unrolled"])
+def test_what_lies_beyond_a_lid_is_cut_where_that_is_asked(
+    form: Literal["ring", "unrolled"], tmp_path: Path
+) -> None:
+    """Every drawn eye has an upper lid; what is in front of it stays as it is."""
+    root = str(eyes(tmp_path))
+    kept, cut = (CasiaIris(root, form=form, lids=lids).load().values for lids in ("keep", "cut"))
+    lost = (cut == 0) & (kept > 0)
+    assert lost.any(axis=(1, 2)).all() and 0.01 < lost.mean() < 0.2
+    assert (cut == kept).mean() > 0.8  # the edge is blurred as all is
+    if form == "ring":
+        assert np.array_equal(cut[:, 32:], kept[:, 32:])
+
+
 def test_an_image_without_an_eye_is_left_out_and_counted(tmp_path: Path) -> None:
     root = eyes(tmp_path, people=4, readings=3)
     save(root / "003" / "L" / "S1003L02.png", np.full((280, 320), 90, dtype=np.uint8))
